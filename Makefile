@@ -1,0 +1,73 @@
+# Every command of the project. `make` alone lists them.
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+TOOLS := .tools
+UV := $(TOOLS)/bin/uv
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ASSETS := src/ingufu/web/static/vendor/manifest.json
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix bench docs migrate generate lock assets clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit("Ingufu needs Python 3.11 or newer; %s is %s. Try: make PYTHON=python3.12 ..." % (sys.executable, sys.version.split()[0]) if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(STAMP): $(UV) locks/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	$(UV) pip sync --quiet --require-hashes locks/dev.txt
+	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(ASSETS): $(STAMP) tools/build_assets.py tools/assets/package.json tools/assets/package-lock.json
+	$(BIN)/python tools/build_assets.py
+
+setup: $(STAMP) $(ASSETS) ## Install everything into the project's own folder
+
+demo: setup ## Start the server with a simulated network and print where to look
+	$(BIN)/ingufu demo
+
+test: setup ## Run all tests
+	$(BIN)/pytest -n auto --dist loadgroup
+
+check: setup ## Format, lint, types, imports, spelling, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python tools/generate_types.py --check
+
+fix: setup ## Format and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Measure throughput and latency against the plain alternatives
+	$(BIN)/python tools/bench.py
+
+docs: setup ## Build the documentation into site/
+	$(UV) pip install --quiet --require-hashes --requirement locks/docs.txt
+	$(BIN)/zensical build
+
+migrate: setup ## Bring the database of the default data folder up to date
+	$(BIN)/ingufu migrate
+
+generate: setup ## Make the OCPP types anew from the schemas
+	$(BIN)/python tools/generate_types.py
+
+assets: $(ASSETS) ## Fetch and bundle the console's scripts and styles
+
+lock: $(UV) ## Resolve dependencies anew (a week's cool-down)
+	tools/lock.sh
+
+clean: ## Remove everything that make created
+	rm -rf $(VENV) $(TOOLS) .demo build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis src/ingufu/web/static/vendor

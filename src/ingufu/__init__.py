@@ -1,0 +1,1 @@
+"""Ingufu: a charging station management system."""
