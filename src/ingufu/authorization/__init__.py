@@ -1,0 +1,1 @@
+"""Who may charge: drivers, id tokens, groups, and the decision with its reason."""

@@ -1,0 +1,78 @@
+"""Tables of drivers, id tokens, groups and decisions."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+from ingufu.infra.storage.columns import BigId, Instant
+
+metadata = MetaData()
+
+drivers = Table(
+    "drivers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organisation_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("email_key", Text, unique=True),
+    Column("phone", Text),
+    Column("language", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("blocked_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+token_groups = Table(
+    "token_groups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organisation_id", Text, nullable=False),
+    Column("value", Text, nullable=False),  # what stations see as parentIdTag or groupIdToken
+    Column("value_key", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("is_master_pass", Boolean, nullable=False),  # may stop any transaction and start none
+    Column("created_at", Instant, nullable=False),
+)
+
+tokens = Table(
+    "id_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organisation_id", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("value_key", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # TokenKind
+    Column("group_id", Text, ForeignKey("token_groups.id")),
+    Column("driver_id", Text, ForeignKey("drivers.id")),
+    Column("blocked_at", Instant),
+    Column("block_reason", Text, nullable=False),
+    Column("valid_from", Instant),
+    Column("expires_at", Instant),
+    Column("concurrent_limit", Integer),  # transactions at once; None: no limit
+    Column("language", Text),
+    Column("note", Text, nullable=False),
+    Column("last_used_at", Instant),
+    Column("last_station_id", Text),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("value_key", "kind", name="id_tokens_once"),
+    Index("id_tokens_by_driver", "driver_id"),
+    Index("id_tokens_by_group", "group_id"),
+)
+
+decisions = Table(
+    "authorization_decisions",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("station_id", Text, nullable=False),
+    Column("evse", Integer),
+    Column("token_id", Text),  # None: unknown token
+    Column("token_value", Text, nullable=False),  # masked for kinds that are secrets
+    Column("token_kind", Text, nullable=False),
+    Column("occasion", Text, nullable=False),  # Occasion
+    Column("status", Text, nullable=False),  # VerdictStatus
+    Column("reason", Text, nullable=False),  # VerdictReason
+    Column("transaction_id", Text),
+    Index("decisions_by_time", "at"),
+    Index("decisions_by_token", "token_id", "at"),
+    Index("decisions_by_station", "station_id", "at"),
+)

@@ -1,0 +1,1 @@
+"""Charging transactions, their meter readings, and what was odd about them."""

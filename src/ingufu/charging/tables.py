@@ -1,0 +1,121 @@
+"""Tables of transactions, their events, meter readings and anomalies."""
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+from ingufu.infra.storage.columns import BigId, Exact, Instant, Json
+
+metadata = MetaData()
+
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next", Integer, nullable=False),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", Integer, unique=True),  # the integer id of 1.6, made by us
+    Column("station_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # how the station names it: 1.6 our number, 2.x its own id
+    Column("start_key", Text, unique=True),  # what tells a repeated 1.6 start from a new one
+    Column("version", Text, nullable=False),
+    Column("evse", Integer),
+    Column("connector", Integer),
+    Column("token_id", Text),
+    Column("token_value", Text),
+    Column("token_kind", Text),
+    Column("group_id", Text),
+    Column("driver_id", Text),
+    Column("verdict", Text),  # VerdictStatus at its start
+    Column("verdict_reason", Text),
+    Column("state", Text, nullable=False),  # ChargingState
+    Column("is_open", Boolean, nullable=False),
+    Column("started_at", Instant, nullable=False),  # effective: the station's time, mended where it cannot be
+    Column("started_at_station", Text),  # as the station wrote it
+    Column("start_received_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_at_station", Text),
+    Column("end_received_at", Instant),
+    Column("start_wh", Exact),
+    Column("end_wh", Exact),
+    Column("energy_wh", Exact, nullable=False),
+    Column("energy_source", Text, nullable=False),  # EnergySource: where energy_wh comes from
+    Column("last_reading_at", Instant),
+    Column("last_wh", Exact),
+    Column("power_w", Float),
+    Column("soc_percent", Float),
+    Column("stop_reason", Text),
+    Column("stop_token_value", Text),
+    Column("is_offline_start", Boolean, nullable=False),
+    Column("is_estimated", Boolean, nullable=False),  # closed by us, without the station's word
+    Column("remote_start_id", Integer),
+    Column("reservation_id", Integer),
+    Column("last_seq", Integer),
+    Column("seq_count", Integer, nullable=False),
+    Column("anomaly_count", Integer, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("station_id", "reference", name="transactions_once"),
+    Index("transactions_by_start", "started_at"),
+    Index("transactions_by_station", "station_id", "started_at"),
+    Index("transactions_open", "is_open", "station_id"),
+    Index("transactions_by_token", "token_id", "started_at"),
+)
+
+transaction_events = Table(
+    "transaction_events",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("transaction_id", Text, nullable=False),
+    Column("event_key", Text, nullable=False),  # 2.x: the seqNo; 1.6: start, stop, stop repeated
+    Column("kind", Text, nullable=False),  # ReportKind
+    Column("seq", Integer),
+    Column("at", Instant, nullable=False),
+    Column("at_station", Text),
+    Column("received_at", Instant, nullable=False),
+    Column("trigger", Text),
+    Column("state", Text),
+    Column("is_offline", Boolean, nullable=False),
+    Column("details", Json, nullable=False),
+    UniqueConstraint("transaction_id", "event_key", name="transaction_events_once"),
+)
+
+readings = Table(
+    "meter_readings",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("station_id", Text, nullable=False),
+    Column("evse", Integer),
+    Column("transaction_id", Text),
+    Column("at", Instant, nullable=False),
+    Column("at_station", Text),
+    Column("received_at", Instant, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("energy_wh", Exact),  # import register, total
+    Column("power_w", Float),  # import, total; negative while exporting
+    Column("current_a", Float),
+    Column("voltage_v", Float),
+    Column("soc_percent", Float),
+    Column("temperature_c", Float),
+    Column("samples", Text, nullable=False),  # JSON of every sample as it came and as it was understood
+    Index("readings_by_transaction", "transaction_id", "at"),
+    Index("readings_by_station", "station_id", "at"),
+    Index("readings_by_time", "at"),
+)
+
+anomalies = Table(
+    "anomalies",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("station_id", Text, nullable=False),
+    Column("evse", Integer),
+    Column("transaction_id", Text),
+    Column("kind", Text, nullable=False),  # AnomalyKind
+    Column("detail", Text, nullable=False),
+    Index("anomalies_by_transaction", "transaction_id"),
+    Index("anomalies_by_station", "station_id", "at"),
+    Index("anomalies_by_time", "at"),
+)

@@ -1,0 +1,1 @@
+"""Machinery that knows no capability: storage, bus, secrets, telemetry."""

@@ -1,0 +1,145 @@
+"""The door to storage: reads of committed data, and units of work that commit together or not at all."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.sql import ClauseElement
+
+from ingufu.core.events import Event
+from ingufu.infra.storage import outbox
+from ingufu.infra.storage.engine import Engine, Write
+from ingufu.infra.storage.group_commit import GroupCommit
+from ingufu.infra.storage.statements import Statements
+
+Row = dict[str, Any]
+
+
+def _publish_nothing(events: Sequence[Event]) -> None:
+    del events
+
+
+class Database:
+    """Storage as everyone above sees it. Which engine it is, only the composition root knows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.writer = GroupCommit(engine)
+        self.statements = Statements(engine.dialect)
+        self.publish: outbox.Publish = _publish_nothing
+
+    async def open(self) -> None:
+        await self.engine.open()
+
+    async def close(self) -> None:
+        """Return when all that was submitted is on disk and the connections are closed."""
+        await self.writer.close()
+        await self.engine.close()
+
+    async def fetch_all(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> list[Row]:
+        """Return the rows of a select that is a constant of its module (compiled once)."""
+        prepared = self.statements.constant(statement)
+        return prepared.rows(await self.engine.fetch(prepared, prepared.bind(params or {})))
+
+    async def fetch_one(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> Row | None:
+        """Return the first row of a constant select, or None."""
+        rows = await self.fetch_all(statement, params)
+        return rows[0] if rows else None
+
+    async def select(self, statement: ClauseElement) -> list[Row]:
+        """Return the rows of a select built for this occasion (filters, paging)."""
+        prepared = self.statements.once(statement)
+        return prepared.rows(await self.engine.fetch(prepared, prepared.bind({})))
+
+    def work(self) -> "Work":
+        """Begin a unit of work."""
+        return Work(self)
+
+    def write_behind(self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Let rows join a commit soon; they may be lost in a crash, and nobody is told."""
+        prepared = self.statements.constant(statement)
+        self.writer.behind([Write(prepared, prepared.bind(row), None, is_bulk=True) for row in rows])
+
+
+class Work:
+    """A unit of work: writes, events and what follows the commit.
+
+    Reads see committed data, never the writes collected here; a rule that rests on what it read says so with
+    `expect`, and a unique key or a changed row then undoes this unit alone with Conflict.
+    Used as a context manager it commits at the end of the block, unless the block raised.
+    """
+
+    __slots__ = ("_after", "_database", "_events", "_is_done", "_writes")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._writes: list[Write] = []
+        self._events: list[Event] = []
+        self._after: list[Callable[[], None]] = []
+        self._is_done = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del error, trace
+        if kind is None:
+            await self.commit()
+
+    def execute(self, statement: ClauseElement, params: Mapping[str, Any], *, expect: int | None = None) -> None:
+        """Add a write by a constant statement. With `expect`, so many rows must change or the unit is undone."""
+        prepared = self._database.statements.constant(statement)
+        self._writes.append(Write(prepared, prepared.bind(params), expect))
+
+    def execute_once(self, statement: ClauseElement, *, expect: int | None = None) -> None:
+        """Add a write by a statement built for this occasion."""
+        prepared = self._database.statements.once(statement)
+        self._writes.append(Write(prepared, prepared.bind({}), expect))
+
+    def append(self, statement: ClauseElement, row: Mapping[str, Any]) -> None:
+        """Add a row to a series (readings, events, frames): written in bulk, after the other writes of the commit."""
+        prepared = self._database.statements.constant(statement)
+        self._writes.append(Write(prepared, prepared.bind(row), None, is_bulk=True))
+
+    def emit(self, event: Event) -> None:
+        """Store a fact with the data and tell live listeners after the commit."""
+        self.append(outbox.INSERT, outbox.row(event))
+        self._events.append(event)
+
+    def announce(self, event: Event) -> None:
+        """Tell live listeners after the commit, without storing the fact."""
+        self._events.append(event)
+
+    def after_commit(self, do: Callable[[], None]) -> None:
+        """Have `do` run once the unit is durable, in order; it must not raise."""
+        self._after.append(do)
+
+    async def commit(self) -> None:
+        """Return when all of it is durable.
+
+        Raises Conflict if a key exists or an expected row had changed, Unavailable if storage failed. Nothing is
+        written then.
+        """
+        if self._is_done:
+            return
+        self._is_done = True
+        if not self._writes:
+            self._follow_up()
+            return
+        written = self._database.writer.submit(self._writes)
+        written.add_done_callback(self._written)
+        # The one who waits may go away (a station that hangs up); what follows the commit happens all the same.
+        await asyncio.shield(written)
+
+    def _written(self, written: asyncio.Future[None]) -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._follow_up()
+
+    def _follow_up(self) -> None:
+        for do in self._after:
+            do()
+        if self._events:
+            self._database.publish(self._events)

@@ -1,0 +1,1 @@
+"""OCPP in its versions: frames, messages and their translation to the domain."""

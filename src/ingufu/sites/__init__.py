@@ -1,0 +1,1 @@
+"""Where stations stand: places with an address, coordinates and a time zone."""

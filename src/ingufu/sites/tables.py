@@ -1,0 +1,23 @@
+"""Tables of sites."""
+
+from sqlalchemy import Column, Float, MetaData, Table, Text
+
+from ingufu.infra.storage.columns import Instant
+
+metadata = MetaData()
+
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organisation_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),  # case folded; files name sites by it
+    Column("address", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("country", Text, nullable=False),  # ISO 3166-1 alpha-2
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("time_zone", Text, nullable=False),  # IANA name
+    Column("created_at", Instant, nullable=False),
+)

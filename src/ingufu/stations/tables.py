@@ -1,0 +1,132 @@
+"""Tables of stations, EVSEs, connectors, connection attempts and frames."""
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text
+
+from ingufu.infra.storage.columns import BigId, Instant, Json
+
+metadata = MetaData()
+
+stations = Table(
+    "stations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("identity_key", Text, nullable=False, unique=True),
+    Column("site_id", Text),
+    Column("name", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("approval", Text, nullable=False),  # Approval
+    Column("boot_answer", Text, nullable=False),  # BootAnswer: what we answer to the next boot
+    Column("security_profile", Integer, nullable=False),  # the lowest one accepted; rises, never falls by itself
+    Column("password_hash", Text),  # of the Basic password; None: none set
+    Column("certificate_name", Text),  # the common name its client certificate must carry; None: the serial number
+    Column("assumed_version", Text),  # spoken when it offers no subprotocol (quirk); None: refused
+    Column("is_strict", Boolean, nullable=False),  # inbound messages judged by the letter
+    Column("is_silent", Boolean, nullable=False),  # no automatic requests of ours after boot
+    Column("allows_compression", Boolean, nullable=False),
+    Column("ping_interval_s", Integer),  # None: the setting's; 0: no pings
+    Column("created_at", Instant, nullable=False),
+    # What it told us
+    Column("vendor", Text),
+    Column("model", Text),
+    Column("serial_number", Text),
+    Column("firmware_version", Text),
+    Column("iccid", Text),
+    Column("imsi", Text),
+    Column("meter_type", Text),
+    Column("meter_serial_number", Text),
+    Column("ocpp_version", Text),
+    Column("last_boot_at", Instant),
+    Column("boot_reason", Text),
+    Column("boot_status", Text),  # BootAnswer given to its last boot
+    # Where it is now
+    Column("is_online", Boolean, nullable=False),
+    Column("online_changed_at", Instant),
+    Column("connection_id", Text),  # the attempt that is its connection now
+    Column("address", Text),
+    Column("used_security_profile", Integer),
+    Column("last_seen_at", Instant),
+    Column("clock_skew_s", Float),  # station's clock minus ours, from its live messages
+    Column("status", Text),  # ConnectorStatus of the station as a whole (1.6 connector 0)
+    Column("status_at", Instant),
+    Column("error_code", Text),
+    Column("is_operative", Boolean, nullable=False),  # what we want; reported by the connectors' status
+    Index("stations_by_site", "site_id", "identity_key"),
+    Index("stations_by_approval", "approval", "identity_key"),
+)
+
+evses = Table(
+    "evses",
+    metadata,
+    Column("station_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("is_operative", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+connectors = Table(
+    "connectors",
+    metadata,
+    Column("station_id", Text, primary_key=True),
+    Column("evse", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("kind", Text),  # plug, as reported or entered
+    Column("max_power_w", Float),
+    Column("is_operative", Boolean, nullable=False),
+    Column("status", Text, nullable=False),  # ConnectorStatus
+    Column("raw_status", Text, nullable=False),  # the station's own word (1.6 has nine)
+    Column("status_at", Instant),  # the station's time where it gave one
+    Column("status_received_at", Instant),
+    Column("error_code", Text),
+    Column("error_info", Text),
+    Column("vendor_id", Text),
+    Column("vendor_error_code", Text),
+)
+
+attempts = Table(
+    "connection_attempts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("listener", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("identity", Text),
+    Column("station_id", Text),
+    Column("offered", Json, nullable=False),  # subprotocols, in the station's order
+    Column("version", Text),
+    Column("tls_version", Text),
+    Column("certificate_name", Text),
+    Column("user_agent", Text),
+    Column("outcome", Text, nullable=False),  # AttemptOutcome
+    Column("http_status", Integer),
+    Column("detail", Text, nullable=False),
+    Column("count", Integer, nullable=False),  # repeats of the same refusal within a short time share a row
+    Column("last_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("close_code", Integer),
+    Column("close_reason", Text),
+    Index("attempts_by_time", "at"),
+    Index("attempts_by_station", "station_id", "at"),
+    Index("attempts_by_outcome", "outcome", "at"),
+)
+
+frames = Table(
+    "frames",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("station_id", Text, nullable=False),
+    Column("connection_id", Text, nullable=False),
+    Column("is_inbound", Boolean, nullable=False),
+    Column("message_type", Integer),  # 2 to 6; None: unreadable
+    Column("message_id", Text),
+    Column("action", Text),  # of the CALL, also on its answer
+    Column("evse", Integer),
+    Column("transaction", Text),  # the station's word for it: 1.6 number or 2.x id
+    Column("text", Text, nullable=False),  # redacted
+    Column("size", Integer, nullable=False),  # bytes on the wire, before any cut
+    Index("frames_by_station", "station_id", "id"),
+    Index("frames_by_transaction", "station_id", "transaction", "id"),
+    Index("frames_by_time", "at"),
+)

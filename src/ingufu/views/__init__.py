@@ -1,0 +1,1 @@
+"""Read-only queries that join capabilities, for lists, dashboards and exports."""
