@@ -1,0 +1,32 @@
+"""What happens to transactions."""
+
+from decimal import Decimal
+
+from ingufu.core.events import Event
+
+
+class TransactionStarted(Event, frozen=True, kw_only=True):
+    evse: int | None
+    verdict: str | None
+
+
+class TransactionUpdated(Event, frozen=True, kw_only=True):
+    """Announced live, not stored: the readings themselves are."""
+
+    evse: int | None
+    state: str
+    energy_wh: Decimal
+    power_w: float | None
+    soc_percent: float | None
+
+
+class TransactionEnded(Event, frozen=True, kw_only=True):
+    evse: int | None
+    energy_wh: Decimal
+    stop_reason: str | None
+    is_estimated: bool
+
+
+class AnomalySeen(Event, frozen=True, kw_only=True):
+    anomaly: str
+    detail: str
