@@ -29,10 +29,14 @@ _ABSENT = msgspec.Raw(b"")
 _OPENING_BRACE = ord("{")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JSON_STRING = rb'"(?:[^"\\\x00-\x1f]|\\.)*"'
-_HEAD = re.compile(  # as much of an envelope as a broken frame still shows; lengths are limited before use
-    rb"[\s\[]*?\[\s*(?P<kind>-?\d+)\s*"
-    rb"(?:,\s*(?P<message_id>" + _JSON_STRING + rb"|-?\d[\d.eE+-]*)\s*)?"
-    rb"(?:,\s*(?P<action>" + _JSON_STRING + rb")\s*,)?"
+_HEAD = re.compile(  # as much of an envelope as a broken frame still shows
+    rb"\s*\[\s*(?P<kind>-?\d+)(?=[\s,\]])\s*"
+    rb"(?:,\s*(?P<message_id>" + _JSON_STRING + rb"|-?\d[\d.eE+-]*)\s*"
+    rb"(?:,\s*(?P<action>" + _JSON_STRING + rb")\s*,)?)?"
+)
+_HEAD_SIZE = 2 * MAX_ID_SIZE  # bytes; a head that is longer shows nothing that could be answered
+_UNICODE_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 
 
@@ -64,17 +68,8 @@ class Cause(StrEnum):
     UNREADABLE_ID = "unreadable-id"
     UNREADABLE_ACTION = "unreadable-action"
     PAYLOAD_MISSING = "payload-missing"
-    PAYLOAD_NOT_JSON = "payload-not-json"
     PAYLOAD_NOT_AN_OBJECT = "payload-not-an-object"
     QUEUE_OVERRUN = "queue-overrun"
-
-
-CODE_OF_CAUSE: Mapping[Cause, ErrorCode] = MappingProxyType({
-    **dict.fromkeys(Cause, ErrorCode.UNREADABLE_FRAME),
-    Cause.UNKNOWN_MESSAGE_TYPE: ErrorCode.UNKNOWN_MESSAGE_TYPE,
-    Cause.PAYLOAD_NOT_JSON: ErrorCode.MALFORMED_PAYLOAD,
-    Cause.PAYLOAD_NOT_AN_OBJECT: ErrorCode.MALFORMED_PAYLOAD,
-})
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,22 +193,21 @@ def read_error(envelope: Envelope) -> tuple[str, str, msgspec.Raw, tuple[Note, .
 
     Seen in the field: four elements, the details in the place of the description, null for either.
     """
-    notes: tuple[Note, ...] = (Note.EXTRA_ELEMENTS,) if bytes(envelope.sixth) else ()
     description, details = envelope.fourth, envelope.fifth
+    notes: tuple[Note, ...] = (Note.EXTRA_ELEMENTS,) if bytes(envelope.sixth) else ()
     if not bytes(details):
         notes += (Note.SHORT_ERROR,)
-        if is_object(description):
-            description, details = _ABSENT, description
-    code_text, description_text = _text(bytes(envelope.third)), _text(bytes(description))
-    if code_text is None or not is_object(details) or (bytes(description) and description_text is None):
-        notes += (Note.ODD_ERROR_FIELD,) if Note.SHORT_ERROR not in notes else ()
-    details = details if is_object(details) else EMPTY_OBJECT
-    return (code_text or "")[:MAX_DESCRIPTION], (description_text or "")[:MAX_DESCRIPTION], details, notes
+        description, details = (_ABSENT, description) if is_object(description) else (description, EMPTY_OBJECT)
+    code, text = _text(bytes(envelope.third)), _text(bytes(description))
+    if code is None or not is_object(details) or (text is None and bytes(description)):
+        notes += (Note.ODD_ERROR_FIELD,)
+    kept = details if is_object(details) else EMPTY_OBJECT
+    return (code or "")[:MAX_DESCRIPTION], (text or "")[:MAX_DESCRIPTION], kept, notes
 
 
 def write_call(kind: bytes, message_id: str, action: str, payload: bytes) -> bytes:
     """A CALL or SEND frame; the payload goes out exactly as given."""
-    return b"".join((b"[", kind, b",", _quote(message_id), b",", _quote(action), b",", payload, b"]"))
+    return b"".join((b"[", kind, b",", quote(message_id), b",", quote(action), b",", payload, b"]"))
 
 
 def write_result(id_token: bytes, payload: bytes) -> bytes:
@@ -223,16 +217,12 @@ def write_result(id_token: bytes, payload: bytes) -> bytes:
 
 def write_error(kind: bytes, id_token: bytes, code: str, description: str, details: bytes) -> bytes:
     """A CALLERROR or CALLRESULTERROR frame; the description is cut to what the standard allows."""
-    fields = (id_token, _quote(code), _quote(description[:MAX_DESCRIPTION]), details)
+    fields = (id_token, quote(code), quote(description[:MAX_DESCRIPTION]), details)
     return b"".join((b"[", kind, b",", b",".join(fields), b"]"))
 
 
-def write_id(message_id: str) -> bytes:
-    """A message id as the JSON token that goes into a frame."""
-    return _quote(message_id)
-
-
-def _quote(text: str) -> bytes:
+def quote(text: str) -> bytes:
+    """The text as a JSON token."""
     # A lone surrogate cannot be encoded; it becomes a question mark rather than the end of the connection.
     return msgspec.json.encode(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
@@ -259,14 +249,14 @@ def _mend(data: bytes) -> tuple[Envelope, tuple[Note, ...]] | Broken:
         data, notes = data.removeprefix(_BYTE_ORDER_MARK), (Note.BYTE_ORDER_MARK,)
     if data.endswith(b"\0"):  # the buffer of a C program, sent with its end mark
         data, notes = data.rstrip(b"\0"), (*notes, Note.TRAILING_NUL)
-    for text, note in ((data, ()), (_rewrite(data), (Note.REPAIRED_JSON,))):
-        try:
-            return _ENVELOPE.decode(text), notes + note
-        except msgspec.ValidationError:
-            return Broken(cause=Cause.NOT_AN_ARRAY)
-        except (msgspec.DecodeError, RecursionError):
-            continue
-    return _salvage(data, Cause.NOT_JSON)
+    if not notes or not is_json(data):
+        data, notes = _rewrite(data) or data, (*notes, Note.REPAIRED_JSON)
+    try:
+        return _ENVELOPE.decode(data), notes
+    except msgspec.ValidationError:
+        return Broken(cause=Cause.NOT_AN_ARRAY)
+    except (msgspec.DecodeError, RecursionError):
+        return _salvage(data, Cause.NOT_JSON)
 
 
 def _rewrite(data: bytes) -> bytes:
@@ -276,18 +266,29 @@ def _rewrite(data: bytes) -> bytes:
     """
     if len(data) > MAX_REPAIR_SIZE:
         return b""
+    whole = _UNICODE_ESCAPES.sub(lambda escape: rb"\ufffd" if escape["half"] else escape[0], data)
     try:
         value: Any = json.loads(  # Any: foreign JSON of unknown shape, written out again at once
-            data, strict=False, parse_float=_verbatim, parse_int=_verbatim, parse_constant=_nothing
+            whole.decode(), strict=False, parse_float=_verbatim, parse_int=_verbatim, parse_constant=_nothing
         )
-        text = json.dumps(value, default=_digits)
+        return msgspec.json.encode(value)
     except (ValueError, RecursionError):
         return b""
-    return _NUMBER.sub(rb"\1", _LONE_SURROGATE.sub(rb"\\ufffd", text.encode()))
+
+
+def _verbatim(digits: str) -> msgspec.Raw:
+    return msgspec.Raw(digits.encode())
+
+
+def _nothing(_constant: str) -> None:
+    return None
 
 
 def _salvage(data: bytes, cause: Cause) -> Broken:
-    head = _HEAD.match(data[: 2 * MAX_ID_SIZE])
+    head = _HEAD.match(data[:_HEAD_SIZE])
     if head is None:
         return Broken(cause=cause)
-    return Broken(cause=cause, kind=head["kind"], id_token=head["message_id"] or b"", has_action=bool(head["action"]))
+    id_token = head["message_id"] or b""
+    if not is_json(id_token):
+        return Broken(cause=cause, kind=head["kind"])
+    return Broken(cause=cause, kind=head["kind"], id_token=id_token, has_action=head["action"] is not None)
