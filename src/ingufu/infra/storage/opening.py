@@ -1,0 +1,23 @@
+"""From a URL to an open database."""
+
+from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.engine import Engine
+from ingufu.infra.storage.postgresql import PostgresqlEngine
+from ingufu.infra.storage.sqlite import SqliteEngine
+from ingufu.infra.storage.targets import StorageUrl
+
+
+async def open_database(url: StorageUrl, *, inline_reads: bool = False) -> Database:
+    """Return the database at `url`, open; it must have been migrated.
+
+    `inline_reads` is for the process of the stations alone, whose reads are short (see `SqliteEngine`).
+    Raises Unavailable.
+    """
+    engine: Engine
+    if url.path is not None:
+        engine = SqliteEngine(url.path, inline_reads=inline_reads)
+    else:
+        engine = PostgresqlEngine(url.dsn)
+    database = Database(engine)
+    await database.open()
+    return database
