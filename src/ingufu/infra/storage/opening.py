@@ -13,11 +13,9 @@ async def open_database(url: StorageUrl, *, inline_reads: bool = False) -> Datab
     `inline_reads` is for the process of the stations alone, whose reads are short (see `SqliteEngine`).
     Raises Unavailable.
     """
-    engine: Engine
-    if url.path is not None:
-        engine = SqliteEngine(url.path, inline_reads=inline_reads)
-    else:
-        engine = PostgresqlEngine(url.dsn)
+    engine: Engine = (
+        PostgresqlEngine(url.dsn) if url.path is None else SqliteEngine(url.path, inline_reads=inline_reads)
+    )
     database = Database(engine)
     await database.open()
     return database

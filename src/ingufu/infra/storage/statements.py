@@ -11,8 +11,11 @@ from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
+from sqlalchemy.types import TypeEngine
 
 Processor = Callable[[Any], Any]
+
+_WIRE_CODES = {"float": 701, "double": 701, "numeric": 1700}  # PostgreSQL's type codes, which SQLAlchemy asks for
 
 
 def sqlite_dialect() -> Dialect:
@@ -44,9 +47,7 @@ class Prepared:
         )
         selected = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
         self.columns = tuple(str(column.key) for column in selected)
-        self._readers: tuple[Processor | None, ...] = tuple(
-            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in selected
-        )
+        self._readers: tuple[Processor | None, ...] = tuple(_reader(column.type, dialect) for column in selected)
 
     def bind(self, params: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the positional values of one execution. What is not given is NULL or the statement's own value."""
@@ -68,6 +69,11 @@ class Prepared:
             }
             for row in raw
         ]
+
+
+def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    code = _WIRE_CODES.get(kind.__visit_name__) if dialect.name == "postgresql" else None
+    return kind.dialect_impl(dialect).result_processor(dialect, code)
 
 
 class Statements:

@@ -1,0 +1,1 @@
+"""Assembly: settings in, a running server out."""

@@ -1,0 +1,1 @@
+"""The history of the database schema, one line for SQLite and PostgreSQL."""

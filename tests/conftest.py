@@ -1,0 +1,114 @@
+"""What every test may ask for: a fresh database on either engine, a frozen clock, predictable ids.
+
+Coroutine tests and async fixtures run on a fresh uvloop by anyio's pytest plugin (it comes with our dependencies);
+nothing has to be marked. A test that takes `database` runs twice, once per engine; use
+`@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)` where one engine is enough.
+"""
+
+import inspect
+import random
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+import postgresql
+from ingufu.core.clock import FrozenClock
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.migrate import migrate
+from ingufu.infra.storage.opening import open_database
+from ingufu.infra.storage.targets import StorageUrl
+
+TEMPLATE = "ingufu_template"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: Any) -> None:
+    if collector.funcnamefilter(name) and inspect.iscoroutinefunction(getattr(obj, "hypothesis", obj)):
+        pytest.mark.anyio(obj)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def ids(clock: FrozenClock) -> IdMaker:
+    return IdMaker(clock, random.Random(1).randbytes)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    """A server for all tests of this worker, without flushes."""
+    with postgresql.Server(postgresql.require_binaries()) as server:
+        yield server
+
+
+class _Makers:
+    """Make databases: the first of each engine is migrated, the others are copies of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._template = folder / "template.sqlite"
+        self._numbers = count(1)
+        self._has_template = False
+
+    async def sqlite(self, folder: Path) -> StorageUrl:
+        if not self._template.exists():
+            await migrate(StorageUrl(path=self._template))
+        path = folder / "ingufu.sqlite"
+        shutil.copyfile(self._template, path)
+        return StorageUrl(path=path)
+
+    async def postgresql(self, server: postgresql.Server) -> tuple[StorageUrl, str]:
+        name = f"test_{next(self._numbers)}"
+        if not self._has_template:
+            await run_sql(server, f"CREATE DATABASE {TEMPLATE}")
+            await migrate(StorageUrl(dsn=server.dsn(TEMPLATE)))
+            self._has_template = True
+        await run_sql(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return StorageUrl(dsn=server.dsn(name)), name
+
+
+async def run_sql(server: postgresql.Server, sql: str) -> None:
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def _makers(tmp_path_factory: pytest.TempPathFactory) -> _Makers:
+    return _Makers(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def storage_url(request: pytest.FixtureRequest, _makers: _Makers, tmp_path: Path) -> AsyncIterator[StorageUrl]:
+    """The address of a migrated, empty database that nobody has opened yet."""
+    if request.param == "sqlite":
+        yield await _makers.sqlite(tmp_path)
+        return
+    server: postgresql.Server = request.getfixturevalue("postgresql_server")
+    url, name = await _makers.postgresql(server)
+    yield url
+    await run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(storage_url: StorageUrl) -> AsyncIterator[Database]:
+    """An open database, migrated and empty."""
+    database = await open_database(storage_url)
+    yield database
+    await database.close()
