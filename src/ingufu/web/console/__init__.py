@@ -1,0 +1,1 @@
+"""The operator console: server-rendered pages, their templates, formats and drawings."""

@@ -1,0 +1,100 @@
+"""How the console writes quantities and times: a number, a unit, a zone, in the reader's language."""
+
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import NamedTuple
+
+from babel import Locale
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal, format_percent
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+MISSING = "\N{EN DASH}"
+_KILO = 1000
+_MEGA = 1_000_000
+_MINUTE_S = 60
+_HOUR_S = 3600
+_DAY_S = 86_400
+
+
+class Figure(NamedTuple):
+    """A number as text and its unit, apart, so that a page can set them in different sizes."""
+
+    number: str
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.number}{NO_BREAK}{self.unit}" if self.unit else self.number
+
+
+def energy(energy_wh: Decimal | float | None, locale: Locale) -> Figure:
+    """Return an energy in kWh or MWh with the digits that matter at its size."""
+    if energy_wh is None:
+        return Figure(MISSING, "kWh")
+    size_wh = abs(Decimal(str(energy_wh)))
+    if size_wh >= 10 * _MEGA:
+        return Figure(_decimal(energy_wh, _MEGA, 2, locale), "MWh")
+    places = 2 if size_wh < 100 * _KILO else 1
+    return Figure(_decimal(energy_wh, _KILO, places, locale), "kWh")
+
+
+def power(power_w: Decimal | float | None, locale: Locale) -> Figure:
+    """Return a power in kW or MW; a station's meter is not better than 0.1 kW."""
+    if power_w is None:
+        return Figure(MISSING, "kW")
+    if abs(Decimal(str(power_w))) >= 10 * _MEGA:
+        return Figure(_decimal(power_w, _MEGA, 2, locale), "MW")
+    return Figure(_decimal(power_w, _KILO, 1, locale), "kW")
+
+
+def count(number: float | None, locale: Locale) -> str:
+    """Return a whole number with the language's grouping."""
+    return MISSING if number is None else format_decimal(round(number), locale=locale)
+
+
+def percent(fraction: Decimal | float | None, locale: Locale, places: int = 0) -> str:
+    """Return a fraction (1 is the whole) as per cent."""
+    if fraction is None:
+        return MISSING
+    pattern = "#,##0." + "0" * places + "%" if places else None
+    return format_percent(fraction, pattern, locale=locale)
+
+
+def duration(span: timedelta | float | None, locale: Locale) -> str:
+    """Return a span in its two largest units: 3 d 4 h, 1 h 24 min, 2 min 5 s, 40 s."""
+    if span is None:
+        return MISSING
+    seconds = int(span.total_seconds() if isinstance(span, timedelta) else span)
+    for size, unit, rest, rest_unit in (
+        (_DAY_S, "d", _HOUR_S, "h"),
+        (_HOUR_S, "h", _MINUTE_S, "min"),
+        (_MINUTE_S, "min", 1, "s"),
+    ):
+        if abs(seconds) >= size:
+            whole, left = divmod(abs(seconds), size)
+            sign = "-" if seconds < 0 else ""
+            first = f"{sign}{format_decimal(whole, locale=locale)}{NO_BREAK}{unit}"
+            return f"{first} {left // rest}{NO_BREAK}{rest_unit}" if left // rest else first
+    return f"{seconds}{NO_BREAK}s"
+
+
+def instant(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
+    """Return the date, the time to the second and the zone's name, as seen in `zone`."""
+    if at is None:
+        return MISSING
+    local = at.astimezone(zone)
+    return f"{format_datetime(local, 'medium', locale=locale)} {local.tzname()}"
+
+
+def time_of_day(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
+    """Return hours, minutes and seconds in `zone`, for lists under a heading that names day and zone."""
+    return MISSING if at is None else format_datetime(at.astimezone(zone), "HH:mm:ss", locale=locale)
+
+
+def relative(at: datetime, now: datetime, locale: Locale) -> str:
+    """Return how long ago or in how long `at` is, seen from `now`."""
+    return format_timedelta(at - now, add_direction=True, threshold=1.2, locale=locale)
+
+
+def _decimal(value: Decimal | float, divisor: int, places: int, locale: Locale) -> str:
+    return format_decimal(Decimal(str(value)) / divisor, "#,##0." + "0" * places, locale=locale)

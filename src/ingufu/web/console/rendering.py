@@ -1,0 +1,79 @@
+"""The template environment of the console: escaping, translation, formats and addresses bound to one language."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.support import Translations
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ingufu.core.clock import Clock
+from ingufu.web.assets import Assets
+from ingufu.web.console import drawings, formats
+
+TEMPLATE_FOLDER = Path(__file__).parent / "templates"
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+CONSOLE_PATH = "/console"
+_FOLD_DEPTH = 12  # a station may nest as deep as it likes; deeper than this is shown as one text
+
+
+def make_environment(*, assets: Assets, clock: Clock, locale: str = "en") -> Environment:
+    """Return an environment that writes pages in `locale`; make one per language and keep it.
+
+    Everything is escaped, an unknown variable is an error, and every text goes through gettext.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    # mypy does not see what the extension adds to the environment
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        Translations.load(LOCALE_FOLDER, [locale]), newstyle=True
+    )
+    parsed = Locale.parse("en_GB" if locale == "en" else locale)  # days before months, 24 hours
+    environment.filters.update(_filters(parsed, clock.now))
+    environment.globals.update(
+        asset=assets.asset,
+        console_path=CONSOLE_PATH,
+        dir=parsed.text_direction,
+        lang=str(parsed).replace("_", "-"),
+        now=clock.now,
+        sparkline_paths=drawings.sparkline,
+        strip_parts=drawings.strip,
+        fold_depth=_FOLD_DEPTH,
+    )
+    return environment
+
+
+def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[..., Any]]:
+    return {
+        "count": partial(formats.count, locale=locale),
+        "duration": partial(formats.duration, locale=locale),
+        "energy": partial(formats.energy, locale=locale),
+        "power": partial(formats.power, locale=locale),
+        "percent": lambda fraction, places=0: formats.percent(fraction, locale, places),
+        "instant": lambda at, zone=UTC: formats.instant(at, zone, locale),
+        "time_of_day": lambda at, zone=UTC: formats.time_of_day(at, zone, locale),
+        "relative": lambda at: formats.relative(at, now(), locale),
+        "iso": _iso,
+        "milliseconds": lambda at: int(at.timestamp() * 1000),
+        "json_text": _json_text,
+    }
+
+
+def _iso(at: datetime, zone: tzinfo = UTC) -> str:
+    return at.astimezone(zone).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _json_text(value: Any) -> str:  # any JSON value
+    """Return compact JSON as plain text; the template escapes it like every other text."""
+    return json.dumps(value, ensure_ascii=False, default=str)
