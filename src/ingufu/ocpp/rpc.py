@@ -58,7 +58,10 @@ class Peer:
         self._in_hand: Request | None = None
         self._open: Outgoing | None = None
         self._timed_out: list[Outgoing] = []
-        self._answered: Call | None = None
+        self._answered: tuple[str, str | None] = (
+            "",
+            None,
+        )  # id and action of our latest result; not the call, which holds its frame
         self._is_closed = False
 
     # What the station sends
@@ -109,7 +112,7 @@ class Peer:
         """
         self.leave_unanswered(call)
         reply = rpc_frames.write_result(call.id_token, payload)
-        self._answered = call
+        self._answered = (call.message_id, call.action)
         self.memory.keep(call.id_token, call.action, call.payload, reply, call.received_at)
         return reply
 
@@ -258,8 +261,8 @@ class Peer:
         spelling, description, details, odd = rpc_frames.read_error(envelope)
         failure = Failure(code=errors.parse(spelling), spelling=spelling, description=description, details=details)
         if kind == rpc_frames.RESULT_ERROR:
-            answered = self._answered
-            action = answered.action if answered is not None and answered.message_id == message_id else None
+            answered_id, answered_action = self._answered
+            action = answered_action if answered_id == message_id else None
             return ResultError(message_id=message_id, action=action, failure=failure, notes=notes + odd)
         call, late = self._settle(message_id)
         if call is not None:

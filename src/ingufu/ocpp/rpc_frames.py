@@ -31,7 +31,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JSON_STRING = rb'"(?:[^"\\\x00-\x1f]|\\.)*"'
 _HEAD = re.compile(  # as much of an envelope as a broken frame still shows
     rb"\s*\[\s*(?P<kind>-?\d+)(?=[\s,\]])\s*"
-    rb"(?:,\s*(?P<message_id>" + _JSON_STRING + rb"|-?\d[\d.eE+-]*)\s*"
+    rb"(?:,\s*(?P<message_id>" + _JSON_STRING + rb"|-?\d[\d.eE+-]*(?=[\s,\]]))\s*"
     rb"(?:,\s*(?P<action>" + _JSON_STRING + rb")\s*,)?)?"
 )
 _HEAD_SIZE = 2 * MAX_ID_SIZE  # bytes; a head that is longer shows nothing that could be answered
