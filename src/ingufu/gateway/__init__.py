@@ -1,0 +1,1 @@
+"""Where stations connect: sockets, handshake, and the way in for their messages."""
