@@ -133,3 +133,64 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     last_used_at: datetime | None = None
     last_station_id: str | None = None
     created_at: datetime
+
+
+class StartedBy(msgspec.Struct, frozen=True, kw_only=True):
+    """Who started a transaction: what decides whether another token may stop it."""
+
+    token_id: str | None = None
+    token_key: str | None = None  # the value as PresentedToken.key has it
+    group_id: str | None = None
+
+    @property
+    def is_somebody(self) -> bool:
+        return self.token_id is not None or bool(self.token_key)
+
+
+class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered token with what its group and driver add to the decision."""
+
+    token: Token
+    group_value: str | None = None
+    is_master_pass: bool = False
+    is_driver_blocked: bool = False
+    driver_language: str | None = None
+
+
+class AuthorizationRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may set of the decision."""
+
+    ghost_age_s: float = 86_400.0  # an open transaction older than this no longer counts as use of its token
+    late_start_s: float = 900.0  # a start reported this late is over or decided: it is not measured against others
+
+
+class DriverDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What is entered about a driver."""
+
+    name: str
+    email: str | None = None
+    phone: str | None = None
+    language: str = "en"
+    note: str = ""
+
+
+class GroupDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What is entered about a group of tokens."""
+
+    value: str
+    name: str = ""
+    is_master_pass: bool = False
+
+
+class TokenDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What is entered about an id token."""
+
+    value: str
+    kind: str = TokenKind.ISO14443
+    group_id: str | None = None
+    driver_id: str | None = None
+    valid_from: datetime | None = None
+    expires_at: datetime | None = None
+    concurrent_limit: int | None = 1
+    language: str | None = None
+    note: str = ""

@@ -1,0 +1,345 @@
+"""Authorization: the verdict on a presented token, and the register of drivers, groups and tokens it rests on."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from ingufu.authorization import decide, registration, store
+from ingufu.authorization.events import (
+    DriverBlocked,
+    DriverChanged,
+    DriverCreated,
+    DriverDeleted,
+    DriverUnblocked,
+    GroupChanged,
+    TokenBlocked,
+    TokenChanged,
+    TokenCreated,
+    TokenDeleted,
+    TokenUnblocked,
+)
+from ingufu.authorization.model import (
+    AuthorizationRules,
+    Driver,
+    DriverDetails,
+    GroupDetails,
+    Occasion,
+    PresentedToken,
+    StartedBy,
+    Token,
+    TokenDetails,
+    TokenFacts,
+    TokenGroup,
+    Verdict,
+)
+from ingufu.authorization.ports import OpenTransactions
+from ingufu.core.clock import Clock
+from ingufu.core.errors import Conflict, InvalidInput, NotFound
+from ingufu.core.ids import IdMaker
+from ingufu.core.texts import plain, plain_or_none
+from ingufu.infra.storage.database import Database, Work
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Authorization:
+    """Who may charge. Reads committed data; every change goes into the unit of work it is given."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: IdMaker,
+        open_transactions: OpenTransactions,
+        rules: AuthorizationRules = AuthorizationRules(),  # noqa: B008 - frozen
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._open_transactions = open_transactions
+        self._rules = rules
+
+    async def check(
+        self,
+        work: Work,
+        token: PresentedToken | None,
+        *,
+        station_id: str,
+        evse: int | None,
+        at: datetime,
+        occasion: Occasion,
+        transaction: StartedBy | None = None,
+        excluding: str | None = None,
+    ) -> Verdict:
+        """Return the verdict on a token presented at `at`, and keep it with its reason.
+
+        `transaction` is who started the running transaction, if there is one. `excluding` is the id of the transaction
+        the token is presented for: it does not count as a concurrent one.
+        """
+        token = _plain_token(token)
+        facts = await self._find_facts(token)
+        question = decide.Question(token=token, occasion=occasion, at=at, started_by=transaction)
+        open_count = await self._count_open(question, facts, excluding)
+        verdict = decide.decide(question, facts, open_count=open_count)
+        row = {
+            "at": at,
+            "station_id": station_id,
+            "evse": evse,
+            "token_id": verdict.token_id,
+            "token_value": decide.masked(token, facts),
+            "token_kind": (facts.token.kind if facts else token.kind if token else None) or "",
+            "occasion": occasion.value,
+            "status": verdict.status.value,
+            "reason": verdict.reason.value,
+            "transaction_id": excluding,
+        }
+        store.append_decision(work, row)
+        if verdict.is_accepted and verdict.token_id is not None:
+            store.touch_token(self._database, verdict.token_id, at, station_id)
+        return verdict
+
+    async def _find_facts(self, token: PresentedToken | None) -> TokenFacts | None:
+        if token is None or not token.key:
+            return None
+        return decide.pick(token, await store.find_facts(self._database, token.key))
+
+    async def _count_open(self, question: decide.Question, facts: TokenFacts | None, excluding: str | None) -> int:
+        """Return how many transactions of the token run elsewhere, where that matters.
+
+        An offline start that is reported late was decided by the station, and is mostly over: it is not measured
+        against what runs now. Transactions that were never ended cease to count after a while.
+        """
+        now = self._clock.now()
+        is_late = question.at < now - timedelta(seconds=self._rules.late_start_s)
+        if facts is None or not question.is_start or facts.token.concurrent_limit is None or is_late:
+            return 0
+        since = now - timedelta(seconds=self._rules.ghost_age_s)
+        return await self._open_transactions.count_open(facts.token.id, excluding=excluding, since=since)
+
+    # Drivers
+
+    async def get_driver(self, driver_id: str) -> Driver:
+        """Return the driver. Raises NotFound."""
+        driver = await store.find_driver(self._database, driver_id)
+        if driver is None:
+            raise NotFound("There is no such driver.")
+        return driver
+
+    async def create_driver(self, work: Work, details: DriverDetails, *, organisation_id: str) -> Driver:
+        """Register a driver. Raises InvalidInput."""
+        details = registration.check_driver(details)
+        if details.email is not None and await store.find_driver_by_email(self._database, details.email):
+            raise InvalidInput("Another driver has this e-mail address.", field="email")
+        driver = Driver(
+            id=self._ids.new(),
+            organisation_id=organisation_id,
+            created_at=self._clock.now(),
+            **msgspec.structs.asdict(details),
+        )
+        store.insert_driver(work, driver)
+        work.emit(DriverCreated(occurred_at=driver.created_at, driver_id=driver.id))
+        return driver
+
+    async def update_driver(self, work: Work, driver_id: str, details: DriverDetails) -> Driver:
+        """Replace what is known of a driver. Raises NotFound, InvalidInput."""
+        driver = await self.get_driver(driver_id)
+        details = registration.check_driver(details)
+        if details.email is not None:
+            other = await store.find_driver_by_email(self._database, details.email)
+            if other is not None and other.id != driver_id:
+                raise InvalidInput("Another driver has this e-mail address.", field="email")
+        changed = msgspec.structs.replace(driver, **msgspec.structs.asdict(details))
+        if changed != driver:
+            store.update_driver(work, driver_id, details)
+            work.emit(DriverChanged(occurred_at=self._clock.now(), driver_id=driver_id))
+        return changed
+
+    async def put_driver(self, work: Work, details: DriverDetails, *, organisation_id: str) -> Driver:
+        """Have the driver of this e-mail address (or, without one, of this name) be as given. Raises InvalidInput."""
+        details = registration.check_driver(details)
+        if details.email is not None:
+            found = await store.find_driver_by_email(self._database, details.email)
+        else:
+            namesakes = await store.find_drivers_by_name(self._database, details.name)
+            if len(namesakes) > 1:
+                raise InvalidInput("Several drivers have this name: give an e-mail address.", field="name")
+            found = namesakes[0] if namesakes else None
+        if found is None:
+            return await self.create_driver(work, details, organisation_id=organisation_id)
+        email = details.email or found.email
+        return await self.update_driver(work, found.id, msgspec.structs.replace(details, email=email))
+
+    async def block_driver(self, work: Work, driver_id: str) -> Driver:
+        """Let none of the driver's tokens be accepted. Raises NotFound."""
+        driver = await self.get_driver(driver_id)
+        if driver.blocked_at is not None:
+            return driver
+        now = self._clock.now()
+        store.set_driver_block(work, driver_id, now)
+        work.emit(DriverBlocked(occurred_at=now, driver_id=driver_id))
+        return msgspec.structs.replace(driver, blocked_at=now)
+
+    async def unblock_driver(self, work: Work, driver_id: str) -> Driver:
+        """Lift the block of a driver. Raises NotFound."""
+        driver = await self.get_driver(driver_id)
+        if driver.blocked_at is not None:
+            store.set_driver_block(work, driver_id, None)
+            work.emit(DriverUnblocked(occurred_at=self._clock.now(), driver_id=driver_id))
+        return msgspec.structs.replace(driver, blocked_at=None)
+
+    async def delete_driver(self, work: Work, driver_id: str) -> None:
+        """Remove a driver who has no tokens. Raises NotFound, Conflict."""
+        await self.get_driver(driver_id)
+        if await store.count_tokens_of_driver(self._database, driver_id):
+            raise Conflict("The driver has tokens: give them to another or delete them first.")
+        store.delete_driver(work, driver_id)
+        work.emit(DriverDeleted(occurred_at=self._clock.now(), driver_id=driver_id))
+
+    # Groups
+
+    async def get_group(self, group_id: str) -> TokenGroup:
+        """Return the group. Raises NotFound."""
+        group = await store.find_group(self._database, group_id)
+        if group is None:
+            raise NotFound("There is no such group.")
+        return group
+
+    async def find_group(self, value: str) -> TokenGroup | None:
+        """Return the group that stations know by this value, without regard to case."""
+        return await store.find_group_by_value(self._database, value.strip())
+
+    async def create_group(self, work: Work, details: GroupDetails, *, organisation_id: str) -> TokenGroup:
+        """Make a group. Raises InvalidInput."""
+        details = registration.check_group(details)
+        if await self.find_group(details.value):
+            raise InvalidInput("Another group has this value.", field="value")
+        group = TokenGroup(
+            id=self._ids.new(),
+            organisation_id=organisation_id,
+            created_at=self._clock.now(),
+            **msgspec.structs.asdict(details),
+        )
+        store.insert_group(work, group)
+        work.emit(GroupChanged(occurred_at=group.created_at, group_id=group.id))
+        return group
+
+    async def update_group(self, work: Work, group_id: str, details: GroupDetails) -> TokenGroup:
+        """Replace what is known of a group. Raises NotFound, InvalidInput."""
+        group = await self.get_group(group_id)
+        details = registration.check_group(details)
+        other = await self.find_group(details.value)
+        if other is not None and other.id != group_id:
+            raise InvalidInput("Another group has this value.", field="value")
+        changed = msgspec.structs.replace(group, **msgspec.structs.asdict(details))
+        if changed != group:
+            store.update_group(work, group_id, details)
+            work.emit(GroupChanged(occurred_at=self._clock.now(), group_id=group_id))
+        return changed
+
+    async def put_group(self, work: Work, details: GroupDetails, *, organisation_id: str) -> TokenGroup:
+        """Have the group of this value be as given. Raises InvalidInput."""
+        found = await self.find_group(registration.check_group(details).value)
+        if found is None:
+            return await self.create_group(work, details, organisation_id=organisation_id)
+        return await self.update_group(work, found.id, details)
+
+    async def delete_group(self, work: Work, group_id: str) -> None:
+        """Remove a group without tokens. Raises NotFound, Conflict."""
+        await self.get_group(group_id)
+        if await store.count_tokens_of_group(self._database, group_id):
+            raise Conflict("The group has tokens: take them out first.")
+        store.delete_group(work, group_id)
+        work.emit(GroupChanged(occurred_at=self._clock.now(), group_id=group_id))
+
+    # Tokens
+
+    async def get_token(self, token_id: str) -> Token:
+        """Return the token. Raises NotFound."""
+        token = await store.find_token(self._database, token_id)
+        if token is None:
+            raise NotFound("There is no such token.")
+        return token
+
+    async def find_token(self, value: str, kind: str | None = None) -> Token | None:
+        """Return the token of this value and kind (None: of any kind, a card before others), without regard to case."""
+        facts = await self._find_facts(_plain_token(PresentedToken(value=value, kind=kind)))
+        return facts.token if facts else None
+
+    async def create_token(self, work: Work, details: TokenDetails, *, organisation_id: str) -> Token:
+        """Register a token. Raises InvalidInput."""
+        details = registration.check_token(details)
+        if await store.find_token_by_value(self._database, details.value, details.kind):
+            raise InvalidInput("This token is registered already.", field="value")
+        await self._check_owners(details)
+        token = Token(
+            id=self._ids.new(),
+            organisation_id=organisation_id,
+            created_at=self._clock.now(),
+            **msgspec.structs.asdict(details),
+        )
+        store.insert_token(work, token)
+        work.emit(TokenCreated(occurred_at=token.created_at, token_id=token.id))
+        return token
+
+    async def update_token(self, work: Work, token_id: str, details: TokenDetails) -> Token:
+        """Replace what is known of a token; its block stays. Raises NotFound, InvalidInput."""
+        token = await self.get_token(token_id)
+        details = registration.check_token(details)
+        other = await store.find_token_by_value(self._database, details.value, details.kind)
+        if other is not None and other.id != token_id:
+            raise InvalidInput("Another token has this value and kind.", field="value")
+        await self._check_owners(details)
+        changed = msgspec.structs.replace(token, **msgspec.structs.asdict(details))
+        if changed != token:
+            store.update_token(work, token_id, details)
+            work.emit(TokenChanged(occurred_at=self._clock.now(), token_id=token_id))
+        return changed
+
+    async def put_token(self, work: Work, details: TokenDetails, *, organisation_id: str) -> Token:
+        """Have the token of this value and kind be as given. Raises InvalidInput."""
+        details = registration.check_token(details)
+        found = await store.find_token_by_value(self._database, details.value, details.kind)
+        if found is None:
+            return await self.create_token(work, details, organisation_id=organisation_id)
+        return await self.update_token(work, found.id, details)
+
+    async def block_token(self, work: Work, token_id: str, *, reason: str = "") -> Token:
+        """Have the token never be accepted again. Raises NotFound."""
+        token = await self.get_token(token_id)
+        if token.blocked_at is not None:
+            return token
+        now, reason = self._clock.now(), plain(reason, registration.NOTE_MAX)
+        store.set_token_block(work, token_id, now, reason)
+        work.emit(TokenBlocked(occurred_at=now, token_id=token_id, reason=reason))
+        return msgspec.structs.replace(token, blocked_at=now, block_reason=reason)
+
+    async def unblock_token(self, work: Work, token_id: str) -> Token:
+        """Lift the block of a token. Raises NotFound."""
+        token = await self.get_token(token_id)
+        if token.blocked_at is not None:
+            store.set_token_block(work, token_id, None, "")
+            work.emit(TokenUnblocked(occurred_at=self._clock.now(), token_id=token_id))
+        return msgspec.structs.replace(token, blocked_at=None, block_reason="")
+
+    async def delete_token(self, work: Work, token_id: str) -> None:
+        """Remove a token that was never used. Raises NotFound, and Conflict if it was: block it instead."""
+        token = await self.get_token(token_id)
+        is_open = await self._open_transactions.count_open(token_id, excluding=None, since=LONG_AGO)
+        if token.last_used_at is not None or is_open:
+            raise Conflict("The token was used: block it instead.")
+        store.delete_token(work, token_id)
+        work.emit(TokenDeleted(occurred_at=self._clock.now(), token_id=token_id))
+
+    async def _check_owners(self, details: TokenDetails) -> None:
+        if details.group_id is not None and await store.find_group(self._database, details.group_id) is None:
+            raise InvalidInput("There is no such group.", field="group_id")
+        if details.driver_id is not None and await store.find_driver(self._database, details.driver_id) is None:
+            raise InvalidInput("There is no such driver.", field="driver_id")
+
+
+def _plain_token(token: PresentedToken | None) -> PresentedToken | None:
+    if token is None:
+        return None
+    return PresentedToken(
+        value=plain(token.value, registration.VALUE_MAX), kind=plain_or_none(token.kind, registration.KIND_MAX)
+    )
