@@ -10,7 +10,7 @@ from ingufu.core.clock import Clock
 from ingufu.core.commands import RawReply, ReplyKind
 from ingufu.core.errors import Conflict
 from ingufu.gateway.frame_log import FrameLog
-from ingufu.gateway.websocket import Closure, Connection
+from ingufu.gateway.websocket import CloseCode, Closure, Connection
 from ingufu.ocpp.rpc import Peer
 from ingufu.ocpp.rpc_messages import (
     Answer,
@@ -54,7 +54,7 @@ class StationConnection:
         frames: FrameLog,
         on_opened: Callable[["StationConnection"], None],
         on_closed: Callable[["StationConnection", Closure], None],
-        on_accepted: Callable[["StationConnection"], None],
+        on_booted: Callable[["StationConnection"], None],
         on_seen: Callable[["StationConnection"], None],
     ) -> None:
         self.id = id
@@ -66,13 +66,14 @@ class StationConnection:
         self._frames = frames
         self._on_opened = on_opened
         self._on_closed = on_closed
-        self._on_accepted = on_accepted
+        self._on_booted = on_booted
         self._on_seen = on_seen
         self._socket: Connection | None = None
         self._worker: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()  # of our requests: one is open at a time
         self._waiting: asyncio.Future[RawReply] | None = None
         self._is_paused = False
+        self._named: str | None = None  # the transaction that the message in hand names, for its answer's record
 
     @property
     def station_id(self) -> str:
@@ -95,12 +96,12 @@ class StationConnection:
 
     def received(self, text: bytes) -> None:
         self._on_seen(self)
-        for message in self.peer.receive(text, self._clock.monotonic()):
-            self._log(text, is_inbound=True, action=_action_of(message))
+        messages = self.peer.receive(text, self._clock.monotonic())
+        named = self._log(text, is_inbound=True, action=_action_of(messages[0]) if messages else None)
+        for message in messages:
+            if named is not None and isinstance(message, Call):
+                self._named = named
             self._dispatch(message)
-            break
-        else:
-            self._log(text, is_inbound=True, action=None)
         if self.peer.is_full and not self._is_paused and self._socket is not None:
             self._is_paused = True
             self._socket.pause_reading()
@@ -212,7 +213,7 @@ class StationConnection:
                 self._resume()
         except Exception:
             log.exception("ocpp.conversation_failed")
-            self.close(1011, "internal error")
+            self.close(CloseCode.INTERNAL_ERROR, "internal error")
         finally:
             self._worker = None
 
@@ -224,11 +225,14 @@ class StationConnection:
             case Replied(payload=payload):
                 self._send(self.peer.result(message, payload), message.action)
                 if message.action == "BootNotification":
-                    self._on_accepted(self)
+                    self._on_booted(self)
             case Refused(code=code, description=description):
                 self._send(self.peer.error(message, code, description), message.action)
+                if reply.ends_connection:
+                    self.close(CloseCode.POLICY, description)
             case _:
                 self.peer.leave_unanswered(message)
+        self._named = None
 
     def _resume(self) -> None:
         if self._is_paused and not self.peer.is_full and self._socket is not None:
@@ -247,14 +251,15 @@ class StationConnection:
             self._socket.send(frame)
             self._log(frame, is_inbound=False, action=action)
 
-    def _log(self, frame: bytes, *, is_inbound: bool, action: str | None) -> None:
-        self._frames.add(
+    def _log(self, frame: bytes, *, is_inbound: bool, action: str | None) -> str | None:
+        return self._frames.add(
             frame,
             at=self._clock.now(),
             station_id=self.station_id,
             connection_id=self.id,
             is_inbound=is_inbound,
             action=action,
+            transaction=None if is_inbound else self._named,
         )
 
 

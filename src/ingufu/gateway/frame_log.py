@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ingufu.infra.secrets import redact
 from ingufu.stations.frames import FrameRow
-from ingufu.stations.service import Stations
+from ingufu.stations.service import Frames
 
 TEXT_LIMIT = 64 * 1024  # characters kept of one frame; `size` tells how long it was
 BATCH = 500
@@ -14,15 +14,16 @@ DELAY_S = 0.25  # how long a frame may wait for company
 
 _TRANSACTION = re.compile(r'"transactionId"\s*:\s*(?:"([^"\\]{1,36})"|(-?\d{1,10}))')
 _EVSE = re.compile(r'"(?:connectorId|evseId)"\s*:\s*(\d{1,4})\b|"evse"\s*:\s*\{\s*"id"\s*:\s*(\d{1,4})\b')
-_HEAD = re.compile(r'\s*\[\s*(-?\d{1,3})\s*,\s*(?:"([^"\\]{0,100})"|(-?\d{1,20}))')
+_HEAD = re.compile(r'\s*\[\s*(-?\d{1,3})\s*,\s*(?:"([^"\\]{0,100})"|(-?\d{1,20}))(?:\s*,\s*"(\w{1,60})")?')
+_NAMES_ACTION = frozenset({"2", "6"})
 _SEARCHED = 4096  # characters at the front in which transaction and EVSE are looked for
 
 
 class FrameLog:
     """Buffers frames beside the path of the messages, never in it."""
 
-    def __init__(self, stations: Stations) -> None:
-        self._stations = stations
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
         self._rows: list[FrameRow] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -42,6 +43,8 @@ class FrameLog:
         head = _HEAD.match(text)
         named = _TRANSACTION.search(text, 0, _SEARCHED)
         evse = _EVSE.search(text, 0, _SEARCHED)
+        if action is None and head is not None and head[1] in _NAMES_ACTION:
+            action = head[4]
         if named is not None:
             transaction = named[1] or named[2]
         self._rows.append(
@@ -72,4 +75,4 @@ class FrameLog:
             self._timer = None
         rows, self._rows = self._rows, []
         if rows:
-            self._stations.append_frames(rows)
+            self._frames.append(rows)

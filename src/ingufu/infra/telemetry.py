@@ -1,0 +1,87 @@
+"""What the program tells of itself: structured logs, and figures for Prometheus."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+METRICS_SUBJECT = "metrics"  # on the bus: asks the gateway's process for its figures
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure_logs(level: str, format: str) -> None:  # noqa: A002 - the setting's name
+    """Write logs of `level` and above to standard error, as text or JSON. For the start of a process."""
+    as_text = format == "text" or (format == "auto" and sys.stderr.isatty())
+    renderer: Any = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info if not as_text else _unchanged,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+
+
+def _unchanged(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:  # structlog's own signature
+    del logger, name
+    return event
+
+
+class Figure:
+    """One figure: its name, what it means, and how to read it when asked."""
+
+    def __init__(
+        self,
+        name: str,
+        meaning: str,
+        read: Callable[[], float | dict[str, float]],
+        *,
+        label: str | None = None,
+        counts_up: bool = False,
+    ) -> None:
+        self.name = name
+        self.meaning = meaning
+        self.read = read
+        self.label = label
+        self.counts_up = counts_up
+
+
+class Figures(Collector):
+    """Reads figures when Prometheus asks, so that counting costs nothing between."""
+
+    def __init__(self, figures: Iterable[Figure]) -> None:
+        self._figures = tuple(figures)
+
+    def collect(self) -> Iterator[Metric]:
+        for figure in self._figures:
+            family: type[CounterMetricFamily | GaugeMetricFamily]
+            family = CounterMetricFamily if figure.counts_up else GaugeMetricFamily
+            value = figure.read()
+            if figure.label is None or not isinstance(value, dict):
+                yield family(figure.name, figure.meaning, value=value)  # type: ignore[arg-type]  # one value then
+                continue
+            metric = family(figure.name, figure.meaning, labels=[figure.label])
+            for key, number in value.items():
+                metric.add_metric([key], number)
+            yield metric
+
+
+def exposition(figures: Iterable[Figure]) -> Callable[[], bytes]:
+    """Return what renders the figures, and those of this process, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(Figures(figures))
+    ProcessCollector(registry=registry)
+    return lambda: generate_latest(registry)

@@ -1,0 +1,209 @@
+"""One station's conversation: judges each request, runs its handler in a unit of work, and says what to answer."""
+
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from ingufu.core.errors import Conflict, Forbidden, IngufuError, Unavailable
+from ingufu.ocpp import errors, wire
+from ingufu.ocpp.errors import ErrorCode
+from ingufu.ocpp.payload import Payload
+from ingufu.ocpp.rpc_messages import Call, Send
+from ingufu.ocpp.table import CallContext, Inbound, InboundTable, Loss, Phase
+from ingufu.ocpp.wire import Repair, WireError
+from ingufu.services import Services
+from ingufu.stations.model import BootAnswer, Station
+
+TRIES = 3  # of one message whose rows someone else changed meanwhile
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The payload of the CALLRESULT, durable already."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why there is a CALLERROR instead."""
+
+    code: ErrorCode
+    description: str
+    ends_connection: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Nothing could be written: silence, so that the station keeps its message and sends it again."""
+
+
+Reply = Replied | Refused | Unanswered
+
+_PHASES = {
+    None: Phase.NEW,
+    BootAnswer.ACCEPTED: Phase.ACCEPTED,
+    BootAnswer.PENDING: Phase.PENDING,
+    BootAnswer.REJECTED: Phase.REJECTED,
+}
+
+# What a TriggerMessage (1.6 and 2.x wording) or a request for a report lets a pending station send.
+_TRIGGERED = {
+    "BootNotification": "BootNotification",
+    "Heartbeat": "Heartbeat",
+    "StatusNotification": "StatusNotification",
+    "MeterValues": "MeterValues",
+    "TransactionEvent": "TransactionEvent",
+    "FirmwareStatusNotification": "FirmwareStatusNotification",
+    "DiagnosticsStatusNotification": "DiagnosticsStatusNotification",
+    "LogStatusNotification": "LogStatusNotification",
+    "PublishFirmwareStatusNotification": "PublishFirmwareStatusNotification",
+    "SignChargingStationCertificate": "SignCertificate",
+    "SignChargePointCertificate": "SignCertificate",
+    "SignV2GCertificate": "SignCertificate",
+    "SignV2G20Certificate": "SignCertificate",
+    "SignCombinedCertificate": "SignCertificate",
+    "GetBaseReport": "NotifyReport",
+    "GetReport": "NotifyReport",
+    "GetMonitoringReport": "NotifyMonitoringReport",
+    "GetLog": "LogStatusNotification",
+    "GetDiagnostics": "DiagnosticsStatusNotification",
+    "UpdateFirmware": "FirmwareStatusNotification",
+    "SignedUpdateFirmware": "SignedFirmwareStatusNotification",
+    "GetDisplayMessages": "NotifyDisplayMessages",
+    "CustomerInformation": "NotifyCustomerInformation",
+    "GetChargingProfiles": "ReportChargingProfiles",
+}
+
+
+_STATUS_REPORTS = frozenset({"StatusNotification", "NotifyEvent"})
+
+
+class Session:
+    """What holds for a station from its connection to the next: who it is, its version, how far its boot came."""
+
+    def __init__(
+        self,
+        station: Station,
+        version: wire.Version,
+        table: InboundTable,
+        known_actions: frozenset[str],
+        services: Services,
+        *,
+        certificate_name: str | None = None,
+    ) -> None:
+        self.station = station
+        self.version = version
+        self.phase = _PHASES[station.boot_status]
+        self.has_reported_status = False
+        self._table = table
+        self._known_actions = known_actions
+        self._services = services
+        self._certificate_name = certificate_name
+        self._may_send: set[str] = set()
+
+    def note_request(self, action: str, payload: bytes) -> None:
+        """Remember that we asked for something that a pending station may therefore send."""
+        if action in ("TriggerMessage", "ExtendedTriggerMessage"):
+            try:
+                asked = msgspec.json.decode(payload)
+            except msgspec.DecodeError:
+                return
+            action = str(asked.get("requestedMessage")) if isinstance(asked, dict) else ""
+        if action in _TRIGGERED:
+            self._may_send.add(_TRIGGERED[action])
+
+    async def answer(self, message: Call | Send) -> Reply:
+        """Return what the station is to hear. Whatever it hears as accepted is durable when this returns."""
+        row = self._table.get(message.action)
+        if row is None:
+            code = ErrorCode.UNSUPPORTED_ACTION if message.action in self._known_actions else ErrorCode.UNKNOWN_ACTION
+            return Refused(code, f"{message.action[:50]} is nothing that a station asks of us.")
+        if not self._is_allowed(message.action, row):
+            return Refused(ErrorCode.SECURITY, "Send BootNotification and wait to be accepted.")
+        try:
+            request, repairs = self._read(row, message)
+        except WireError as error:
+            log.info("ocpp.unreadable_payload", action=message.action, error=str(error))
+            return Refused(errors.of_wire_kind(error.kind.name), str(error)[:255])
+        return await self._handle(row, message.action, request, repairs)
+
+    def _read(self, row: Inbound, message: Call | Send) -> tuple[Payload, tuple[Repair, ...]]:
+        if self.station.is_strict:
+            fault = wire.check(row.request, message.payload, self.version)
+            if fault is not None:
+                raise fault
+            return wire.decode(row.request, message.payload), ()
+        return wire.decode_lenient(row.request, message.payload)
+
+    def _is_allowed(self, action: str, row: Inbound) -> bool:
+        """Judge by phase (2.x B01.FR.10, B02.FR.09, B03.FR.08; 1.6 4.2).
+
+        A station that never booted here has most often been accepted by a predecessor of ours: unless it is held
+        to the letter, what it says of its transactions is kept rather than lost.
+        """
+        if row.may_precede_boot or self.phase is Phase.ACCEPTED:
+            return True
+        if self.phase is Phase.NEW:
+            return not self.station.is_strict
+        return self.phase is Phase.PENDING and action in self._may_send
+
+    async def _handle(self, row: Inbound, action: str, request: Payload, repairs: tuple[Repair, ...]) -> Reply:
+        for attempt in range(1, TRIES + 1):
+            context = self._context(repairs)
+            try:
+                response = await row.handler(context, request)
+                await context.work.commit()
+            except Conflict:
+                self._forget()
+                if attempt < TRIES:
+                    continue
+                log.warning("ocpp.gave_up", action=action, tries=attempt)
+                return self._failed(row)
+            except Unavailable as error:
+                log.warning("ocpp.storage_unavailable", action=action, error=str(error))
+                self._forget()
+                return self._failed(row)
+            except Forbidden as error:
+                return Refused(ErrorCode.SECURITY, error.message[:255], ends_connection=True)
+            except IngufuError as error:
+                return Refused(errors.of_exception(error), error.message[:255])
+            except Exception:
+                log.exception("ocpp.handler_failed", action=action)
+                self._forget()
+                return self._failed(row)
+            return self._replied(context, action, response)
+        return self._failed(row)
+
+    def _context(self, repairs: tuple[Repair, ...]) -> CallContext:
+        return CallContext(
+            station=self.station,
+            version=self.version,
+            work=self._services.database.work(),
+            services=self._services,
+            received_at=self._services.clock.now(),
+            certificate_name=self._certificate_name,
+            repairs=repairs,
+        )
+
+    def _replied(self, context: CallContext, action: str, response: Payload | None) -> Replied:
+        if context.phase is not None:
+            self.phase = context.phase
+            self._may_send.clear()
+        if action in _STATUS_REPORTS:
+            self.has_reported_status = True
+        payload = b"{}" if response is None else wire.encode(response)
+        return Replied(payload)
+
+    def _failed(self, row: Inbound) -> Reply:
+        if row.loss is Loss.MONEY:
+            return Unanswered()
+        return Refused(ErrorCode.INTERNAL, "Something failed here; nothing was changed.")
+
+    def _forget(self) -> None:
+        """Drop what memory holds of the station, as it may no longer be what is stored."""
+        self._services.charging.forget(self.station.id)
+        self._services.stations.forget(self.station.id)

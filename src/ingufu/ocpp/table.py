@@ -1,0 +1,85 @@
+"""The rows of the tables in which the OCPP versions meet: one per message and direction."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ingufu.core.commands import Command, Outcome
+from ingufu.infra.storage.database import Work
+from ingufu.ocpp.payload import Payload
+from ingufu.ocpp.wire import Repair
+from ingufu.services import Services
+from ingufu.stations.model import Station
+
+T = TypeVar("T")
+
+
+class Phase(StrEnum):
+    """How far a station's registration is (2.x B01 to B03; 1.6 4.2)."""
+
+    NEW = "new"  # it never booted here
+    PENDING = "pending"
+    REJECTED = "rejected"
+    ACCEPTED = "accepted"
+
+
+@dataclass(slots=True, kw_only=True)
+class CallContext:
+    """What a handler knows of the message beside its content, and where it leaves what follows from it."""
+
+    station: Station
+    version: str
+    work: Work
+    services: Services
+    received_at: datetime
+    certificate_name: str | None = None  # common name of the client certificate of this connection
+    repairs: tuple[Repair, ...] = ()
+    phase: Phase | None = None  # set by a boot: the phase from now on, once the reply is durable
+
+    @property
+    def station_id(self) -> str:
+        return self.station.id
+
+
+# A request and a response of one row are of one action; the table cannot say so in its type.
+Handler = Callable[[CallContext, Any], Awaitable[Payload | None]]
+
+
+class Loss(StrEnum):
+    """What is lost if the station gives the message up: decides what it hears when we cannot write."""
+
+    NOTHING = "nothing"  # it can be asked again, or says it again: an error is an honest answer
+    MONEY = "money"  # part of a transaction: silence makes the station keep it and come again
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """A message that stations send: its type and what we do about it."""
+
+    request: type[Payload]
+    handler: Handler
+    loss: Loss = Loss.NOTHING
+    is_light: bool = False  # needs no storage
+    may_precede_boot: bool = False
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """A command of ours in one version's words."""
+
+    action: str
+    render: Callable[[Any], Payload]
+    response: type[Payload]
+    outcome: Callable[[Any], Outcome]
+
+
+InboundTable = Mapping[str, Inbound]
+OutboundTable = Mapping[type[Command[Any]], Outbound]
+
+
+def given(value: T | UnsetType) -> T | None:
+    """Return an optional field of a message, None where it is absent."""
+    return None if value is UNSET else value

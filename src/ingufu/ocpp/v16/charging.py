@@ -1,0 +1,148 @@
+"""OCPP 1.6: start, stop and meter values of transactions; remote start and stop."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import UNSET
+
+from ingufu.charging import figures
+from ingufu.charging.model import AnomalyKind, MeterReading, ReportKind, Sample, TransactionReport
+from ingufu.core.commands import Outcome, StartCharging, StopCharging
+from ingufu.core.errors import InvalidInput, StationUnsupported
+from ingufu.ocpp.table import CallContext, given
+from ingufu.ocpp.v16 import authorization, types
+
+Oddities = tuple[tuple[AnomalyKind, str], ...]
+
+
+async def start_transaction(
+    context: CallContext, request: types.StartTransactionRequest
+) -> types.StartTransactionResponse:
+    """Keep the start and say under which number, whatever is odd about it (1.6 4.8)."""
+    recorded = await context.services.charging.record(
+        context.work,
+        TransactionReport(
+            kind=ReportKind.STARTED,
+            station_id=context.station_id,
+            version=context.version,
+            evse=request.connector_id,
+            connector=1,
+            token=authorization.token(request.id_tag),
+            at=request.timestamp,
+            at_station=request.timestamp.isoformat(),
+            received_at=context.received_at,
+            register_wh=Decimal(request.meter_start),
+            reservation_id=given(request.reservation_id) or None,  # 0 stands for none (quirk 46)
+        ),
+    )
+    number, verdict = recorded.transaction.number, recorded.verdict
+    if number is None or verdict is None:
+        raise InvalidInput("A start has a number and a verdict.")
+    return types.StartTransactionResponse(id_tag_info=authorization.id_tag_info(verdict), transaction_id=number)
+
+
+async def stop_transaction(
+    context: CallContext, request: types.StopTransactionRequest
+) -> types.StopTransactionResponse:
+    """Keep the end; an unknown transaction is kept as an orphan (1.6 4.10)."""
+    id_tag = given(request.id_tag)
+    readings, oddities = _readings(given(request.transaction_data) or ())
+    recorded = await context.services.charging.record(
+        context.work,
+        TransactionReport(
+            kind=ReportKind.ENDED,
+            station_id=context.station_id,
+            version=context.version,
+            reference=_reference(request.transaction_id),
+            token=None if id_tag is None else authorization.token(id_tag),
+            at=request.timestamp,
+            at_station=request.timestamp.isoformat(),
+            received_at=context.received_at,
+            register_wh=Decimal(request.meter_stop),
+            stop_reason=given(request.reason) or "Local",
+            readings=readings,
+            oddities=oddities,
+        ),
+    )
+    if id_tag is None or recorded.verdict is None:
+        return types.StopTransactionResponse()
+    return types.StopTransactionResponse(id_tag_info=authorization.id_tag_info(recorded.verdict))
+
+
+async def meter_values(context: CallContext, request: types.MeterValuesRequest) -> types.MeterValuesResponse:
+    """Keep the readings, in or out of a transaction; always answered (1.6 4.7)."""
+    readings, oddities = _readings(request.meter_value)
+    number = given(request.transaction_id)
+    await context.services.charging.add_readings(
+        context.work,
+        station_id=context.station_id,
+        version=context.version,
+        evse=request.connector_id or None,
+        reference=None if number is None else _reference(number),
+        readings=readings,
+        received_at=context.received_at,
+        oddities=oddities,
+    )
+    return types.MeterValuesResponse()
+
+
+def remote_start(command: StartCharging) -> types.RemoteStartTransactionRequest:
+    if len(command.token) > authorization.PARENT_LIMIT:
+        raise StationUnsupported(f"OCPP 1.6 carries tokens of at most {authorization.PARENT_LIMIT} characters.")
+    return types.RemoteStartTransactionRequest(
+        id_tag=command.token, connector_id=UNSET if command.evse is None else command.evse
+    )
+
+
+def remote_stop(command: StopCharging) -> types.RemoteStopTransactionRequest:
+    try:
+        number = int(command.reference)
+    except ValueError as error:
+        raise InvalidInput("OCPP 1.6 names transactions by whole numbers.", field="reference") from error
+    return types.RemoteStopTransactionRequest(transaction_id=number)
+
+
+def remote_outcome(
+    response: types.RemoteStartTransactionResponse | types.RemoteStopTransactionResponse,
+) -> Outcome:
+    return Outcome(status=response.status, is_accepted=response.status == "Accepted")
+
+
+def _reference(number: int) -> str | None:
+    """Return how the station names a transaction; 0 and -1 mean that it never learnt our number (quirk 33)."""
+    return str(number) if number > 0 else None
+
+
+def _readings(
+    values: tuple[types.MeterValue, ...] | tuple[types.TransactionData, ...],
+) -> tuple[tuple[MeterReading, ...], Oddities]:
+    oddities: list[tuple[AnomalyKind, str]] = []
+    readings = tuple(_reading(value.timestamp, value.sampled_value, oddities) for value in values)
+    return readings, tuple(oddities)
+
+
+def _reading(
+    at: datetime,
+    samples: tuple[types.SampledValue, ...] | tuple[types.StopTransactionSampledValue, ...],
+    oddities: list[tuple[AnomalyKind, str]],
+) -> MeterReading:
+    return MeterReading(
+        at=at, at_station=at.isoformat(), samples=tuple(_sample(sample, oddities) for sample in samples)
+    )
+
+
+def _sample(
+    sample: types.SampledValue | types.StopTransactionSampledValue, oddities: list[tuple[AnomalyKind, str]]
+) -> Sample:
+    kept = figures.sample_from_text(
+        sample.value,
+        measurand=given(sample.measurand),
+        unit=given(sample.unit),
+        context=given(sample.context),
+        location=given(sample.location),
+        phase=given(sample.phase),
+        format=given(sample.format),
+    )
+    if kept.value is None and kept.signed is None:
+        oddities.append((AnomalyKind.UNREADABLE_VALUE, f"{kept.measurand}: {sample.value[:100]!r}"))
+    return kept

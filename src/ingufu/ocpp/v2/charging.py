@@ -1,0 +1,179 @@
+"""OCPP 2.x: transaction events and meter values; remote start and stop."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from ingufu.charging import figures
+from ingufu.charging.model import (
+    AnomalyKind,
+    ChargingState,
+    MeterReading,
+    ReportKind,
+    Sample,
+    SignedValue,
+    TransactionReport,
+)
+from ingufu.core.commands import Outcome, StartCharging, StopCharging
+from ingufu.ocpp.table import CallContext, given
+from ingufu.ocpp.v2 import authorization, types
+
+Oddities = tuple[tuple[AnomalyKind, str], ...]
+
+_KINDS: Mapping[str, ReportKind] = {
+    "Started": ReportKind.STARTED,
+    "Updated": ReportKind.UPDATED,
+    "Ended": ReportKind.ENDED,
+}
+# What has a place of its own in the report; everything else is kept as details.
+_PLACED = frozenset(
+    {"eventType", "meterValue", "timestamp", "triggerReason", "seqNo", "offline", "reservationId", "evse", "idToken"}
+)
+_PLACED_INFO = frozenset({"transactionId", "chargingState", "stoppedReason", "remoteStartId"})
+
+
+async def transaction_event(
+    context: CallContext, request: types.TransactionEventRequest
+) -> types.TransactionEventResponse:
+    """Keep the event; always answered, with a verdict if and only if it carried a token (E01 to E06)."""
+    recorded = await context.services.charging.record(context.work, _report(context, request))
+    if request.id_token is UNSET or recorded.verdict is None:
+        return types.TransactionEventResponse()
+    return types.TransactionEventResponse(id_token_info=authorization.id_token_info(recorded.verdict))
+
+
+async def meter_values(context: CallContext, request: types.MeterValuesRequest) -> types.MeterValuesResponse:
+    """Keep readings outside of transactions; evse 0 is the station's own meter (J01)."""
+    readings, oddities = _readings(request.meter_value)
+    await context.services.charging.add_readings(
+        context.work,
+        station_id=context.station_id,
+        version=context.version,
+        evse=request.evse_id or None,
+        reference=None,
+        readings=readings,
+        received_at=context.received_at,
+        oddities=oddities,
+    )
+    return types.MeterValuesResponse()
+
+
+def remote_start(command: StartCharging) -> types.RequestStartTransactionRequest:
+    return types.RequestStartTransactionRequest(
+        id_token=types.IdToken(id_token=command.token, type=command.token_kind),
+        remote_start_id=command.remote_start_id,
+        evse_id=UNSET if command.evse is None else command.evse,
+    )
+
+
+def remote_stop(command: StopCharging) -> types.RequestStopTransactionRequest:
+    return types.RequestStopTransactionRequest(transaction_id=command.reference)
+
+
+def start_outcome(response: types.RequestStartTransactionResponse) -> Outcome:
+    details: dict[str, Any] = _reason(response)
+    if response.transaction_id is not UNSET:
+        details["transaction"] = response.transaction_id
+    return Outcome(status=response.status, is_accepted=response.status == "Accepted", details=details)
+
+
+def stop_outcome(response: types.RequestStopTransactionResponse) -> Outcome:
+    return Outcome(status=response.status, is_accepted=response.status == "Accepted", details=_reason(response))
+
+
+def _reason(response: types.RequestStartTransactionResponse | types.RequestStopTransactionResponse) -> dict[str, Any]:
+    info = given(response.status_info)
+    return {} if info is None else {"reason": info.reason_code, "info": given(info.additional_info) or ""}
+
+
+def _report(context: CallContext, request: types.TransactionEventRequest) -> TransactionReport:
+    info, evse, id_token = request.transaction_info, given(request.evse), given(request.id_token)
+    kind = _KINDS[request.event_type]
+    state = given(info.charging_state)
+    readings, oddities = _readings(given(request.meter_value) or ())
+    return TransactionReport(
+        kind=kind,
+        station_id=context.station_id,
+        version=context.version,
+        evse=None if evse is None or evse.id == 0 else evse.id,
+        connector=None if evse is None else given(evse.connector_id),
+        reference=info.transaction_id,
+        token=None if id_token is None else authorization.token(id_token),
+        at=request.timestamp,
+        at_station=request.timestamp.isoformat(),
+        received_at=context.received_at,
+        seq=request.seq_no,
+        trigger=request.trigger_reason,
+        state=None if state is None else ChargingState(state),
+        stop_reason=given(info.stopped_reason) or ("Local" if kind is ReportKind.ENDED else None),
+        is_offline=given(request.offline) or False,
+        remote_start_id=given(info.remote_start_id),
+        reservation_id=given(request.reservation_id),
+        readings=readings,
+        details=_details(request),
+        oddities=oddities,
+    )
+
+
+def _details(request: types.TransactionEventRequest) -> dict[str, Any]:
+    """Return what the event says beside what the report has a place for; empty for most."""
+    if not any(getattr(request, name) is not UNSET for name in _RARE) and not any(
+        getattr(request.transaction_info, name) is not UNSET for name in _RARE_INFO
+    ):
+        return {}
+    plain: dict[str, Any] = msgspec.to_builtins(request, enc_hook=str)
+    info = plain.pop("transactionInfo")
+    details = {name: value for name, value in plain.items() if name not in _PLACED}
+    details |= {name: value for name, value in info.items() if name not in _PLACED_INFO}
+    return details
+
+
+_RARE = (
+    "cost_details",
+    "number_of_phases_used",
+    "cable_max_current",
+    "preconditioning_status",
+    "evse_sleep",
+    "custom_data",
+)
+_RARE_INFO = ("time_spent_charging", "operation_mode", "tariff_id", "transaction_limit", "custom_data")
+
+
+def _readings(values: tuple[types.MeterValue, ...]) -> tuple[tuple[MeterReading, ...], Oddities]:
+    oddities: list[tuple[AnomalyKind, str]] = []
+    readings = tuple(
+        MeterReading(
+            at=value.timestamp,
+            at_station=value.timestamp.isoformat(),
+            samples=tuple(_sample(sample, oddities) for sample in value.sampled_value),
+        )
+        for value in values
+    )
+    return readings, tuple(oddities)
+
+
+def _sample(sample: types.SampledValue, oddities: list[tuple[AnomalyKind, str]]) -> Sample:
+    unit = given(sample.unit_of_measure)
+    signed = given(sample.signed_meter_value)
+    kept = figures.sample_from_number(
+        sample.value,
+        measurand=given(sample.measurand),
+        unit=None if unit is None else given(unit.unit),
+        multiplier=0 if unit is None else given(unit.multiplier) or 0,
+        context=given(sample.context),
+        location=given(sample.location),
+        phase=given(sample.phase),
+        signed=None
+        if signed is None
+        else SignedValue(
+            data=signed.signed_meter_data,
+            method=given(signed.signing_method),
+            encoding=signed.encoding_method,
+            public_key=given(signed.public_key),
+        ),
+    )
+    if kept.value is None and kept.signed is None:
+        oddities.append((AnomalyKind.UNREADABLE_VALUE, f"{kept.measurand}: {str(sample.value)[:100]}"))
+    return kept

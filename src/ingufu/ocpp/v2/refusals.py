@@ -1,0 +1,86 @@
+"""OCPP 2.x: requests for services that this system does not offer, answered so that the station can go on."""
+
+from ingufu.ocpp import notices
+from ingufu.ocpp.table import CallContext
+from ingufu.ocpp.v2 import types
+
+_NOT_OFFERED = types.StatusInfo(reason_code="UnsupportedRequest")
+
+
+async def sign_certificate(
+    context: CallContext, request: types.SignCertificateRequest
+) -> types.SignCertificateResponse:
+    notices.note(context, "SignCertificate", request)
+    return types.SignCertificateResponse(status="Rejected", status_info=_NOT_OFFERED)
+
+
+async def ev_certificate(
+    context: CallContext, request: types.Get15118EVCertificateRequest
+) -> types.Get15118EVCertificateResponse:
+    del context, request
+    return types.Get15118EVCertificateResponse(status="Failed", exi_response="", status_info=_NOT_OFFERED)
+
+
+async def certificate_status(
+    context: CallContext, request: types.GetCertificateStatusRequest
+) -> types.GetCertificateStatusResponse:
+    del context, request
+    return types.GetCertificateStatusResponse(status="Failed", status_info=_NOT_OFFERED)
+
+
+async def certificate_chain_status(
+    context: CallContext, request: types.GetCertificateChainStatusRequest
+) -> types.GetCertificateChainStatusResponse:
+    return types.GetCertificateChainStatusResponse(
+        certificate_status=tuple(
+            types.CertificateStatus(
+                certificate_hash_data=asked.certificate_hash_data,
+                source=asked.source,
+                status="Failed",
+                next_update=context.received_at,
+            )
+            for asked in request.certificate_status_requests
+        )
+    )
+
+
+async def charging_needs(
+    context: CallContext, request: types.NotifyEVChargingNeedsRequest
+) -> types.NotifyEVChargingNeedsResponse:
+    """Say that no schedule will follow (2.0.1 K15.FR.04): the station charges within the limits it has."""
+    notices.note(context, "NotifyEVChargingNeeds", request)
+    return types.NotifyEVChargingNeedsResponse(status="Rejected", status_info=_NOT_OFFERED)
+
+
+async def charging_needs_21(
+    context: CallContext, request: types.NotifyEVChargingNeedsRequest
+) -> types.NotifyEVChargingNeedsResponse:
+    """Say that no schedule will follow; in 2.1 Rejected would forbid the energy transfer itself (Q01)."""
+    notices.note(context, "NotifyEVChargingNeeds", request)
+    return types.NotifyEVChargingNeedsResponse(status="NoChargingProfile")
+
+
+async def open_stream(
+    context: CallContext, request: types.OpenPeriodicEventStreamRequest
+) -> types.OpenPeriodicEventStreamResponse:
+    notices.note(context, "OpenPeriodicEventStream", request)
+    return types.OpenPeriodicEventStreamResponse(status="Rejected", status_info=_NOT_OFFERED)
+
+
+async def dynamic_schedule(
+    context: CallContext, request: types.PullDynamicScheduleUpdateRequest
+) -> types.PullDynamicScheduleUpdateResponse:
+    """Say that there is no such profile, as none was ever sent (K28.FR.08)."""
+    del context, request
+    return types.PullDynamicScheduleUpdateResponse(
+        status="Rejected", status_info=types.StatusInfo(reason_code="InvalidProfile")
+    )
+
+
+async def vat_number(
+    context: CallContext, request: types.VatNumberValidationRequest
+) -> types.VatNumberValidationResponse:
+    del context
+    return types.VatNumberValidationResponse(
+        status="Rejected", vat_number=request.vat_number, evse_id=request.evse_id, status_info=_NOT_OFFERED
+    )

@@ -1,0 +1,127 @@
+"""OCPP 2.0.1 and 2.1: every message that stations send and every command of ours, one row each."""
+
+from ingufu.core import commands
+from ingufu.ocpp.notices import keeping
+from ingufu.ocpp.payload import Payload
+from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
+from ingufu.ocpp.v2 import authorization, charging, refusals, stations, types
+
+SUBPROTOCOL_201 = "ocpp2.0.1"
+SUBPROTOCOL_21 = "ocpp2.1"
+VERSION_201 = "2.0.1"
+VERSION_21 = "2.1"
+
+
+def _kept(request: type[Payload], response: type[Payload], action: str) -> Inbound:
+    """Return the row of a message that is kept on the timeline and answered with nothing in it."""
+    return Inbound(request, keeping(action, lambda _: response()))
+
+
+INBOUND_201: InboundTable = {
+    "Authorize": Inbound(types.AuthorizeRequest, authorization.authorize),
+    "BootNotification": Inbound(types.BootNotificationRequest, stations.boot_notification, may_precede_boot=True),
+    "ClearedChargingLimit": _kept(
+        types.ClearedChargingLimitRequest, types.ClearedChargingLimitResponse, "ClearedChargingLimit"
+    ),
+    "DataTransfer": Inbound(types.DataTransferRequest, stations.data_transfer, is_light=True),
+    "FirmwareStatusNotification": _kept(
+        types.FirmwareStatusNotificationRequest,
+        types.FirmwareStatusNotificationResponse,
+        "FirmwareStatusNotification",
+    ),
+    "Get15118EVCertificate": Inbound(types.Get15118EVCertificateRequest, refusals.ev_certificate, is_light=True),
+    "GetCertificateStatus": Inbound(types.GetCertificateStatusRequest, refusals.certificate_status, is_light=True),
+    "Heartbeat": Inbound(types.HeartbeatRequest, stations.heartbeat, is_light=True),
+    "LogStatusNotification": _kept(
+        types.LogStatusNotificationRequest, types.LogStatusNotificationResponse, "LogStatusNotification"
+    ),
+    "MeterValues": Inbound(types.MeterValuesRequest, charging.meter_values, Loss.MONEY),
+    "NotifyChargingLimit": _kept(
+        types.NotifyChargingLimitRequest, types.NotifyChargingLimitResponse, "NotifyChargingLimit"
+    ),
+    "NotifyCustomerInformation": _kept(
+        types.NotifyCustomerInformationRequest, types.NotifyCustomerInformationResponse, "NotifyCustomerInformation"
+    ),
+    "NotifyDisplayMessages": _kept(
+        types.NotifyDisplayMessagesRequest, types.NotifyDisplayMessagesResponse, "NotifyDisplayMessages"
+    ),
+    "NotifyEVChargingNeeds": Inbound(types.NotifyEVChargingNeedsRequest, refusals.charging_needs),
+    "NotifyEVChargingSchedule": Inbound(
+        types.NotifyEVChargingScheduleRequest,
+        keeping("NotifyEVChargingSchedule", lambda _: types.NotifyEVChargingScheduleResponse(status="Accepted")),
+    ),
+    "NotifyEvent": Inbound(types.NotifyEventRequest, stations.notify_event),
+    "NotifyMonitoringReport": _kept(
+        types.NotifyMonitoringReportRequest, types.NotifyMonitoringReportResponse, "NotifyMonitoringReport"
+    ),
+    "NotifyReport": _kept(types.NotifyReportRequest, types.NotifyReportResponse, "NotifyReport"),
+    "PublishFirmwareStatusNotification": _kept(
+        types.PublishFirmwareStatusNotificationRequest,
+        types.PublishFirmwareStatusNotificationResponse,
+        "PublishFirmwareStatusNotification",
+    ),
+    "ReportChargingProfiles": _kept(
+        types.ReportChargingProfilesRequest, types.ReportChargingProfilesResponse, "ReportChargingProfiles"
+    ),
+    "ReservationStatusUpdate": _kept(
+        types.ReservationStatusUpdateRequest, types.ReservationStatusUpdateResponse, "ReservationStatusUpdate"
+    ),
+    "SecurityEventNotification": Inbound(types.SecurityEventNotificationRequest, stations.security_event),
+    "SignCertificate": Inbound(types.SignCertificateRequest, refusals.sign_certificate),
+    "StatusNotification": Inbound(types.StatusNotificationRequest, stations.status_notification),
+    "TransactionEvent": Inbound(types.TransactionEventRequest, charging.transaction_event, Loss.MONEY),
+}
+
+INBOUND_21: InboundTable = {
+    **INBOUND_201,
+    "BatterySwap": _kept(types.BatterySwapRequest, types.BatterySwapResponse, "BatterySwap"),
+    "ClosePeriodicEventStream": _kept(
+        types.ClosePeriodicEventStreamRequest, types.ClosePeriodicEventStreamResponse, "ClosePeriodicEventStream"
+    ),
+    "GetCertificateChainStatus": Inbound(
+        types.GetCertificateChainStatusRequest, refusals.certificate_chain_status, is_light=True
+    ),
+    "NotifyDERAlarm": _kept(types.NotifyDERAlarmRequest, types.NotifyDERAlarmResponse, "NotifyDERAlarm"),
+    "NotifyDERStartStop": _kept(
+        types.NotifyDERStartStopRequest, types.NotifyDERStartStopResponse, "NotifyDERStartStop"
+    ),
+    "NotifyEVChargingNeeds": Inbound(types.NotifyEVChargingNeedsRequest, refusals.charging_needs_21),
+    "NotifyPeriodicEventStream": Inbound(
+        types.NotifyPeriodicEventStream, keeping("NotifyPeriodicEventStream", lambda _: None)
+    ),
+    "NotifyPriorityCharging": _kept(
+        types.NotifyPriorityChargingRequest, types.NotifyPriorityChargingResponse, "NotifyPriorityCharging"
+    ),
+    "NotifySettlement": _kept(types.NotifySettlementRequest, types.NotifySettlementResponse, "NotifySettlement"),
+    "OpenPeriodicEventStream": Inbound(types.OpenPeriodicEventStreamRequest, refusals.open_stream),
+    "PullDynamicScheduleUpdate": Inbound(
+        types.PullDynamicScheduleUpdateRequest, refusals.dynamic_schedule, is_light=True
+    ),
+    "ReportDERControl": _kept(types.ReportDERControlRequest, types.ReportDERControlResponse, "ReportDERControl"),
+    "VatNumberValidation": Inbound(types.VatNumberValidationRequest, refusals.vat_number, is_light=True),
+}
+
+OUTBOUND: OutboundTable = {
+    commands.ChangeAvailability: Outbound(
+        "ChangeAvailability",
+        stations.change_availability,
+        types.ChangeAvailabilityResponse,
+        stations.availability_outcome,
+    ),
+    commands.ResetStation: Outbound("Reset", stations.reset, types.ResetResponse, stations.reset_outcome),
+    commands.StartCharging: Outbound(
+        "RequestStartTransaction",
+        charging.remote_start,
+        types.RequestStartTransactionResponse,
+        charging.start_outcome,
+    ),
+    commands.StopCharging: Outbound(
+        "RequestStopTransaction", charging.remote_stop, types.RequestStopTransactionResponse, charging.stop_outcome
+    ),
+    commands.TriggerMessage: Outbound(
+        "TriggerMessage", stations.trigger, types.TriggerMessageResponse, stations.trigger_outcome
+    ),
+    commands.UnlockConnector: Outbound(
+        "UnlockConnector", stations.unlock, types.UnlockConnectorResponse, stations.unlock_outcome
+    ),
+}

@@ -1,0 +1,26 @@
+"""All services in one frozen record, for the edges. No logic."""
+
+from dataclasses import dataclass
+
+from ingufu.accounts.service import Accounts
+from ingufu.authorization.service import Authorization
+from ingufu.charging.service import Charging
+from ingufu.core.clock import Clock
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.database import Database
+from ingufu.sites.service import Sites
+from ingufu.stations.service import Stations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What an edge may use. Capabilities themselves are given the few collaborators that they name."""
+
+    database: Database
+    clock: Clock
+    ids: IdMaker
+    accounts: Accounts
+    sites: Sites
+    stations: Stations
+    authorization: Authorization
+    charging: Charging
