@@ -58,6 +58,50 @@ class AttemptOutcome(StrEnum):
     INTERNAL_ERROR = "internal-error"
 
 
+class UnknownPolicy(StrEnum):
+    """What a station meets that nobody has entered."""
+
+    WAIT = "wait"  # it is listed, and a person decides
+    REFUSE = "refuse"
+
+
+class StationRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings say about stations."""
+
+    heartbeat_interval_s: int = 300
+    pending_retry_s: int = 60
+    unknown_policy: UnknownPolicy = UnknownPolicy.WAIT
+    max_waiting: int = 1000  # unknown stations kept at once
+    default_security_profile: int = 1
+    password_grace_s: int = 0  # how long the password before the last change still opens; 0 as A01.FR.03 demands
+    certificate_organisation: str | None = None  # what a client certificate's O must contain; None: not looked at
+    seen_interval_s: float = 60.0  # at most so often is it written that a station lives
+    future_tolerance_s: float = 300.0  # how far ahead of ours a station's clock may be and still be believed
+    attempt_window_s: float = 60.0  # equal refusals within it share a row
+
+    def interval_s(self, answer: BootAnswer) -> int:
+        """Return the interval that goes with the answer to a boot: heartbeats, or the wait before the next boot."""
+        return self.heartbeat_interval_s if answer is BootAnswer.ACCEPTED else self.pending_retry_s
+
+
+class Credentials(StrEnum):
+    """What became of the Basic credentials of an attempt."""
+
+    NONE = "none"
+    WRONG = "wrong"
+    RIGHT = "right"
+
+
+class Presented(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connection attempt shows of itself. The certificate is one that our authorities have signed."""
+
+    identity: str
+    has_tls: bool = False
+    credentials: Credentials = Credentials.NONE
+    certificate_name: str | None = None  # common name of the client certificate; None: there is none
+    certificate_organisation: str | None = None
+
+
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
     """What a BootNotification says."""
 
@@ -96,6 +140,8 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     boot_answer: BootAnswer = BootAnswer.ACCEPTED
     security_profile: int = 1
     password_hash: str | None = None
+    previous_password_hash: str | None = None
+    previous_password_until: datetime | None = None
     certificate_name: str | None = None
     assumed_version: str | None = None
     is_strict: bool = False

@@ -248,6 +248,8 @@ def _stations() -> None:
         sa.Column("boot_answer", sa.Text, nullable=False),
         sa.Column("security_profile", sa.Integer, nullable=False),
         sa.Column("password_hash", sa.Text),
+        sa.Column("previous_password_hash", sa.Text),
+        sa.Column("previous_password_until", Instant),
         sa.Column("certificate_name", sa.Text),
         sa.Column("assumed_version", sa.Text),
         sa.Column("is_strict", sa.Boolean, nullable=False),

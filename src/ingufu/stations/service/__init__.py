@@ -1,0 +1,22 @@
+"""Use cases of stations: the only door to them for other packages."""
+
+from ingufu.core.clock import Clock
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.database import Database
+from ingufu.stations.model import StationRules
+from ingufu.stations.service.connections import Connections
+from ingufu.stations.service.frames import Frames
+from ingufu.stations.service.registry import Registry, StationFields
+from ingufu.stations.service.reports import Reports
+
+__all__ = ["Frames", "StationFields", "StationRules", "Stations"]
+
+
+class Stations(Registry, Connections, Reports):
+    """Everything about stations: who they are, whether they are connected, what they say of themselves."""
+
+    def __init__(self, database: Database, clock: Clock, ids: IdMaker, rules: StationRules) -> None:
+        Registry.__init__(self, database, clock, ids, rules)
+        Connections.__init__(self, database, clock, rules, self.forget)
+        Reports.__init__(self, database, clock, rules, self.skew_s)
+        self.frames = Frames(database)

@@ -1,0 +1,246 @@
+"""Which stations there are, and what we allow each."""
+
+import secrets as randomness
+from datetime import timedelta
+from typing import Any, TypedDict, Unpack
+
+import msgspec
+
+from ingufu.core.clock import Clock
+from ingufu.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
+from ingufu.core.ids import IdMaker, RandomBytes
+from ingufu.infra import secrets
+from ingufu.infra.storage.database import Database, Work
+from ingufu.stations import decide, store
+from ingufu.stations.events import StationChanged, StationDiscovered
+from ingufu.stations.model import Approval, BootAnswer, Station, StationRules
+
+VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
+_LONGEST = {"name": 100, "note": 2000, "certificate_name": 64, "site_id": 36}  # X.520: a common name has at most 64
+_PING_MAX_S = 3600
+
+
+class StationFields(TypedDict, total=False):
+    """What people enter about a station."""
+
+    site_id: str | None
+    name: str
+    note: str
+    approval: Approval
+    boot_answer: BootAnswer
+    security_profile: int
+    certificate_name: str | None
+    assumed_version: str | None
+    is_strict: bool
+    is_silent: bool
+    allows_compression: bool
+    ping_interval_s: int | None
+
+
+_ENTERED = frozenset(StationFields.__annotations__)
+
+
+class Registry:
+    """The stations that were entered, that called and wait for approval, or that were refused."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: IdMaker,
+        rules: StationRules,
+        random_bytes: RandomBytes = randomness.token_bytes,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self.rules = rules
+        self._random_bytes = random_bytes
+
+    async def find_by_identity(self, identity: str) -> Station | None:
+        """Return the station that calls itself so, in whichever case it writes it (OCPP 2.x: case-insensitive)."""
+        return await store.by_identity(self._database, identity)
+
+    async def get(self, station_id: str) -> Station:
+        """Raises NotFound."""
+        station = await store.by_id(self._database, station_id)
+        if station is None:
+            raise NotFound(f"There is no station {station_id!r}.")
+        return station
+
+    async def all(self) -> list[Station]:
+        """Return every station, by identity."""
+        return await store.all_stations(self._database)
+
+    async def create(
+        self, work: Work, identity: str, *, password: str | None = None, **fields: Unpack[StationFields]
+    ) -> Station:
+        """Return the new station, approved unless the fields say otherwise.
+
+        Raises InvalidInput, and Conflict if a station is called so already (at the commit, if it came meanwhile).
+        """
+        _check_identity(identity)
+        if await self.find_by_identity(identity) is not None:
+            raise Conflict(f"There is a station called {identity} already.")
+        return self._add(work, identity, password, fields)
+
+    async def put(
+        self, work: Work, identity: str, *, password: str | None = None, **fields: Unpack[StationFields]
+    ) -> Station:
+        """Return the station of this identity, made or changed so that it is as given; a repetition changes nothing.
+
+        What is not given stays as it is, except that a station that waited is approved by being entered.
+        """
+        _check_identity(identity)
+        station = await self.find_by_identity(identity)
+        if station is None:
+            return self._add(work, identity, password, fields)
+        if station.approval is Approval.WAITING and "approval" not in fields:
+            fields["approval"] = Approval.APPROVED
+        values: dict[str, Any] = _checked(fields)
+        if password is not None and not secrets.station_password_matches(station.password_hash, password.encode()):
+            values |= self._password_columns(station, password)
+        return self._change(work, station, values)
+
+    async def update(self, work: Work, station_id: str, **changes: Unpack[StationFields]) -> Station:
+        """Return the station with the changes made. Raises NotFound, InvalidInput."""
+        return self._change(work, await self.get(station_id), _checked(changes))
+
+    async def approve(self, work: Work, station_id: str, *, keeps_password: bool = False) -> Station:
+        """Return the station, now one of ours.
+
+        With `keeps_password` the password with which it called while it waited is its password from now on; without
+        it, such a password is forgotten, and one has to be set before it can connect. Raises NotFound.
+        """
+        station = await self.get(station_id)
+        values: dict[str, Any] = {"approval": Approval.APPROVED}
+        if station.approval is Approval.WAITING and not keeps_password:
+            values["password_hash"] = None
+        return self._change(work, station, values)
+
+    async def refuse(self, work: Work, station_id: str) -> Station:
+        """Return the station, from now on turned away at the door. A connection it has stays until it is closed."""
+        return self._change(work, await self.get(station_id), {"approval": Approval.REFUSED})
+
+    async def set_password(self, work: Work, station_id: str, password: str) -> Station:
+        """Return the station with a new Basic password: text of 16 to 64 characters, or a key of 1.6 in hex digits.
+
+        The old one is right no longer, or for as long as the settings grant. Raises NotFound, InvalidInput.
+        """
+        station = await self.get(station_id)
+        return self._change(work, station, self._password_columns(station, password))
+
+    def password_matches(self, station: Station, presented: bytes) -> bool:
+        """Return whether the password of the Authorization header, as bytes, is the station's; takes microseconds."""
+        is_right = secrets.station_password_matches(station.password_hash, presented)
+        until = station.previous_password_until
+        if not is_right and until is not None and self._clock.now() < until:
+            return secrets.station_password_matches(station.previous_password_hash, presented)
+        return is_right
+
+    async def discover(self, work: Work, identity: str, *, password: bytes | None = None) -> Station:
+        """Return the station that nobody knew, now listed as waiting for approval.
+
+        The password it presented is kept (hashed) for the person who approves it to accept or not. Raises
+        InvalidInput, TooManyRequests if too many wait already, and Conflict at the commit if it was listed meanwhile.
+        """
+        _check_identity(identity)
+        if await store.count_waiting(self._database) >= self.rules.max_waiting:
+            raise TooManyRequests("Too many unknown stations wait for approval already.", retry_after_s=300)
+        presented = self._presented_hash(password)
+        station = msgspec.structs.replace(
+            self._new(identity), approval=Approval.WAITING, boot_answer=BootAnswer.ACCEPTED, password_hash=presented
+        )
+        store.add(work, station)
+        work.emit(StationDiscovered(occurred_at=station.created_at, station_id=station.id, identity=identity))
+        return station
+
+    async def delete(self, work: Work, station_id: str, *, has_charged: bool) -> bool:
+        """Return True if the station is gone, False if it was only retired, because its transactions name it.
+
+        A retired station is refused at the door and has no password. Raises NotFound, and Conflict while it is online.
+        """
+        station = await self.get(station_id)
+        if station.is_online:
+            raise Conflict("The station is connected: refuse it and close its connection first.")
+        if has_charged:
+            self._change(work, station, {"approval": Approval.REFUSED, "password_hash": None})
+            return False
+        store.remove(work, station_id)
+        return True
+
+    def _new(self, identity: str) -> Station:
+        profile = self.rules.default_security_profile
+        return Station(
+            id=self._ids.new(),
+            identity=identity,
+            name=identity,
+            security_profile=profile,
+            created_at=self._clock.now(),
+        )
+
+    def _add(self, work: Work, identity: str, password: str | None, fields: StationFields) -> Station:
+        values: dict[str, Any] = _checked(fields)
+        if password is not None:
+            values["password_hash"] = secrets.hash_station_password(password, self._random_bytes)
+        station = msgspec.structs.replace(self._new(identity), **values)
+        store.add(work, station)
+        changed = StationChanged(occurred_at=station.created_at, station_id=station.id, changed=("created",))
+        work.emit(changed)
+        return station
+
+    def _change(self, work: Work, station: Station, values: dict[str, Any]) -> Station:
+        changed = {name: value for name, value in values.items() if getattr(station, name) != value}
+        if not changed:
+            return station
+        store.change(work, station.id, changed)
+        named = tuple(sorted("password" if "password" in name else name for name in changed))
+        names = tuple(dict.fromkeys(named))
+        work.emit(StationChanged(occurred_at=self._clock.now(), station_id=station.id, changed=names))
+        return msgspec.structs.replace(station, **changed)
+
+    def _password_columns(self, station: Station, password: str) -> dict[str, Any]:
+        columns: dict[str, Any] = {
+            "password_hash": secrets.hash_station_password(password, self._random_bytes),
+            "previous_password_hash": None,
+            "previous_password_until": None,
+        }
+        if self.rules.password_grace_s and station.password_hash is not None:
+            columns["previous_password_hash"] = station.password_hash
+            columns["previous_password_until"] = self._clock.now() + timedelta(seconds=self.rules.password_grace_s)
+        return columns
+
+    def _presented_hash(self, password: bytes | None) -> str | None:
+        if password is None:
+            return None
+        text = password.decode("utf-8", "replace")
+        if "\ufffd" in text or not text.isprintable():  # the bytes of a 1.6 key
+            text = password.hex()
+        if secrets.station_password_flaw(text) is not None:
+            return None
+        return secrets.hash_station_password(text, self._random_bytes)
+
+
+def _check_identity(identity: str) -> None:
+    flaw = decide.identity_flaw(identity)
+    if flaw is not None:
+        raise InvalidInput(flaw, field="identity")
+
+
+def _checked(fields: StationFields) -> dict[str, Any]:
+    """Return the fields as values of the model. Raises InvalidInput for what no station can have."""
+    values: dict[str, Any] = dict(fields)
+    unknown = values.keys() - _ENTERED
+    if unknown:
+        raise InvalidInput(f"A station has no {', '.join(sorted(unknown))} to enter.", field=min(unknown))
+    for name, longest in _LONGEST.items():
+        if len(values.get(name) or "") > longest:
+            raise InvalidInput(f"{name} has at most {longest} characters.", field=name)
+    profile = values.get("security_profile", decide.PASSWORD)
+    if not decide.WAIVED <= profile <= decide.HIGHEST_PROFILE:
+        raise InvalidInput("A security profile is 1, 2 or 3; 0 waives all checks.", field="security_profile")
+    if values.get("assumed_version") not in {None, *VERSIONS}:
+        raise InvalidInput(f"assumed_version is one of {', '.join(VERSIONS)}.", field="assumed_version")
+    if not 0 <= (values.get("ping_interval_s") or 0) <= _PING_MAX_S:
+        raise InvalidInput(f"ping_interval_s is at most {_PING_MAX_S}; 0 sends none.", field="ping_interval_s")
+    return values
