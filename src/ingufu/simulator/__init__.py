@@ -1,1 +1,1 @@
-"""Simulated charging stations: scripted for tests, living by a seed for the demo and for load. Documented and shipped."""
+"""Simulated charging stations: scripted for tests, living by a seed for the demo and for load."""

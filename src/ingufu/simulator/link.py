@@ -1,6 +1,5 @@
 """A station's end of the WebSocket, on picows behind this one file: dial, send text, hear text, hear the end."""
 
-import asyncio
 import base64
 import logging
 import ssl
@@ -30,7 +29,7 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     tls: ssl.SSLContext | None = None
 
 
-class LinkRefused(Exception):  # noqa: N818 - it is the answer, not an error of ours
+class LinkRefused(Exception):
     """The server did not let the station in."""
 
     def __init__(self, status: int | None, reason: str) -> None:
@@ -145,7 +144,7 @@ async def connect(dial: Dial, ears: Ears) -> Link:
         response = getattr(refusal, "response", None)
         status = None if response is None else int(HTTPStatus(response.status))
         raise LinkRefused(status, str(refusal)) from refusal
-    except (OSError, asyncio.TimeoutError, picows.WSError) as failure:
+    except (TimeoutError, OSError, picows.WSError) as failure:
         raise LinkRefused(None, str(failure) or type(failure).__name__) from failure
     if not isinstance(listener, Link):
         raise LinkRefused(None, "the WebSocket library returned a foreign listener")

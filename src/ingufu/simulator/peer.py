@@ -1,4 +1,4 @@
-"""A station's half of the OCPP-J conversation, without sockets: one open CALL, three queues, odd behaviour on demand."""
+"""A station's half of the OCPP-J conversation, without sockets: one open CALL, three queues, oddities on demand."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum

@@ -1,0 +1,18 @@
+"""Puts a station together with the dialect of its version."""
+
+from ingufu.simulator.dialect import Dialect
+from ingufu.simulator.spec import StationSpec
+from ingufu.simulator.station import Station
+from ingufu.simulator.surroundings import Surroundings
+from ingufu.simulator.v2 import dialect as v2
+from ingufu.simulator.v16 import dialect as v16
+from ingufu.simulator.vendors import Version
+
+
+def build(spec: StationSpec, around: Surroundings) -> Station:
+    """Return a station, switched off."""
+    is_16 = spec.version is Version.V16
+    station = Station(spec, around, v16.SPELLING if is_16 else v2.SPELLING)
+    dialect: Dialect = v16.V16(station) if is_16 else v2.V2(station)
+    station.dialect = dialect
+    return station
