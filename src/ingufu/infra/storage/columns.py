@@ -6,9 +6,11 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Dialect, Integer, Numeric, Text
+from sqlalchemy import BigInteger, Dialect, Integer, Numeric, String, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from ingufu.core.errors import InvalidInput
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -20,7 +22,57 @@ EXACT_LIMIT = Decimal(9_000_000_000_000)  # what 64 bits hold at six places, rou
 _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder().decode
 
+Processor = Callable[[Any], Any]
+
+_INTEGER_END = 2**31
+_BIG_INTEGER_END = 2**63
+_NUL_PICTURE = "\u2400"  # what stands for the NUL character, which PostgreSQL cannot store
+
+# PostgreSQL's codes of the types whose conversion SQLAlchemy chooses by what the server says it sends
+_WIRE_CODES = {"float": 701, "double": 701, "double_precision": 701, "numeric": 1700}
+
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER PRIMARY KEY counts up by itself on SQLite
+
+
+def binder(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    """Return what turns a value into the driver's, and refuses with InvalidInput what one of the databases cannot hold.
+
+    Such a value is found where it is given, before it joins the commit of others, and on both databases alike.
+    """
+    processor: Processor | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    if processor is not None or isinstance(kind, TypeDecorator):
+        return processor
+    if isinstance(kind, String):
+        return clean_text
+    if isinstance(kind, BigInteger):
+        return _big_integer
+    return _integer if isinstance(kind, Integer) else None
+
+
+def reader(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    """Return what turns the driver's value into ours, or None if it is already."""
+    code = None if _is_sqlite(dialect) else _WIRE_CODES.get(kind.__visit_name__)
+    processor: Processor | None = kind.dialect_impl(dialect).result_processor(dialect, code)
+    return processor
+
+
+def clean_text(value: str) -> str:
+    """Return `value` with a visible sign for what cannot be stored: NUL characters and halves of surrogate pairs."""
+    if value.isascii() and "\0" not in value:
+        return value
+    return value.replace("\0", _NUL_PICTURE).encode(errors="replace").decode()
+
+
+def _integer(value: int) -> int:
+    if -_INTEGER_END <= value < _INTEGER_END:
+        return value
+    raise InvalidInput(f"The number {value:.6g} is too large for its place (32 bits).")
+
+
+def _big_integer(value: int) -> int:
+    if -_BIG_INTEGER_END <= value < _BIG_INTEGER_END:
+        return value
+    raise InvalidInput("The number is too large for its place (64 bits).")
 
 
 def _is_sqlite(dialect: Dialect) -> bool:
@@ -37,7 +89,7 @@ class Instant(TypeDecorator[datetime]):
         return BigInteger() if _is_sqlite(dialect) else TIMESTAMP(timezone=True)
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
-        return _instant_to_integer if _is_sqlite(dialect) else None
+        return _instant_to_integer if _is_sqlite(dialect) else _aware
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         del coltype
@@ -77,9 +129,13 @@ class Json(TypeDecorator[Any]):
 
 
 def _instant_to_integer(value: datetime | None) -> int | None:
-    if value is None:
-        return None
-    return (value - EPOCH) // MICROSECOND
+    return None if value is None else (value - EPOCH) // MICROSECOND
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:  # the driver would take it for local time
+        raise TypeError("An instant must be aware of its time zone.")
+    return value
 
 
 def _integer_to_instant(value: int | None) -> datetime | None:
@@ -87,9 +143,8 @@ def _integer_to_instant(value: int | None) -> datetime | None:
 
 
 def _decimal_to_integer(value: Decimal | None) -> int | None:
-    if value is None:
-        return None
-    return int((value * _SCALE).to_integral_value(ROUND_HALF_EVEN))
+    exact = _quantised(value)
+    return None if exact is None else int(exact * _SCALE)
 
 
 def _integer_to_decimal(value: int | None) -> Decimal | None:
@@ -97,7 +152,11 @@ def _integer_to_decimal(value: int | None) -> Decimal | None:
 
 
 def _quantised(value: Decimal | None) -> Decimal | None:
-    return None if value is None else value.quantize(_QUANTUM, ROUND_HALF_EVEN)
+    if value is None:
+        return None
+    if not -EXACT_LIMIT <= value <= EXACT_LIMIT:  # also what is not a number compares so, or raises
+        raise InvalidInput(f"The value {value:.6g} is too large for its place.")
+    return value.quantize(_QUANTUM, ROUND_HALF_EVEN)
 
 
 def _plain_decimal(value: Decimal | None) -> Decimal | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import structlog
 from sqlalchemy.sql import ClauseElement
 
 from ingufu.core.events import Event
@@ -14,6 +15,8 @@ from ingufu.infra.storage.group_commit import GroupCommit
 from ingufu.infra.storage.statements import Statements
 
 Row = dict[str, Any]
+
+log = structlog.get_logger(__name__)
 
 
 def _publish_nothing(events: Sequence[Event]) -> None:
@@ -36,6 +39,11 @@ class Database:
         """Return when all that was submitted is on disk and the connections are closed."""
         await self.writer.close()
         await self.engine.close()
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be written until the process is started anew (a failed disk), or None."""
+        return self.engine.failure
 
     async def fetch_all(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> list[Row]:
         """Return the rows of a select that is a constant of its module (compiled once)."""
@@ -68,6 +76,8 @@ class Work:
     Reads see committed data, never the writes collected here; a rule that rests on what it read says so with
     `expect`, and a unique key or a changed row then undoes this unit alone with Conflict.
     Used as a context manager it commits at the end of the block, unless the block raised.
+
+    A value that cannot be stored (too large a number) raises InvalidInput where it is given.
     """
 
     __slots__ = ("_after", "_database", "_events", "_is_done", "_writes")
@@ -92,17 +102,20 @@ class Work:
     def execute(self, statement: ClauseElement, params: Mapping[str, Any], *, expect: int | None = None) -> None:
         """Add a write by a constant statement. With `expect`, so many rows must change or the unit is undone."""
         prepared = self._database.statements.constant(statement)
-        self._writes.append(Write(prepared, prepared.bind(params), expect))
+        self._add(Write(prepared, prepared.bind(params), expect))
 
     def execute_once(self, statement: ClauseElement, *, expect: int | None = None) -> None:
         """Add a write by a statement built for this occasion."""
         prepared = self._database.statements.once(statement)
-        self._writes.append(Write(prepared, prepared.bind({}), expect))
+        self._add(Write(prepared, prepared.bind({}), expect))
 
     def append(self, statement: ClauseElement, row: Mapping[str, Any]) -> None:
-        """Add a row to a series (readings, events, frames): written in bulk, after the other writes of the commit."""
+        """Add a row to a series (readings, events, frames): written in bulk, after the other writes of the commit.
+
+        Rows of one statement keep their order; several statements are not ordered among each other.
+        """
         prepared = self._database.statements.constant(statement)
-        self._writes.append(Write(prepared, prepared.bind(row), None, is_bulk=True))
+        self._add(Write(prepared, prepared.bind(row), None, is_bulk=True))
 
     def emit(self, event: Event) -> None:
         """Store a fact with the data and tell live listeners after the commit."""
@@ -120,8 +133,8 @@ class Work:
     async def commit(self) -> None:
         """Return when all of it is durable.
 
-        Raises Conflict if a key exists or an expected row had changed, Unavailable if storage failed. Nothing is
-        written then.
+        Raises Conflict if a key exists or an expected row had changed, InvalidInput if the database refuses a value,
+        Unavailable if storage failed. Nothing is written then, unless Unavailable says that this is not known.
         """
         if self._is_done:
             return
@@ -134,12 +147,23 @@ class Work:
         # The one who waits may go away (a station that hangs up); what follows the commit happens all the same.
         await asyncio.shield(written)
 
+    def _add(self, write: Write) -> None:
+        if self._is_done:
+            raise RuntimeError("This unit of work has been committed; begin another one.")
+        self._writes.append(write)
+
     def _written(self, written: asyncio.Future[None]) -> None:
         if not written.cancelled() and written.exception() is None:
             self._follow_up()
 
     def _follow_up(self) -> None:
         for do in self._after:
-            do()
+            try:
+                do()
+            except Exception:  # the data is safe; one listener's fault must not keep the others from knowing
+                log.exception("storage.after_commit_failed")
         if self._events:
-            self._database.publish(self._events)
+            try:
+                self._database.publish(self._events)
+            except Exception:
+                log.exception("storage.publish_failed")

@@ -26,19 +26,21 @@ class Engine(Protocol):
     """A database with one writer and many readers."""
 
     dialect: Dialect
+    failure: str | None  # why nothing can be written any more until the process is started anew
 
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
 
     async def fetch(self, prepared: Prepared, values: tuple[Any, ...]) -> list[Any]:
-        """Return the raw rows of committed data."""
+        """Return the raw rows of committed data. Raises Unavailable."""
         ...
 
     async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
         """Make the units durable in one commit and return, unit by unit, None or why it was undone.
 
-        A unit that fails takes no other with it. Raises Unavailable if nothing could be written at all.
+        A unit that fails takes no other with it: Conflict if a key exists or an expected row had changed, InvalidInput
+        if a value cannot be stored. Raises Unavailable if nothing could be written at all.
         """
         ...
 

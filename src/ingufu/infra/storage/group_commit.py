@@ -10,6 +10,7 @@ from ingufu.core.errors import Unavailable
 from ingufu.infra.storage.engine import Engine, Unit, Write
 
 MAX_UNITS = 4000  # a bound on how long one commit may make the others wait
+MAX_BEHIND_UNITS = 5000  # of the rows below that one commit takes along
 MAX_BEHIND = 200_000  # rows that may wait without anyone waiting for them; beyond it they are counted as lost
 BEHIND_DELAY_S = 0.5  # how long such a row may wait for a commit to join
 
@@ -26,7 +27,7 @@ class GroupCommit:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: deque[tuple[Unit, asyncio.Future[None]]] = deque()
-        self._behind: list[Write] = []
+        self._behind: deque[Unit] = deque()  # of one write each: a bad one takes no other with it
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -41,80 +42,84 @@ class GroupCommit:
             future.set_exception(Unavailable("The database is closed."))
             return future
         self._waiting.append((unit, future))
-        self._wake()
+        self._start()
         return future
 
     def behind(self, writes: Sequence[Write]) -> None:
         """Let `writes` join a commit soon. They may be lost in a crash."""
         if self._is_closed or len(self._behind) + len(writes) > MAX_BEHIND:
-            self.lost_behind += len(writes)
+            self._lose(len(writes), "too many are waiting" if not self._is_closed else "the database is closed")
             return
-        self._behind.extend(writes)
-        if self._timer is None and self._runner is None:
-            self._timer = asyncio.get_running_loop().call_later(BEHIND_DELAY_S, self._wake)
+        self._behind.extend((write,) for write in writes)
+        self._set_timer()
 
     async def flush(self) -> None:
         """Return when everything submitted before now has been tried."""
         while self._waiting or self._behind or self._runner is not None:
-            self._wake()
+            self._start(is_forced=True)
             if self._runner is not None:
                 await asyncio.wait([self._runner])
 
     async def close(self) -> None:
-        await self.flush()
+        """Take nothing more, and return when what was taken has been tried."""
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        await self.flush()
+        self._stop_timer()
 
     @property
     def backlog(self) -> int:
         """Units that wait for their commit."""
         return len(self._waiting)
 
-    def _wake(self) -> None:
+    def _set_timer(self) -> None:
+        if self._timer is None and self._runner is None:
+            self._timer = asyncio.get_running_loop().call_later(BEHIND_DELAY_S, lambda: self._start(is_forced=True))
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._runner is None and (self._waiting or self._behind):
-            self._runner = asyncio.get_running_loop().create_task(self._run())
 
-    async def _run(self) -> None:
+    def _start(self, *, is_forced: bool = False) -> None:
+        self._stop_timer()
+        if self._runner is None and (self._waiting or (is_forced and self._behind)):
+            self._runner = asyncio.get_running_loop().create_task(self._run(is_forced=is_forced))
+
+    async def _run(self, *, is_forced: bool) -> None:
         try:
-            while self._waiting or self._behind:
+            while self._waiting or (self._behind and (is_forced or len(self._behind) >= MAX_BEHIND_UNITS)):
                 await self._commit_once()
         finally:
             self._runner = None
+            if self._behind:
+                self._set_timer()
 
     async def _commit_once(self) -> None:
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
-        behind, self._behind = self._behind, []
-        units: list[Unit] = [unit for unit, _ in taken]
-        if behind:
-            units.append(behind)
+        waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
+        behind = [self._behind.popleft() for _ in range(min(len(self._behind), MAX_BEHIND_UNITS))]
+        units = [unit for unit, _ in waiting]
         try:
-            outcomes = await self._engine.commit(units)
-        except Unavailable as error:
-            self._lose(behind, error)
-            for _, future in taken:
-                _settle(future, error)
-            return
+            outcomes = await self._engine.commit(units + behind)
         except Exception as error:
-            log.exception("storage.commit_failed", units=len(units))
-            self._lose(behind, error)
-            for _, future in taken:
-                _settle(future, Unavailable("The database could not be written."))
+            if not isinstance(error, Unavailable):
+                log.exception("storage.commit_failed", units=len(units))
+            reason = str(error) if isinstance(error, Unavailable) else "The database could not be written."
+            self._lose(len(behind), reason)
+            for _, future in waiting:
+                _settle(future, Unavailable(reason))  # one for each: raised ones collect traces
             return
         self.commits += 1
-        self.units += len(taken)
-        if behind and (failure := outcomes[-1]) is not None:
-            self._lose(behind, failure)
-        for (_, future), outcome in zip(taken, outcomes, strict=False):
+        self.units += len(units)
+        for (_, future), outcome in zip(waiting, outcomes, strict=False):
             _settle(future, outcome)
+        failed = [outcome for outcome in outcomes[len(units) :] if outcome is not None]
+        if failed:
+            self._lose(len(failed), str(failed[0]))
 
-    def _lose(self, behind: Sequence[Write], error: Exception) -> None:
-        if behind:
-            self.lost_behind += len(behind)
-            log.warning("storage.behind_lost", rows=len(behind), error=str(error))
+    def _lose(self, rows: int, reason: str) -> None:
+        if rows:
+            self.lost_behind += rows
+            log.warning("storage.behind_lost", rows=rows, reason=reason)
 
 
 def _settle(future: asyncio.Future[None], outcome: Exception | None) -> None:

@@ -5,18 +5,41 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ingufu.core.errors import Conflict, Unavailable
+import structlog
+
+from ingufu.core.errors import Conflict, IngufuError, InvalidInput, Unavailable
+from ingufu.infra.storage import file_locks
 from ingufu.infra.storage.engine import Outcome, Unit, Write, changed_meanwhile
 from ingufu.infra.storage.statements import Prepared, sqlite_dialect
 
 BUSY_TIMEOUT_S = 15.0  # another process of ours may hold the write lock for the length of its own batch
 CHECKPOINT_PAGES = 8000  # about 32 MB of log, then it is folded back into the file
+LOG_KEPT_BYTES = 64 * 1024 * 1024  # a log that long readers let grow beyond is cut back to this
+WRITER_CACHE_KB = 16 * 1024
 STATEMENT_CACHE = 512
 
+# The disk or the file is at fault, not what was to be written
+_DISK = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_MISUSE,
+})  # fmt: skip
+# After these nobody knows what the disk holds; going on could acknowledge what a power cut then takes away
+_FATAL = frozenset({
+    sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+})  # fmt: skip
+_TAKEN = frozenset({
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+})  # fmt: skip
+
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 class SqliteEngine:
@@ -28,9 +51,13 @@ class SqliteEngine:
 
     def __init__(self, path: Path, *, inline_reads: bool = False, readers: int = 4) -> None:
         self.dialect = sqlite_dialect()
+        self.failure: str | None = None
         self._path = path
         self._inline_reads = inline_reads
+        self._is_closed = False
         self._writer: sqlite3.Connection | None = None
+        self._turn: file_locks.Turn | None = None
+        self._presence: file_locks.FileLock | None = None
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
@@ -38,16 +65,25 @@ class SqliteEngine:
 
     async def open(self) -> None:
         """Open the file, which must exist with its tables made. Raises Unavailable."""
-        await self._in(self._write_thread, self._open_writer)
+        try:
+            await self._in(self._write_thread, self._open_writer)
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        await asyncio.get_running_loop().run_in_executor(None, self._read_threads.shutdown)
+        while self._reading:
+            self._reading.pop().close()
         await self._in(self._write_thread, self._close_writer)
         self._write_thread.shutdown()
-        self._read_threads.shutdown()
-        for connection in self._reading:
-            connection.close()
 
     async def fetch(self, prepared: Prepared, values: tuple[Any, ...]) -> list[Any]:
+        if self._is_closed:
+            raise Unavailable("The database is closed.")
         if self._inline_reads:
             return self._fetch(prepared.sql, values)
         return await self._in(self._read_threads, lambda: self._fetch(prepared.sql, values))
@@ -55,25 +91,37 @@ class SqliteEngine:
     async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
         return await self._in(self._write_thread, lambda: self._commit(units))
 
-    async def copy_to(self, target: Path) -> None:
-        """Write a consistent copy of the database while it is in use."""
-        await self._in(self._read_threads, lambda: self._copy(target))
-
     @staticmethod
     async def _in(threads: ThreadPoolExecutor, do: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, do)
 
     def _open_writer(self) -> None:
+        if not self._path.exists():
+            raise Unavailable(f"There is no database at {self._path}.")
         try:
-            self._writer = connect(self._path)
-            self._writer.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        except sqlite3.Error as error:
+            self._presence = file_locks.presence(self._path)
+            if not self._presence.try_acquire(is_shared=True):
+                raise Unavailable(f"The database {self._path} is being restored.")
+            self._turn = file_locks.Turn(self._path, BUSY_TIMEOUT_S)
+            with self._turn:
+                self._writer = connect(self._path)
+                self._writer.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+                self._writer.execute(f"PRAGMA journal_size_limit={LOG_KEPT_BYTES}")
+                self._writer.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KB}")
+        except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"The database {self._path} cannot be opened: {error}") from error
 
     def _close_writer(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if self._turn is not None:
+            with suppress(TimeoutError), self._turn:
+                if writer is not None:
+                    writer.close()  # the last process to do so folds the log back
+            self._turn.close()
+            self._turn = None
+        if self._presence is not None:
+            self._presence.close()
+            self._presence = None
 
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
@@ -88,30 +136,25 @@ class SqliteEngine:
         try:
             return self._reader().execute(sql, values).fetchall()
         except sqlite3.Error as error:
+            if not _is_of_disk(error):
+                raise
             raise Unavailable(f"The database could not be read: {error}") from error
 
-    def _copy(self, target: Path) -> None:
-        with sqlite3.connect(target) as copy:
-            self._reader().backup(copy, pages=1024)
-        copy.close()
-
     def _commit(self, units: Sequence[Unit]) -> list[Outcome]:
-        writer = self._writer
-        if writer is None:
+        if self.failure is not None:
+            raise Unavailable(self.failure)
+        if self._writer is None or self._turn is None:
             raise Unavailable("The database is closed.")
         try:
-            try:
-                writer.execute("BEGIN IMMEDIATE")
-                _run_together(writer, units)
-                writer.execute("COMMIT")
-            except (sqlite3.IntegrityError, sqlite3.ProgrammingError, OverflowError, Conflict):
-                writer.execute("ROLLBACK")
-                return _commit_singly(writer, units)
+            with self._turn:
+                return _commit(self._writer, units)
+        except TimeoutError as error:
+            raise Unavailable("Another process keeps the database to itself.") from error
         except sqlite3.Error as error:
-            if writer.in_transaction:
-                writer.execute("ROLLBACK")
+            if error.sqlite_errorcode in _FATAL:
+                self.failure = f"The disk failed while writing ({error}); restart after the disk has been looked at."
+                log.critical("storage.disk_failed", error=str(error), code=error.sqlite_errorname)
             raise Unavailable(f"The database could not be written: {error}") from error
-        return [None] * len(units)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -119,10 +162,62 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=STATEMENT_CACHE
     )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _commit(writer: sqlite3.Connection, units: Sequence[Unit]) -> list[Outcome]:
+    """Commit the units; raises sqlite3.Error with nothing written if the disk will not have them."""
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = _run(writer, units)
+        writer.execute("COMMIT")
+    except BaseException:
+        if writer.in_transaction:  # SQLite itself rolls back after some errors
+            writer.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _run(writer: sqlite3.Connection, units: Sequence[Unit]) -> list[Outcome]:
+    """Run the units together, without the price of a savepoint; if one fails, again and in parts."""
+    try:
+        _run_together(writer, units)
+    except Exception as error:
+        if _is_of_disk(error):
+            raise
+        writer.execute("ROLLBACK")
+        writer.execute("BEGIN IMMEDIATE")
+        return _run_halves(writer, units, error)
+    return [None] * len(units)
+
+
+def _run_halves(writer: sqlite3.Connection, units: Sequence[Unit], error: Exception) -> list[Outcome]:
+    """Run units that failed together, halving until those that fail stand alone; each half behind a savepoint."""
+    if len(units) == 1:
+        return [_reason(error)]
+    middle = len(units) // 2
+    return [outcome for half in (units[:middle], units[middle:]) for outcome in _run_part(writer, half)]
+
+
+def _run_part(writer: sqlite3.Connection, units: Sequence[Unit]) -> list[Outcome]:
+    writer.execute("SAVEPOINT part")
+    try:
+        _run_together(writer, units)
+        outcomes: list[Outcome] = [None] * len(units)
+    except Exception as error:
+        if _is_of_disk(error):
+            raise
+        writer.execute("ROLLBACK TO part")
+        outcomes = _run_halves(writer, units, error)
+    writer.execute("RELEASE part")
+    return outcomes
 
 
 def _run_together(writer: sqlite3.Connection, units: Sequence[Unit]) -> None:
@@ -132,37 +227,29 @@ def _run_together(writer: sqlite3.Connection, units: Sequence[Unit]) -> None:
             if write.is_bulk:
                 bulk.setdefault(write.prepared.sql, []).append(write.values)
             else:
-                _run(writer, write)
+                _run_one(writer, write)
     for sql, rows in bulk.items():
         writer.executemany(sql, rows)
 
 
-def _run(writer: sqlite3.Connection, write: Write) -> None:
+def _run_one(writer: sqlite3.Connection, write: Write) -> None:
     touched = writer.execute(write.prepared.sql, write.values).rowcount
     if write.expect is not None and touched != write.expect:
         raise changed_meanwhile(write, touched)
 
 
-def _commit_singly(writer: sqlite3.Connection, units: Sequence[Unit]) -> list[Outcome]:
-    """Commit all units that can be, each behind a savepoint of its own, and say which could not."""
-    outcomes: list[Outcome] = []
-    writer.execute("BEGIN IMMEDIATE")
-    for unit in units:
-        writer.execute("SAVEPOINT unit")
-        try:
-            for write in unit:
-                _run(writer, write)
-        except sqlite3.IntegrityError as error:
-            outcomes.append(Conflict(f"It exists already, or what it refers to does not: {error}"))
-            writer.execute("ROLLBACK TO unit")
-        except Conflict as error:
-            outcomes.append(error)
-            writer.execute("ROLLBACK TO unit")
-        except (sqlite3.ProgrammingError, OverflowError) as error:  # a value of ours that SQLite cannot hold
-            outcomes.append(error)
-            writer.execute("ROLLBACK TO unit")
-        else:
-            outcomes.append(None)
-        writer.execute("RELEASE unit")
-    writer.execute("COMMIT")
-    return outcomes
+def _is_of_disk(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)  # only what SQLite itself said has one
+    return code is not None and code & 0xFF in _DISK
+
+
+def _reason(error: Exception) -> Outcome:
+    """Return why one unit was undone."""
+    if isinstance(error, IngufuError):
+        return error
+    if isinstance(error, sqlite3.IntegrityError):
+        if error.sqlite_errorcode in _TAKEN:
+            return Conflict(f"It exists already, or what it refers to does not: {error}")
+        return InvalidInput(f"It cannot be stored: {error}")
+    log.error("storage.unit_failed", exc_info=error)
+    return error

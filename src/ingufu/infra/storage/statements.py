@@ -1,9 +1,11 @@
 """Statements compiled once: SQLAlchemy Core describes them, the drivers get plain SQL and tuples."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Table
+import structlog
+from sqlalchemy import ColumnElement, Dialect, Insert, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert as UpsertInsert
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
@@ -11,11 +13,12 @@ from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
-from sqlalchemy.types import TypeEngine
 
-Processor = Callable[[Any], Any]
+from ingufu.infra.storage.columns import binder, reader
 
-_WIRE_CODES = {"float": 701, "double": 701, "numeric": 1700}  # PostgreSQL's type codes, which SQLAlchemy asks for
+MAX_CONSTANTS = 2000  # far more than the program has; beyond it someone takes what he builds for a constant
+
+log = structlog.get_logger(__name__)
 
 
 def sqlite_dialect() -> Dialect:
@@ -29,7 +32,7 @@ def postgresql_dialect() -> Dialect:
 class Prepared:
     """A statement in one dialect: its SQL, and how values go in and come out."""
 
-    __slots__ = ("_binders", "_constants", "_readers", "columns", "sql")
+    __slots__ = ("_binders", "_constants", "_optional", "_order", "_readers", "columns", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         table = statement.table if isinstance(statement, Insert) else None
@@ -39,23 +42,41 @@ class Prepared:
         expanded = compiled.construct_expanded_state(dict.fromkeys(required))
         self.sql = expanded.statement
         self._constants = {name: value for name, value in expanded.parameters.items() if name not in required}
+        self._optional = _nullable(table) if isinstance(table, Table) else frozenset()
         types = {name: bind.type for bind, name in compiled.bind_names.items()}
         for name, parts in expanded.parameter_expansion.items():  # the members of an IN list
             types.update(dict.fromkeys(parts, types[name]))
-        self._binders: tuple[tuple[str, Processor | None], ...] = tuple(
-            (name, types[name].dialect_impl(dialect).bind_processor(dialect)) for name in expanded.positiontup or ()
-        )
+        positions = expanded.positiontup or ()
+        self._binders = tuple((name, binder(types[name], dialect)) for name in dict.fromkeys(positions))
+        self._order = _repeats(positions)
         selected = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
-        self.columns = tuple(str(column.key) for column in selected)
-        self._readers: tuple[Processor | None, ...] = tuple(_reader(column.type, dialect) for column in selected)
+        self.columns = _names(selected)
+        self._readers = tuple(reader(column.type, dialect) for column in selected)
 
     def bind(self, params: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the positional values of one execution. What is not given is NULL or the statement's own value."""
+        """Return the positional values of one execution. What an insert is not given is NULL where it may be.
+
+        Raises InvalidInput for a value that cannot be stored, TypeError for names that do not belong to the statement.
+        """
         values = []
+        given = 0
         for name, processor in self._binders:
-            value = params[name] if name in params else self._constants.get(name)
+            if name in params:
+                value = params[name]
+                given += 1
+            else:
+                value = self._absent(name)
             values.append(value if processor is None or value is None else processor(value))
-        return tuple(values)
+        if given != len(params):
+            raise TypeError(f"The statement has no {', '.join(params.keys() - dict(self._binders).keys())}: {self.sql}")
+        return tuple(values) if self._order is None else self._order(values)
+
+    def _absent(self, name: str) -> Any:
+        if name in self._constants:
+            return self._constants[name]
+        if name in self._optional:
+            return None
+        raise TypeError(f"The statement lacks a value for {name}: {self.sql}")
 
     def rows(self, raw: list[Any]) -> list[dict[str, Any]]:
         """Return each raw row as a dictionary by column name, values converted."""
@@ -71,9 +92,17 @@ class Prepared:
         ]
 
 
-def _reader(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
-    code = _WIRE_CODES.get(kind.__visit_name__) if dialect.name == "postgresql" else None
-    return kind.dialect_impl(dialect).result_processor(dialect, code)
+def _repeats(positions: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]] | None:
+    """Return what spreads the values of distinct names over all positions, if a name has several."""
+    names = list(dict.fromkeys(positions))
+    return None if len(names) == len(positions) else itemgetter(*(names.index(name) for name in positions))
+
+
+def _names(selected: Sequence[ColumnElement[Any]]) -> tuple[str, ...]:
+    names = tuple(str(column.key) for column in selected)
+    if len(set(names)) < len(names) or any(name.startswith("%(") for name in names):
+        raise TypeError(f"Every selected column needs a name of its own (use label): {', '.join(names)}")
+    return names
 
 
 class Statements:
@@ -89,13 +118,19 @@ class Statements:
     def constant(self, statement: ClauseElement) -> Prepared:
         """Return the prepared form of a statement that lives as long as the program."""
         found = self._by_id.get(id(statement))
-        if found is None or found[0] is not statement:
-            found = self._by_id[id(statement)] = (statement, Prepared(statement, self.dialect))
-        return found[1]
+        return self._keep(statement) if found is None else found[1]
 
     def once(self, statement: ClauseElement) -> Prepared:
         """Return the prepared form of a statement built for this one occasion."""
         return Prepared(statement, self.dialect)
+
+    def _keep(self, statement: ClauseElement) -> Prepared:
+        prepared = Prepared(statement, self.dialect)
+        if len(self._by_id) < MAX_CONSTANTS:
+            self._by_id[id(statement)] = (statement, prepared)  # kept with it, so that the identity stays its own
+        else:
+            log.error("storage.statement_not_constant", sql=prepared.sql)
+        return prepared
 
 
 def insert(table: Table) -> UpsertInsert:
@@ -113,6 +148,10 @@ def upsert(table: Table, key: Sequence[str]) -> UpsertInsert:
     statement = postgresql.insert(table).inline()
     replaced = {name: statement.excluded[name] for name in _carried(table) if name not in key}
     return statement.on_conflict_do_update(index_elements=list(key), set_=replaced)
+
+
+def _nullable(table: Table) -> frozenset[str]:
+    return frozenset(column.name for column in table.columns if column.nullable)
 
 
 def _carried(table: Table) -> list[str]:
