@@ -28,7 +28,7 @@ $(STAMP): $(UV) locks/dev.txt pyproject.toml
 	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(ASSETS): $(STAMP) tools/build_assets.py tools/assets/package.json tools/assets/package-lock.json
+$(ASSETS): $(STAMP) tools/build_assets.py $(wildcard tools/assets/*)
 	$(BIN)/python tools/build_assets.py
 
 setup: $(STAMP) $(ASSETS) ## Install everything into the project's own folder

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from web.sample import NOW, day_chart, make_sample, map_sites, session_chart
-
 from ingufu.core.clock import FrozenClock
 from ingufu.web.assets import STATIC_FOLDER, load_assets
 from ingufu.web.console.rendering import make_environment
+from web.sample import NOW, day_chart, make_sample, map_sites, session_chart
 
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 USER = {"name": "Keza Mugisha", "role": "Operator"}
@@ -26,7 +25,11 @@ class Gallery(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.data = {"/console/session.json": session_chart(), "/console/day.json": day_chart(), "/console/map.json": map_sites()}
+        self.data = {
+            "/console/session.json": session_chart(),
+            "/console/day.json": day_chart(),
+            "/console/map.json": map_sites(),
+        }
         self.streams: list[queue.Queue[str | None]] = []
         self.lock = threading.Lock()
         self.locale = "en"
@@ -39,7 +42,12 @@ class Gallery(ThreadingHTTPServer):
         locale = "ar" if "lang=ar" in query else "en"
         environment = make_environment(assets=load_assets(), clock=FrozenClock(NOW), locale=locale)
         return environment.get_template("styleguide.html").render(
-            page_title="Style guide", section="stations", user=USER, csrf_token="sample", nav_counts={"attempts": 3}, sample=make_sample()
+            page_title="Style guide",
+            section="stations",
+            user=USER,
+            csrf_token="sample",
+            nav_counts={"attempts": 3},
+            sample=make_sample(),
         )
 
     def push(self, event: str, data: object) -> None:
@@ -64,7 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(json.dumps(self.server.data[address.path]).encode(), "application/json")
         elif address.path == "/live":
             self.stream()
-        elif address.path.startswith("/static/") and (file := STATIC_FOLDER / address.path.removeprefix("/static/")).is_file():
+        elif (
+            address.path.startswith("/static/")
+            and (file := STATIC_FOLDER / address.path.removeprefix("/static/")).is_file()
+        ):
             self.answer(file.read_bytes(), mimetypes.guess_type(file.name)[0] or "application/octet-stream")
         else:
             self.send_error(404)

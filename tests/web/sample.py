@@ -30,12 +30,24 @@ def session_chart() -> dict[str, object]:
         minute = step / 2
         power = dc_power_kw(minute)
         energy += power / 120
-        points.append((int((STARTED + timedelta(minutes=minute)).timestamp() * 1000), round(power, 2), round(energy, 2), round(18 + energy * 1.55)))
+        points.append(
+            (
+                int((STARTED + timedelta(minutes=minute)).timestamp() * 1000),
+                round(power, 2),
+                round(energy, 2),
+                round(18 + energy * 1.55),
+            )
+        )
     return {
         "zone": ZONE,
         "series": [
             {"name": "Power", "unit": "kW", "axis": "power", "points": [[at, power] for at, power, _, _ in points]},
-            {"name": "Energy", "unit": "kWh", "axis": "energy", "points": [[at, energy] for at, _, energy, _ in points]},
+            {
+                "name": "Energy",
+                "unit": "kWh",
+                "axis": "energy",
+                "points": [[at, energy] for at, _, energy, _ in points],
+            },
             {"name": "State of charge", "unit": "%", "axis": "soc", "points": [[at, soc] for at, _, _, soc in points]},
         ],
     }
@@ -50,18 +62,28 @@ def network_kw(hour: float) -> float:
 def day_chart() -> dict[str, object]:
     def curve(scale: float) -> list[list[float]]:
         at = [ago(minutes=15 * (96 - step)) for step in range(97)]
-        return [[int(t.timestamp() * 1000), round(network_kw((t.hour + 2 + t.minute / 60) % 24) * scale, 1)] for t in at]
+        return [
+            [int(t.timestamp() * 1000), round(network_kw((t.hour + 2 + t.minute / 60) % 24) * scale, 1)] for t in at
+        ]
 
     return {
         "zone": ZONE,
         "limits": [{"name": "Grid connection", "value": 420}],
-        "series": [{"name": "Now", "unit": "kW", "points": curve(1)}, {"name": "Last Friday", "unit": "kW", "points": curve(0.84)}],
+        "series": [
+            {"name": "Now", "unit": "kW", "points": curve(1)},
+            {"name": "Last Friday", "unit": "kW", "points": curve(0.84)},
+        ],
     }
 
 
 def map_sites() -> dict[str, object]:
     places = [("Nyarutarama Golf", -1.9305, 30.0986, "active"), ("Kigali Heights", -1.9536, 30.0927, "ok"), ("Huye", -2.5967, 29.7394, "bad"), ("Musanze", -1.4998, 29.6349, "idle"), ("Rubavu", -1.6792, 29.2584, "ok"), ("Rwamagana", -1.9487, 30.4347, "wait")]  # fmt: skip
-    return {"sites": [{"name": name, "href": "#map", "latitude": lat, "longitude": lon, "tone": tone, "status": "2 of 4 charging"} for name, lat, lon, tone in places]}
+    return {
+        "sites": [
+            {"name": name, "href": "#map", "latitude": lat, "longitude": lon, "tone": tone, "status": "2 of 4 charging"}
+            for name, lat, lon, tone in places
+        ]
+    }
 
 
 MESSAGE = {
@@ -86,7 +108,7 @@ MESSAGE = {
 
 EVSES = [
     {"key": "1", "name": "EVSE 1", "connectors": "CCS 2, 180 kW", "status": "charging", "power_w": Decimal(48310), "energy_wh": Decimal("21412.5"), "soc_percent": 63, "started_at": STARTED, "token": "04A2 7C91 6E80", "session_href": "#session", "powers": [dc_power_kw(step) for step in range(42)], "fault": None, "changed_at": STARTED},
-    {"key": "2", "name": "EVSE 2", "connectors": "Type 2, 22 kW", "status": "suspended-ev", "power_w": Decimal(0), "energy_wh": Decimal("6120"), "soc_percent": None, "started_at": ago(hours=2, minutes=12), "token": "AUTOCHARGE 9C:B2:27:01:44:EE", "session_href": "#session", "powers": [11, 11, 11, 10.9, 11, 11, 11, 7, 2, 0, 0, 0], "fault": None, "changed_at": ago(minutes=9)},
+    {"key": "2", "name": "EVSE 2", "connectors": "Type 2, 22 kW", "status": "suspended-ev", "power_w": Decimal(0), "energy_wh": Decimal(6120), "soc_percent": None, "started_at": ago(hours=2, minutes=12), "token": "AUTOCHARGE 9C:B2:27:01:44:EE", "session_href": "#session", "powers": [11, 11, 11, 10.9, 11, 11, 11, 7, 2, 0, 0, 0], "fault": None, "changed_at": ago(minutes=9)},
     {"key": "3", "name": "EVSE 3", "connectors": "CHAdeMO", "status": "faulted", "power_w": None, "energy_wh": None, "soc_percent": None, "started_at": None, "token": None, "session_href": None, "powers": [], "fault": "Ground failure, vendor code 0x2104. The residual current device has tripped: someone has to look at it on site.", "changed_at": ago(hours=5)},
     {"key": "4", "name": "EVSE 4", "connectors": "Type 2, 22 kW", "status": "available", "power_w": None, "energy_wh": None, "soc_percent": None, "started_at": None, "token": None, "session_href": None, "powers": [], "fault": None, "changed_at": ago(minutes=34)},
 ]  # fmt: skip

@@ -30,7 +30,7 @@ class Figure(NamedTuple):
 def energy(energy_wh: Decimal | float | None, locale: Locale) -> Figure:
     """Return an energy in kWh or MWh with the digits that matter at its size."""
     if energy_wh is None:
-        return Figure(MISSING, "kWh")
+        return Figure(MISSING, "")
     size_wh = abs(Decimal(str(energy_wh)))
     if size_wh >= 10 * _MEGA:
         return Figure(_decimal(energy_wh, _MEGA, 2, locale), "MWh")
@@ -41,7 +41,7 @@ def energy(energy_wh: Decimal | float | None, locale: Locale) -> Figure:
 def power(power_w: Decimal | float | None, locale: Locale) -> Figure:
     """Return a power in kW or MW; a station's meter is not better than 0.1 kW."""
     if power_w is None:
-        return Figure(MISSING, "kW")
+        return Figure(MISSING, "")
     if abs(Decimal(str(power_w))) >= 10 * _MEGA:
         return Figure(_decimal(power_w, _MEGA, 2, locale), "MW")
     return Figure(_decimal(power_w, _KILO, 1, locale), "kW")

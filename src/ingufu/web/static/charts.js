@@ -58,7 +58,7 @@ function option(kind, data, times, settings) {
     useUTC: true,
     animation: false,
     textStyle: { fontFamily: colours.font, fontSize: 12, color: colours.ink3 },
-    grid: { left: 8, right: 8, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "all" },
+    grid: { left: 8, right: 8, top: 4, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "all" },
     xAxis: {
       type: "time",
       splitLine: { show: false },
@@ -79,7 +79,7 @@ function option(kind, data, times, settings) {
     },
     dataZoom: [{ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, moveOnMouseWheel: false }],
   };
-  return { ...base, ...kind(data, times, colours, base) };
+  return { ...base, ...kind(data, times, colours, base, settings) };
 }
 
 /** Power on the start axis, energy on the end axis, state of charge (0 to 100 %) on a hidden third. */
@@ -106,19 +106,27 @@ function powerEnergy(data, times, colours, base) {
 }
 
 /** A day's curve as an area; further series (the same weekday before) as lines; limits as marked lines. */
-function dayCurve(data, times, colours) {
+function dayCurve(data, times, colours, base, settings) {
   const looks = [{ color: colours.chart1, area: true, type: "solid" }, { color: colours.ink3, type: "dotted", width: 1.5 }];
   const series = data.series.map((one, index) => curve(one, times, looks[Math.min(index, looks.length - 1)]));
-  if (data.limits?.length && series.length) {
+  const highest = Math.max(0, ...(data.limits ?? []).map(({ value }) => value));
+  if (highest && series.length) {
     series[0].markLine = {
       symbol: "none",
       silent: true,
       lineStyle: { color: colours.bad, type: "dashed", width: 1 },
-      label: { color: colours.badInk, position: "insideEndTop", formatter: ({ name }) => name },
+      label: { color: colours.badInk, position: "insideEndTop", formatter: ({ name, value }) => `${name}, ${amount(value, data.series[0].unit, settings.lang)}` },
       data: data.limits.map(({ name, value }) => ({ name, yAxis: value })),
     };
   }
-  return { yAxis: valueAxis(data.series[0]?.unit ?? "", colours), series };
+  const axis = valueAxis(data.series[0]?.unit ?? "", colours);
+  return { yAxis: highest ? { ...axis, max: ({ max }) => roundUp(Math.max(max, highest)) } : axis, series };
+}
+
+/** The axis must reach a limit that the curve stays below, and end at a round number above it. */
+function roundUp(value) {
+  const step = 10 ** Math.floor(Math.log10(value));
+  return Math.ceil((value * 1.05) / step) * step;
 }
 
 function valueAxis(name, colours) {

@@ -1,0 +1,125 @@
+"""A real Chromium for page tests: fixtures that open pages, watch them for errors, check accessibility and take pictures."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "build" / "test-assets" / "axe.min.js"
+PICTURES = ROOT / "build" / "screenshots"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+DEADLINE_MS = 15_000  # a loaded machine with two cores
+
+
+def find_chromium() -> str | None:
+    named = os.environ.get("INGUFU_CHROMIUM")
+    return named or next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A running Chromium; without one on the machine the test is skipped, or fails where INGUFU_REQUIRE says browser.
+
+    Module scope on purpose: while it lives, this thread has a running event loop, which other modules' asyncio.run refuses.
+    """
+    path = find_chromium()
+    if path is None:
+        reason = "no Chromium on this machine (apt-get install chromium, or set INGUFU_CHROMIUM)"
+        if "browser" in os.environ.get("INGUFU_REQUIRE", ""):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield started
+        started.close()
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens pages: open_page(url, scheme="dark", width=390, **context options).
+
+    When the test ends, each must have stayed without script errors, console errors, policy violations and foreign hosts;
+    `allow` is a pattern of what the test provokes.
+    """
+    problems: list[str] = []
+    allowed: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def open_one(
+        url: str,
+        *,
+        scheme: str = "light",
+        width: int = 1440,
+        height: int = 900,
+        allow: str | None = None,
+        **options: Any,
+    ) -> Page:
+        allowed.extend([allow] if allow else [])
+        context = browser.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": height}, reduced_motion="reduce", **options
+        )
+        contexts.append(context)
+        context.set_default_timeout(DEADLINE_MS)
+        page = context.new_page()
+        page.on(
+            "console", lambda message: problems.append(f"console: {message.text}") if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+        page.on(
+            "request", lambda request: problems.append(f"foreign: {request.url}") if not _is_ours(request.url) else None
+        )
+        page.goto(url)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    left = [problem for problem in problems if not any(re.search(pattern, problem) for pattern in allowed)]
+    assert not left, "\n".join(left)
+
+
+def _is_ours(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "http://localhost:", "data:", "blob:", "about:"))
+
+
+def accessibility_violations(page: Page) -> list[str]:
+    """Return what axe finds against WCAG 2.2 AA on the page as it is now, one line for each element."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
+    return [
+        f"{violation['id']}: {violation['help']}: {' '.join(map(str, node['target']))}: {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def take_picture(page: Page, name: str, *, full: bool = True) -> Path:
+    """Save a screenshot under build/screenshots for people to look at."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    path = PICTURES / f"{name}.png"
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=path, full_page=full)
+    return path
+
+
+def overflows(page: Page) -> bool:
+    """Whether the page is wider than the window, so that it would scroll sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))

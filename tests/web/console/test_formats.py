@@ -1,0 +1,78 @@
+"""Numbers carry units, times carry zones, in the reader's language."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from babel import Locale
+
+from ingufu.web.console import formats
+
+ENGLISH = Locale.parse("en_GB")
+FRENCH = Locale.parse("fr")
+AT = datetime(2026, 3, 29, 0, 59, 58, tzinfo=UTC)
+
+
+def plain(text: object) -> str:
+    """Blanks of any width as ordinary ones."""
+    return str(text).replace("\u00a0", " ").replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(
+    ("energy_wh", "text"),
+    [
+        (Decimal(0), "0.00 kWh"),
+        (Decimal("21412.5"), "21.41 kWh"),
+        (Decimal(412_300), "412.3 kWh"),
+        (Decimal(9_999_949), "9,999.9 kWh"),
+        (Decimal(128_440_230), "128.44 MWh"),
+        (-1500, "-1.50 kWh"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_energy_has_the_digits_that_matter(energy_wh: Decimal | None, text: str) -> None:
+    assert plain(formats.energy(energy_wh, ENGLISH)) == text
+
+
+@pytest.mark.parametrize(
+    ("power_w", "text"), [(48_310, "48.3 kW"), (0, "0.0 kW"), (Decimal(12_400_000), "12.40 MW"), (None, "\N{EN DASH}")]
+)
+def test_power_is_in_kilowatts_until_it_is_large(power_w: float | None, text: str) -> None:
+    assert plain(formats.power(power_w, ENGLISH)) == text
+
+
+def test_french_reader_sees_french_numbers() -> None:
+    assert plain(formats.energy(Decimal(9_999_949), FRENCH)) == "9 999,9 kWh"
+    assert plain(formats.percent(0.63, FRENCH)) == "63 %"
+    assert plain(formats.count(1284, FRENCH)) == "1 284"
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (40, "40 s"),
+        (125, "2 min 5 s"),
+        (120, "2 min"),
+        (timedelta(hours=1, minutes=24, seconds=59), "1 h 24 min"),
+        (timedelta(days=3, hours=4), "3 d 4 h"),
+        (-90, "-1 min 30 s"),
+        (0, "0 s"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_duration_is_told_in_two_units(span: timedelta | float | None, text: str) -> None:
+    assert plain(formats.duration(span, ENGLISH)) == text
+
+
+def test_instant_is_told_in_the_zone_with_its_name() -> None:
+    assert plain(formats.instant(AT, ZoneInfo("Africa/Kigali"), ENGLISH)) == "29 Mar 2026, 02:59:58 CAT"
+    paris = ZoneInfo("Europe/Paris")
+    assert plain(formats.instant(AT, paris, ENGLISH)).endswith("01:59:58 CET")
+    assert plain(formats.instant(AT + timedelta(seconds=2), paris, ENGLISH)).endswith("03:00:00 CEST")
+
+
+def test_relative_time_tells_both_directions() -> None:
+    now = AT + timedelta(minutes=3)
+    assert formats.relative(AT, now, ENGLISH) == "3 minutes ago"
+    assert formats.relative(now, AT, ENGLISH) == "in 3 minutes"
