@@ -149,9 +149,11 @@ def _custom_data(value: Any) -> CustomData:  # Any: whatever the station sent
 
 
 def _number(value: Any) -> Decimal:  # Any: whatever the station sent
-    number = Number(value) if value.__class__ is int else value
-    if number.__class__ is not Number:
-        raise ValueError("must be a number")
+    number: Decimal = value
+    if value.__class__ is not Number:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise ValueError("must be a number")
+        number = Number(value)
     if not -EXPONENT_MAX <= number.adjusted() <= EXPONENT_MAX:
         raise ValueError("must fit an IEEE double")
     return number
@@ -164,7 +166,8 @@ def _bounded(wanted: type[Any], number: Decimal) -> Decimal:  # Any: static typi
         raise ValueError(f"must be at most {wanted.maximum}")
     if wanted.step is not None and not is_multiple(number, wanted.step):
         raise ValueError(f"must be a multiple of {wanted.step}")
-    return number
+    bounded: Decimal = wanted(number)
+    return bounded
 
 
 def is_multiple(number: Decimal, step: Decimal) -> bool:

@@ -7,7 +7,7 @@ from msgspec import Meta
 _ESCAPED = "%[0-9A-Fa-f]{2}"
 _UNRESERVED = r"A-Za-z0-9\-._~"
 _SUB_DELIMITERS = "!$&'()*+,;="
-_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})"  # with leading zeros, as the validator takes them
 _IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
 _GROUP = "[0-9A-Fa-f]{1,4}"
 _LAST_32 = f"(?:{_GROUP}:{_GROUP}|{_IPV4})"

@@ -4,7 +4,8 @@ The verdict is that of the JSON schemas of the version, with these deliberate di
 
 - an integer must fit 64 bits, a number the exponents of an IEEE double, and a time the years 1 to 9999 of UTC;
 - an integer may be written `1.0` in 1.6 too, where draft 4 of JSON schema refuses it;
-- text with half a surrogate pair, or nested deeper than the interpreter follows, counts as no JSON at all;
+- text with half a surrogate pair, `NaN`, or nesting deeper than the interpreter follows count as no JSON at all;
+- a line feed after a time or a URI is refused, which the validator's patterns overlook;
 - `decode` also takes a time with a space for its `T` or an offset without colon; `check` does not;
 - `decode` takes what either version of the 2.x family allows; `check` with a version takes what that version does.
 
