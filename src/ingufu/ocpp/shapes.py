@@ -39,8 +39,8 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
 class Shape(Protocol):
     """What one place of a payload may hold."""
 
-    def faults(self, value: Json, path: str) -> Iterator[WireError]:
-        """Every way in which `value`, found at `path`, breaks this shape."""
+    # Every way in which `value`, found at `path`, breaks this shape.
+    def faults(self, value: Json, path: str) -> Iterator[WireError]: ...
 
 
 class Anything(Struct, frozen=True):
