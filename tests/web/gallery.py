@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from ingufu.core.clock import FrozenClock
 from ingufu.web.assets import STATIC_FOLDER, load_assets
@@ -15,6 +15,15 @@ from ingufu.web.console.rendering import make_environment
 from web.sample import NOW, day_chart, make_sample, map_sites, session_chart
 
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+SIGN_IN = """
+{% extends "lone.html" %}
+{% from "parts/form.html" import text_field %}
+{% block card %}<h1>Sign in</h1>
+<form class="stack" method="post" action="/sign-in">
+{{ text_field("email", "E-mail", type="email", attributes={"autocomplete": "username"}) }}
+{{ text_field("password", "Password", type="password", error="The e-mail or the password is wrong.", attributes={"autocomplete": "current-password"}) }}
+<button class="btn btn-primary" type="submit">Sign in</button></form>{% endblock %}
+"""
 USER = {"name": "Keza Mugisha", "role": "Operator"}
 
 
@@ -32,23 +41,26 @@ class Gallery(ThreadingHTTPServer):
         }
         self.streams: list[queue.Queue[str | None]] = []
         self.lock = threading.Lock()
-        self.locale = "en"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def page(self, query: str) -> str:
-        locale = "ar" if "lang=ar" in query else "en"
-        environment = make_environment(assets=load_assets(), clock=FrozenClock(NOW), locale=locale)
-        return environment.get_template("styleguide.html").render(
-            page_title="Style guide",
-            section="stations",
-            user=USER,
-            csrf_token="sample",
-            nav_counts={"attempts": 3},
-            sample=make_sample(),
-        )
+    def page(self, path: str, query: str) -> str:
+        asked = {key: values[0] for key, values in parse_qs(query).items()}
+        environment = make_environment(assets=load_assets(), clock=FrozenClock(NOW), locale=asked.get("lang", "en"))
+        frame = {
+            "page_title": "Style guide",
+            "csrf_token": "sample",
+            "user": USER,
+            "section": "stations",
+            "nav_counts": {"attempts": 3},
+        }
+        if path == "/sign-in":
+            return environment.from_string(SIGN_IN).render(frame)
+        sample = make_sample()
+        sample.rows = [row for row in sample.rows if asked.get("q", "").lower() in row.name.lower()]
+        return environment.get_template("styleguide.html").render(frame, sample=sample)
 
     def push(self, event: str, data: object) -> None:
         with self.lock:
@@ -66,8 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
-        if address.path == "/":
-            self.answer(self.server.page(address.query).encode(), "text/html; charset=utf-8")
+        if address.path in {"/", "/sign-in"}:
+            self.answer(self.server.page(address.path, address.query).encode(), "text/html; charset=utf-8")
         elif address.path in self.server.data:
             self.answer(json.dumps(self.server.data[address.path]).encode(), "application/json")
         elif address.path == "/live":

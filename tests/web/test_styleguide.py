@@ -1,5 +1,6 @@
 """The look and its components in a real browser, under the console's own security policy."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from web.browser import OpenPage, accessibility_violations, overflows, take_picture
 from web.gallery import Gallery, serve_gallery
+from web.sample import MESSAGE
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +205,79 @@ def test_first_load_without_charts_and_map_is_under_300_kb(gallery: Gallery, ope
     assert any("ingufu.css" in url for url in first)
     assert any("icons" in url for url in first)
     assert sum(first.values()) < 300_000
+
+
+def test_typing_filters_the_list_and_the_address_follows(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(gallery.url)
+    rows = page.locator("#station-list tbody tr")
+    expect(rows).to_have_count(5)
+    page.get_by_role("searchbox", name="Name, serial number, vendor").press_sequentially("huy")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("HUY-UNI-0007")
+    expect(page).to_have_url(re.compile(r"\?q=huy&status=online&site=$"))
+    page.go_back()
+    expect(rows).to_have_count(5)
+
+
+def test_message_is_copied_as_json(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(gallery.url, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as JSON").click()
+    expect(page.locator("#toasts")).to_contain_text("Copied")
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied == MESSAGE
+
+
+def test_chart_tells_values_under_the_pointer(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(gallery.url)
+    draw_everything(page)
+    canvas = page.locator("[data-chart='power-energy'] canvas")
+    canvas.hover(position={"x": 300, "y": 120})
+    tip = page.locator(".chart-tip").first
+    expect(tip).to_contain_text(re.compile(r"Power\s*[\d.]+\skW"))
+    expect(tip).to_contain_text(re.compile(r"20 Nov, 14:\d\d"))
+    take_picture(page, "styleguide-tip", full=False)
+
+
+def test_marker_on_the_map_leads_to_the_site(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(gallery.url)
+    draw_everything(page)
+    page.locator(".map path.leaflet-interactive").nth(2).click()
+    expect(page.locator(".leaflet-popup-content a")).to_have_text("Huye")
+    expect(page.locator(".leaflet-popup-content")).to_contain_text("2 of 4 charging")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lone_page_has_no_accessibility_violation(gallery: Gallery, open_page: OpenPage, scheme: str) -> None:
+    page = open_page(f"{gallery.url}/sign-in", scheme=scheme, width=390, height=844)
+    take_picture(page, f"styleguide-lone-{scheme}", full=False)
+    assert accessibility_violations(page) == []
+    assert not overflows(page)
+
+
+def test_menus_have_no_accessibility_violation(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(gallery.url, scheme="dark")
+    page.get_by_role("button", name="Your account").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    take_picture(page, "styleguide-account", full=False)
+    assert accessibility_violations(page) == []
+    page.get_by_role("button", name="Light or dark").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    take_picture(page, "styleguide-theme", full=False)
+    assert accessibility_violations(page) == []
+
+
+def test_form_is_sent_once(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(f"{gallery.url}/sign-in")
+    page.get_by_label("E-mail").fill("keza@example.com")
+    page.get_by_label("Password").fill("secret")
+    sent = page.evaluate(
+        """() => {
+            let sent = 0;
+            window.addEventListener("submit", (event) => { sent += event.defaultPrevented ? 0 : 1; event.preventDefault(); });
+            document.forms[0].requestSubmit();
+            document.forms[0].requestSubmit();
+            return sent;
+        }"""
+    )
+    assert sent == 1
+    expect(page.get_by_role("button", name="Sign in")).to_have_attribute("aria-disabled", "true")

@@ -240,4 +240,4 @@ function prepare(within) {
 
 showTheme();
 prepare(document);
-setInterval(tick, 1000);
+setInterval(() => document.hidden || tick(), 1000);
