@@ -77,7 +77,7 @@ class _Makers:
             await run_sql(server, f"CREATE DATABASE {TEMPLATE}")
             await migrate(StorageUrl(dsn=server.dsn(TEMPLATE)))
             self._has_template = True
-        await run_sql(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        await run_sql(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}{server.fast_copy}")
         return StorageUrl(dsn=server.dsn(name)), name
 
 

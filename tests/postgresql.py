@@ -13,6 +13,7 @@ from typing import Self
 import pytest
 
 START_TIMEOUT_S = 30.0
+MEMORY_NEEDED_BYTES = 1024**3
 _UNSAFE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0")
 _ALWAYS = ("listen_addresses=", "max_connections=100", "shared_buffers=32MB", "autovacuum=off", "jit=off")
 
@@ -50,7 +51,7 @@ class Server:
     def __init__(self, binaries: Path, *, is_safe: bool = False) -> None:
         self.binaries = binaries
         self._options = (*_ALWAYS, *(() if is_safe else _UNSAFE))
-        self._folder = Path(tempfile.mkdtemp(prefix="ingufu-pg-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="ingufu-pg-", dir=None if is_safe else _memory()))
         self._user = _lesser_user() if os.geteuid() == 0 else None
         self._keeper: subprocess.Popen[bytes] | None = None
         if self._user is not None:
@@ -66,6 +67,12 @@ class Server:
     def dsn(self, name: str) -> str:
         """Return the URL of the database called `name`."""
         return f"postgresql://postgres@/{name}?host={self._folder}"
+
+    @property
+    def fast_copy(self) -> str:
+        """What makes CREATE DATABASE copy files: without flushes twenty times as fast as through the log."""
+        version = int((self._data / "PG_VERSION").read_text().split(".", maxsplit=1)[0])
+        return " STRATEGY FILE_COPY" if version >= 15 else ""  # before 15 there was no other way
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,6 +128,15 @@ class Server:
             return []
         user = self._user
         return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
+
+
+def _memory() -> str | None:
+    """Return a folder that lives in memory, if there is one with room: each database is three hundred files."""
+    folder = "/dev/shm"
+    try:
+        return folder if shutil.disk_usage(folder).free > MEMORY_NEEDED_BYTES and os.access(folder, os.W_OK) else None
+    except OSError:
+        return None
 
 
 def _lesser_user() -> pwd.struct_passwd:
