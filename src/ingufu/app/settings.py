@@ -12,7 +12,8 @@ from msgspec import Meta
 from ingufu.core.errors import SettingsError
 
 PREFIX = "INGUFU_"
-_NOT_SETTINGS = frozenset({"INGUFU_REQUIRE"})  # read by the tests only
+HANDED_OVER = "INGUFU_HANDED_OVER_SETTINGS"  # from a process to the ones that it starts: all settings as JSON
+_NOT_SETTINGS = frozenset({"INGUFU_REQUIRE", "INGUFU_CONFIG", HANDED_OVER})  # of the tests, of the command line, and ours
 
 
 def _says(text: str, **limits: Any) -> Meta:
@@ -140,6 +141,12 @@ def load(
     settings = _converted(tree, origins)
     _check_together(settings)
     return settings
+
+
+def handed_over(environment: Mapping[str, str]) -> Settings | None:
+    """Return the settings that the starting process decided on, if one did."""
+    text = environment.get(HANDED_OVER)
+    return None if text is None else msgspec.json.decode(text, type=Settings)
 
 
 def described() -> Iterator[tuple[str, str, str, str]]:

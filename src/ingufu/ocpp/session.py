@@ -6,13 +6,16 @@ import msgspec
 import structlog
 
 from ingufu.core.errors import Conflict, Forbidden, IngufuError, Unavailable
+from ingufu.infra.secrets import redact
 from ingufu.ocpp import errors, wire
 from ingufu.ocpp.errors import ErrorCode
+from ingufu.ocpp.notices import CONTENT_LIMIT
 from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.rpc_messages import Call, Send
 from ingufu.ocpp.table import CallContext, Inbound, InboundTable, Loss, Phase
 from ingufu.ocpp.wire import Repair, WireError
 from ingufu.services import Services
+from ingufu.stations.events import NoticeReceived
 from ingufu.stations.model import BootAnswer, Station
 
 TRIES = 3  # of one message whose rows someone else changed meanwhile
@@ -128,7 +131,7 @@ class Session:
             request, repairs = self._read(row, message)
         except WireError as error:
             log.info("ocpp.unreadable_payload", action=message.action, error=str(error))
-            return Refused(errors.of_wire_kind(error.kind.name), str(error)[:255])
+            return await self._unreadable(row, message, error)
         return await self._handle(row, message.action, request, repairs)
 
     def _read(self, row: Inbound, message: Call | Send) -> tuple[Payload, tuple[Repair, ...]]:
@@ -138,6 +141,26 @@ class Session:
                 raise fault
             return wire.decode(row.request, message.payload), ()
         return wire.decode_lenient(row.request, message.payload)
+
+    async def _unreadable(self, row: Inbound, message: Call | Send, error: WireError) -> Reply:
+        """Say what is wrong; readings that cannot be read are kept on record and acknowledged, as no retry helps."""
+        if row.unreadable is None or self.station.is_strict:
+            return Refused(errors.of_wire_kind(error.kind.name), str(error)[:255])
+        context = self._context(())
+        context.work.emit(
+            NoticeReceived(
+                occurred_at=context.received_at,
+                station_id=self.station.id,
+                action=message.action,
+                content=f"Unreadable ({error}): {redact(bytes(message.payload).decode())[:CONTENT_LIMIT]}",
+            )
+        )
+        try:
+            await context.work.commit()
+        except IngufuError as failure:
+            log.warning("ocpp.storage_unavailable", action=message.action, error=str(failure))
+            return self._failed(row)
+        return Replied(wire.encode(row.unreadable))
 
     def _is_allowed(self, action: str, row: Inbound) -> bool:
         """Judge by phase (2.x B01.FR.10, B02.FR.09, B03.FR.08; 1.6 4.2).

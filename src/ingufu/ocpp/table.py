@@ -65,6 +65,7 @@ class Inbound(msgspec.Struct, frozen=True):
     loss: Loss = Loss.NOTHING
     is_light: bool = False  # needs no storage
     may_precede_boot: bool = False
+    unreadable: Payload | None = None  # what a payload beyond repair is answered with, instead of an error
 
 
 class Outbound(msgspec.Struct, frozen=True):

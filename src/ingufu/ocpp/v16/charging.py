@@ -1,7 +1,9 @@
 """OCPP 1.6: start, stop and meter values of transactions; remote start and stop."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from msgspec import UNSET
 
@@ -9,10 +11,9 @@ from ingufu.charging import figures
 from ingufu.charging.model import AnomalyKind, MeterReading, ReportKind, Sample, TransactionReport
 from ingufu.core.commands import Outcome, StartCharging, StopCharging
 from ingufu.core.errors import InvalidInput, StationUnsupported
+from ingufu.ocpp.salvage import Oddities, salvage
 from ingufu.ocpp.table import CallContext, given
 from ingufu.ocpp.v16 import authorization, types
-
-Oddities = tuple[tuple[AnomalyKind, str], ...]
 
 
 async def start_transaction(
@@ -46,7 +47,7 @@ async def stop_transaction(
 ) -> types.StopTransactionResponse:
     """Keep the end; an unknown transaction is kept as an orphan (1.6 4.10)."""
     id_tag = given(request.id_tag)
-    readings, oddities = _readings(given(request.transaction_data) or ())
+    readings, oddities = _readings(context, given(request.transaction_data) or ())
     recorded = await context.services.charging.record(
         context.work,
         TransactionReport(
@@ -71,7 +72,7 @@ async def stop_transaction(
 
 async def meter_values(context: CallContext, request: types.MeterValuesRequest) -> types.MeterValuesResponse:
     """Keep the readings, in or out of a transaction; always answered (1.6 4.7)."""
-    readings, oddities = _readings(request.meter_value)
+    readings, oddities = _readings(context, request.meter_value)
     number = given(request.transaction_id)
     await context.services.charging.add_readings(
         context.work,
@@ -114,11 +115,25 @@ def _reference(number: int) -> str | None:
 
 
 def _readings(
+    context: CallContext,
     values: tuple[types.MeterValue, ...] | tuple[types.TransactionData, ...],
 ) -> tuple[tuple[MeterReading, ...], Oddities]:
     oddities: list[tuple[AnomalyKind, str]] = []
     readings = tuple(_reading(value.timestamp, value.sampled_value, oddities) for value in values)
-    return readings, tuple(oddities)
+    readings, unread = salvage(readings, context.repairs, _plain_sample)
+    return readings, (*oddities, *unread)
+
+
+def _plain_sample(plain: Mapping[str, Any]) -> Sample:
+    return figures.sample_from_text(
+        str(plain["value"]),
+        measurand=plain.get("measurand"),
+        unit=plain.get("unit"),
+        context=plain.get("context"),
+        location=plain.get("location"),
+        phase=plain.get("phase"),
+        format=plain.get("format"),
+    )
 
 
 def _reading(

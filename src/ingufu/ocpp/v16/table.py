@@ -25,7 +25,9 @@ INBOUND: InboundTable = {
         types.LogStatusNotificationRequest,
         keeping("LogStatusNotification", lambda _: types.LogStatusNotificationResponse()),
     ),
-    "MeterValues": Inbound(types.MeterValuesRequest, charging.meter_values, Loss.MONEY),
+    "MeterValues": Inbound(
+        types.MeterValuesRequest, charging.meter_values, Loss.MONEY, unreadable=types.MeterValuesResponse()
+    ),
     "SecurityEventNotification": Inbound(types.SecurityEventNotificationRequest, stations.security_event),
     "SignCertificate": Inbound(
         types.SignCertificateRequest,

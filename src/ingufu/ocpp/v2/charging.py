@@ -1,6 +1,7 @@
 """OCPP 2.x: transaction events and meter values; remote start and stop."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,10 +18,9 @@ from ingufu.charging.model import (
     TransactionReport,
 )
 from ingufu.core.commands import Outcome, StartCharging, StopCharging
+from ingufu.ocpp.salvage import Oddities, salvage
 from ingufu.ocpp.table import CallContext, given
 from ingufu.ocpp.v2 import authorization, types
-
-Oddities = tuple[tuple[AnomalyKind, str], ...]
 
 _KINDS: Mapping[str, ReportKind] = {
     "Started": ReportKind.STARTED,
@@ -46,7 +46,7 @@ async def transaction_event(
 
 async def meter_values(context: CallContext, request: types.MeterValuesRequest) -> types.MeterValuesResponse:
     """Keep readings outside of transactions; evse 0 is the station's own meter (J01)."""
-    readings, oddities = _readings(request.meter_value)
+    readings, oddities = _readings(context, request.meter_value)
     await context.services.charging.add_readings(
         context.work,
         station_id=context.station_id,
@@ -92,7 +92,7 @@ def _report(context: CallContext, request: types.TransactionEventRequest) -> Tra
     info, evse, id_token = request.transaction_info, given(request.evse), given(request.id_token)
     kind = _KINDS[request.event_type]
     state = given(info.charging_state)
-    readings, oddities = _readings(given(request.meter_value) or ())
+    readings, oddities = _readings(context, given(request.meter_value) or ())
     return TransactionReport(
         kind=kind,
         station_id=context.station_id,
@@ -141,7 +141,7 @@ _RARE = (
 _RARE_INFO = ("time_spent_charging", "operation_mode", "tariff_id", "transaction_limit", "custom_data")
 
 
-def _readings(values: tuple[types.MeterValue, ...]) -> tuple[tuple[MeterReading, ...], Oddities]:
+def _readings(context: CallContext, values: tuple[types.MeterValue, ...]) -> tuple[tuple[MeterReading, ...], Oddities]:
     oddities: list[tuple[AnomalyKind, str]] = []
     readings = tuple(
         MeterReading(
@@ -151,7 +151,22 @@ def _readings(values: tuple[types.MeterValue, ...]) -> tuple[tuple[MeterReading,
         )
         for value in values
     )
-    return readings, tuple(oddities)
+    readings, unread = salvage(readings, context.repairs, _plain_sample)
+    return readings, (*oddities, *unread)
+
+
+def _plain_sample(plain: Mapping[str, Any]) -> Sample:
+    unit = plain.get("unitOfMeasure") or {}
+    return figures.sample_from_number(
+        Decimal(str(plain["value"])),
+        measurand=plain.get("measurand"),
+        unit=unit.get("unit"),
+        multiplier=int(unit.get("multiplier") or 0),
+        context=plain.get("context"),
+        location=plain.get("location"),
+        phase=plain.get("phase"),
+        signed=None,
+    )
 
 
 def _sample(sample: types.SampledValue, oddities: list[tuple[AnomalyKind, str]]) -> Sample:

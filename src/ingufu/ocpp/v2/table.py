@@ -35,7 +35,9 @@ INBOUND_201: InboundTable = {
     "LogStatusNotification": _kept(
         types.LogStatusNotificationRequest, types.LogStatusNotificationResponse, "LogStatusNotification"
     ),
-    "MeterValues": Inbound(types.MeterValuesRequest, charging.meter_values, Loss.MONEY),
+    "MeterValues": Inbound(
+        types.MeterValuesRequest, charging.meter_values, Loss.MONEY, unreadable=types.MeterValuesResponse()
+    ),
     "NotifyChargingLimit": _kept(
         types.NotifyChargingLimitRequest, types.NotifyChargingLimitResponse, "NotifyChargingLimit"
     ),

@@ -1,0 +1,5 @@
+"""`python -m ingufu`."""
+
+from ingufu.app.cli import main
+
+main()
