@@ -93,7 +93,7 @@ class Instant(TypeDecorator[datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         del coltype
-        return _integer_to_instant if _is_sqlite(dialect) else None
+        return _integer_to_instant if _is_sqlite(dialect) else _utc
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -142,7 +142,12 @@ def _integer_to_instant(value: int | None) -> datetime | None:
     return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
-def _decimal_to_integer(value: Decimal | None) -> int | None:
+def _utc(value: datetime | None) -> datetime | None:
+    """Return the driver's value, which is aware but for the first and the last instant of all."""
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def _decimal_to_integer(value: Decimal | int | None) -> int | None:
     exact = _quantised(value)
     return None if exact is None else int(exact * _SCALE)
 
@@ -151,11 +156,12 @@ def _integer_to_decimal(value: int | None) -> Decimal | None:
     return None if value is None else _shortest(Decimal(value).scaleb(-EXACT_PLACES))
 
 
-def _quantised(value: Decimal | None) -> Decimal | None:
+def _quantised(value: Decimal | int | None) -> Decimal | None:
     if value is None:
         return None
-    if not -EXACT_LIMIT <= value <= EXACT_LIMIT:  # also what is not a number compares so, or raises
-        raise InvalidInput(f"The value {value:.6g} is too large for its place.")
+    value = Decimal(value) if isinstance(value, int) else value
+    if not value.is_finite() or abs(value) > EXACT_LIMIT:
+        raise InvalidInput(f"The value {value:.6g} cannot be kept exactly: it is too large.")
     return value.quantize(_QUANTUM, ROUND_HALF_EVEN)
 
 

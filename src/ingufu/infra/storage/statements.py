@@ -99,8 +99,8 @@ def _repeats(positions: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, .
 
 
 def _names(selected: Sequence[ColumnElement[Any]]) -> tuple[str, ...]:
-    names = tuple(str(column.key) for column in selected)
-    if len(set(names)) < len(names) or any(name.startswith("%(") for name in names):
+    names = tuple(str(column.key or "") for column in selected)
+    if len(set(names)) < len(names) or any(not name or name.startswith("%(") for name in names):
         raise TypeError(f"Every selected column needs a name of its own (use label): {', '.join(names)}")
     return names
 

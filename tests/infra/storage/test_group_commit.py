@@ -1,0 +1,96 @@
+"""What is written behind, and how commits are shared."""
+
+import asyncio
+
+import pytest
+import structlog
+
+from ingufu.core.errors import Unavailable
+from ingufu.infra.storage import group_commit
+from ingufu.infra.storage.database import Database
+from storage_samples import ALL, APPEND, INSERT, SERIES, sample, step
+
+
+async def steps(database: Database) -> list[int]:
+    return [row["step"] for row in await database.fetch_all(SERIES)]
+
+
+async def test_rows_written_behind_join_a_commit_that_is_made_anyway(sampled: Database) -> None:
+    sampled.write_behind(APPEND, [step("u", number) for number in range(3)])
+    async with sampled.work() as work:
+        work.execute(INSERT, sample("a"))
+    assert sampled.writer.commits == 1
+    assert await steps(sampled) == [0, 1, 2]
+
+
+async def test_rows_written_behind_make_no_flush_of_their_own_under_traffic(sampled: Database) -> None:
+    for number in range(20):
+        async with sampled.work() as work:
+            work.execute(INSERT, sample(f"{number:02}"))
+        sampled.write_behind(APPEND, [step("u", number)])
+    assert sampled.writer.commits == 20
+    await sampled.writer.flush()
+    assert sampled.writer.commits == 21
+    assert await steps(sampled) == list(range(20))
+
+
+async def test_rows_written_behind_do_not_wait_for_ever(sampled: Database) -> None:
+    sampled.write_behind(APPEND, [step("u", 1)])
+    async with asyncio.timeout(10 * group_commit.BEHIND_DELAY_S):
+        while sampled.writer.commits == 0:
+            await asyncio.sleep(0.01)
+        await sampled.writer.flush()
+    assert await steps(sampled) == [1]
+
+
+async def test_bad_row_written_behind_takes_no_other_with_it(sampled: Database) -> None:
+    rows = [step("u", number, key=f"{number}") for number in range(200)]
+    rows[50]["key"] = rows[120]["key"] = "0"
+    rows[70]["step"] = None
+    sampled.write_behind(APPEND, rows)
+    async with sampled.work() as work:
+        work.execute(INSERT, sample("a"))
+    await sampled.writer.flush()
+    assert await steps(sampled) == [number for number in range(200) if number not in {50, 70, 120}]
+    assert sampled.writer.lost_behind == 3
+    assert len(await sampled.fetch_all(ALL)) == 1
+
+
+async def test_too_many_rows_written_behind_are_counted_and_the_others_kept(
+    sampled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_BEHIND", 100)
+    with structlog.testing.capture_logs() as logs:
+        for number in range(13):
+            sampled.write_behind(APPEND, [step("u", number * 10 + place) for place in range(10)])
+    assert sampled.writer.lost_behind == 30
+    assert [entry["event"] for entry in logs] == ["storage.behind_lost"] * 3
+    await sampled.writer.flush()
+    assert await steps(sampled) == list(range(100))
+    sampled.write_behind(APPEND, [step("u", 100)])
+    await sampled.writer.flush()
+    assert len(await steps(sampled)) == 101
+
+
+async def test_close_writes_what_was_left_behind(sampled: Database) -> None:
+    sampled.write_behind(APPEND, [step("u", number) for number in range(12_000)])
+    await sampled.writer.close()
+    assert await steps(sampled) == list(range(12_000))
+    assert sampled.writer.commits == 3
+    sampled.write_behind(APPEND, [step("u", 0)])
+    assert sampled.writer.lost_behind == 1
+    with pytest.raises(Unavailable):
+        async with sampled.work() as work:
+            work.execute(INSERT, sample("a"))
+
+
+async def test_unit_of_many_writes_and_many_units_are_bounded_per_commit(
+    sampled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_UNITS", 10)
+    works = [sampled.work() for _ in range(35)]
+    for number, work in enumerate(works):
+        work.append(APPEND, step("u", number))
+    await asyncio.gather(*(work.commit() for work in works))
+    assert sampled.writer.commits == 4
+    assert sampled.writer.backlog == 0
