@@ -6,6 +6,15 @@ from hashlib import blake2b
 
 from ingufu.core.errors import InvalidInput
 from ingufu.core.ids import RandomBytes
+from ingufu.infra.redaction import redact
+
+__all__ = [
+    "hash_station_password",
+    "make_station_password",
+    "redact",
+    "station_password_flaw",
+    "station_password_matches",
+]
 
 STATION_PASSWORD_MIN = 16  # OCPP 2.x passwordString; 1.6 AuthorizationKey: 16 bytes by the security whitepaper
 STATION_PASSWORD_MAX = 64  # the largest maxLimit of BasicAuthPassword
