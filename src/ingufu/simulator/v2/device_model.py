@@ -252,7 +252,7 @@ def _controller(name: str, variable: str, value: str, kind: str, mutability: str
 
 _MEASURANDS = (
     "Energy.Active.Import.Register,Energy.Active.Import.Interval,Power.Active.Import,Power.Offered,Current.Import,"
-    "Current.Offered,Voltage,Frequency,SoC,Temperature"
+    "Current.Offered,Voltage,Frequency,SoC"
 )
 _POINTS = "ParkingBayOccupancy,EVConnected,Authorized,PowerPathClosed,EnergyTransfer"
 _TABLE: tuple[tuple[str, str, str | None, str, str, str, str | None], ...] = (
@@ -309,7 +309,9 @@ _TABLE: tuple[tuple[str, str, str | None, str, str, str, str | None], ...] = (
 
 def _controllers(station: Station) -> Iterator[Variable]:
     manner, spec = station.spec.manner, station.spec
-    measurands = ",".join(name for name in manner.measurands if name != "SoC" or any(e.is_dc for e in spec.evses))
+    known = _MEASURANDS.split(",")  # without Temperature, which 2.x reports by variables
+    known = known if any(evse.is_dc for evse in spec.evses) else [name for name in known if name != "SoC"]
+    measurands = ",".join(name for name in manner.measurands if name in known)
     lists = {"mutability": READ_WRITE, "choices": _MEASURANDS}
     seconds: dict[str, Any] = {"mutability": READ_WRITE, "unit": "s", "minimum": 0.0}
     for name, variable, instance, value, kind, mutability, unit in _TABLE:

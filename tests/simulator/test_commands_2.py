@@ -1,0 +1,405 @@
+"""What a simulated 2.0.1 or 2.1 station answers to the CALLs of a CSMS, and what it does next."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ingufu.simulator.script import simulated
+from ingufu.simulator.spec import ac, dc, spec
+from ingufu.simulator.timeline import VirtualTimeline
+from simulator.csms import running
+from simulator.pki import authority
+from simulator.running import on_loop
+
+START = datetime(2025, 6, 1, 8, 0, tzinfo=UTC)
+BOTH = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+
+
+def station_of(version):
+    return spec("S1", version, evses=(ac(1), dc(2)))
+
+
+def variable(component, name, **more):
+    return {"component": {"name": component}, "variable": {"name": name}} | more
+
+
+def profile(limit, *, purpose="TxDefaultProfile", number=1, **more):
+    schedule = {
+        "id": 1, "startSchedule": "2025-06-01T07:59:00Z", "chargingRateUnit": "W",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}],
+    }  # fmt: skip
+    return {
+        "id": number, "stackLevel": 0, "chargingProfilePurpose": purpose, "chargingProfileKind": "Absolute",
+        "chargingSchedule": [schedule],
+    } | more  # fmt: skip
+
+
+@BOTH
+def test_variables_are_read_and_written(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            asked = [
+                variable("ocppcommctrlr", "HEARTBEATINTERVAL"),
+                variable("SecurityCtrlr", "BasicAuthPassword"),
+                variable("TxCtrlr", "Nonsense"),
+                variable("Nonsense", "Nonsense"),
+                variable("TxCtrlr", "TxStopPoint", attributeType="Target"),
+            ]
+            got = (await csms_side.call("GetVariables", {"getVariableData": asked}))["getVariableResult"]
+            assert [r["attributeStatus"] for r in got] == [
+                "Accepted", "Rejected", "UnknownVariable", "UnknownComponent", "NotSupportedAttributeType",
+            ]  # fmt: skip
+            assert got[0]["attributeValue"] == "300"
+            asked = [
+                variable("SampledDataCtrlr", "TxUpdatedInterval", attributeValue="10"),
+                variable("SampledDataCtrlr", "TxUpdatedInterval", attributeValue="-1"),
+                variable("AuthCtrlr", "AuthorizeRemoteStart", attributeValue="maybe"),
+                variable("DeviceDataCtrlr", "ItemsPerMessage", attributeValue="9"),
+                variable("SampledDataCtrlr", "TxUpdatedMeasurands", attributeValue="Voltage,Nonsense"),
+            ]
+            put = (await csms_side.call("SetVariables", {"setVariableData": asked}))["setVariableResult"]
+            assert [r["attributeStatus"] for r in put] == [
+                "Accepted", "Rejected", "Rejected", "UnknownVariable", "Rejected",
+            ]  # fmt: skip
+            await station.plug_in(1)
+            await station.charge(seconds=100)
+            assert len(station.calls("TransactionEvent")) == 1 + 10
+            too_many = {"getVariableData": [variable("TxCtrlr", "TxStopPoint")] * 21}
+            assert (await csms_side.call("GetVariables", too_many))[2] == "OccurrenceConstraintViolation"
+
+    run()
+
+
+@BOTH
+def test_reports_come_in_parts_after_the_answer(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            for number, base in enumerate(("FullInventory", "ConfigurationInventory", "SummaryInventory")):
+                reply = await csms_side.call("GetBaseReport", {"requestId": number, "reportBase": base})
+                assert reply == {"status": "Accepted"}
+                await station.settle()
+            parts = [f.payload for f in station.calls("NotifyReport")]
+            full = [p for p in parts if p["requestId"] == 0]
+            assert [p["seqNo"] for p in full] == list(range(len(full)))
+            assert [p["tbc"] for p in full] == [True] * (len(full) - 1) + [False]
+            names = {(d["component"]["name"], d["variable"]["name"]) for p in full for d in p["reportData"]}
+            assert {("EVSE", "Power"), ("Connector", "ConnectorType"), ("TxCtrlr", "TxStartPoint")} <= names
+            assert len(full) > 3
+            wanted = {"requestId": 9, "componentVariable": [{"component": {"name": "EVSE", "evse": {"id": 2}}}]}
+            assert await csms_side.call("GetReport", wanted) == {"status": "Accepted"}
+            await station.settle()
+            one = next(p for p in station.calls("NotifyReport") if p.payload["requestId"] == 9).payload
+            assert {d["component"]["evse"]["id"] for d in one["reportData"]} == {2}
+            problem = {"requestId": 10, "componentCriteria": ["Problem"]}
+            assert await csms_side.call("GetReport", problem) == {"status": "EmptyResultSet"}
+
+    run()
+
+
+@BOTH
+def test_reset_waits_for_idle_or_does_not(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            await station.plug_in(1)
+            await station.present("TOKEN")
+            assert await csms_side.call("Reset", {"type": "OnIdle"}) == {"status": "Scheduled"}
+            await station.advance(100)
+            assert len(station.calls("BootNotification")) == 1
+            await station.unplug(1)
+            await station.advance(30)
+            await station.until(lambda: len(station.calls("BootNotification")) == 2)
+            assert station.calls("BootNotification")[1].payload["reason"] == "RemoteReset"
+            await station.settle()
+            await station.plug_in(1)
+            await station.present("TOKEN")
+            assert await csms.connections["S1"].call("Reset", {"type": "Immediate"}) == {"status": "Accepted"}
+            await station.settle()
+            ended = station.calls("TransactionEvent")[-1].payload
+            assert ended["triggerReason"] == "ResetCommand"
+            assert ended["transactionInfo"]["stoppedReason"] == "ImmediateReset"
+
+    run()
+
+
+@BOTH
+def test_profiles_are_installed_reported_followed_and_cleared(version):
+    @on_loop
+    async def run():
+        async with (
+            running() as csms,
+            simulated(station_of(version), csms.url, timeline=VirtualTimeline(START)) as station,
+        ):
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            external = profile(5000, purpose="ChargingStationExternalConstraints")
+            for sent, status in (
+                ({"evseId": 2, "chargingProfile": profile(20_000)}, "Accepted"),
+                (
+                    {"evseId": 0, "chargingProfile": profile(15_000, purpose="ChargingStationMaxProfile", number=2)},
+                    "Accepted",
+                ),
+                ({"evseId": 0, "chargingProfile": external}, "Rejected"),
+                (
+                    {"evseId": 2, "chargingProfile": profile(9000, purpose="TxProfile", number=3, transactionId="?")},
+                    "Rejected",
+                ),
+                ({"evseId": 7, "chargingProfile": profile(9000, number=3)}, "Rejected"),
+            ):
+                assert (await csms_side.call("SetChargingProfile", sent))["status"] == status
+            await station.plug_in(2)
+            await station.present("TOKEN", 2)
+            await station.charge(2, seconds=300)
+            assert 14_000 < station.evse(2).meter.power_w <= 15_000
+            wanted = {"requestId": 3, "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}
+            assert await csms_side.call("GetChargingProfiles", wanted) == {"status": "Accepted"}
+            reported = (await station.wait_for_sent("ReportChargingProfiles")).payload
+            assert reported["evseId"] == 2
+            assert reported["chargingProfile"] == [profile(20_000)]
+            schedule = await csms_side.call(
+                "GetCompositeSchedule", {"evseId": 2, "duration": 600, "chargingRateUnit": "W"}
+            )
+            assert schedule["schedule"]["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 15_000}]
+            assert await csms_side.call("ClearChargingProfile", {"chargingProfileId": 2}) == {"status": "Accepted"}
+            criteria = {"chargingProfileCriteria": {"chargingProfilePurpose": "TxDefaultProfile", "evseId": 2}}
+            assert await csms_side.call("ClearChargingProfile", criteria) == {"status": "Accepted"}
+            assert await csms_side.call("ClearChargingProfile", criteria) == {"status": "Unknown"}
+            await station.charge(2, seconds=60)
+            assert station.evse(2).meter.power_w > 40_000
+
+    run()
+
+
+@BOTH
+def test_triggers(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            await station.plug_in(1)
+            told = len(station.calls())
+            for message in (
+                "Heartbeat",
+                "StatusNotification",
+                "MeterValues",
+                "TransactionEvent",
+                "LogStatusNotification",
+            ):
+                wanted = {"requestedMessage": message, "evse": {"id": 1, "connectorId": 1}}
+                assert await csms_side.call("TriggerMessage", wanted) == {"status": "Accepted"}
+                await station.settle()
+            assert [f.action for f in station.calls()[told:]] == [
+                "Heartbeat", "StatusNotification", "MeterValues", "TransactionEvent", "LogStatusNotification",
+            ]  # fmt: skip
+            for message, status in (
+                ("BootNotification", "Rejected"),
+                ("PublishFirmwareStatusNotification", "NotImplemented"),
+            ):
+                assert await csms_side.call("TriggerMessage", {"requestedMessage": message}) == {"status": status}
+
+    run()
+
+
+@BOTH
+def test_triggered_boot_ends_pending(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            verdicts = iter(["Pending", "Accepted"])
+            csms.answers["BootNotification"] = lambda _: {
+                "status": next(verdicts), "currentTime": "2025-06-01T08:00:00Z", "interval": 600,
+            }  # fmt: skip
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            wanted = {"remoteStartId": 1, "idToken": {"idToken": "APP", "type": "Central"}}
+            assert await csms_side.call("RequestStartTransaction", wanted) == {"status": "Rejected"}
+            await csms_side.call("GetBaseReport", {"requestId": 1, "reportBase": "SummaryInventory"})
+            await station.wait_for_sent("NotifyReport")
+            assert not station.calls("StatusNotification")
+            await csms_side.call("TriggerMessage", {"requestedMessage": "BootNotification"})
+            await station.wait_for_sent("StatusNotification", 2)
+            assert station.calls("BootNotification")[1].payload["reason"] == "Triggered"
+
+    run()
+
+
+@BOTH
+def test_firmware_and_logs(version):
+    @on_loop
+    async def run():
+        async with (
+            running() as csms,
+            simulated(station_of(version), csms.url, timeline=VirtualTimeline(START)) as station,
+        ):
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            firmware = {"location": "https://files.example/v7.bin", "retrieveDateTime": "2025-06-01T08:00:00Z"}
+            signed = firmware | {"signingCertificate": authority().pem, "signature": "c2ln"}
+            bad = firmware | {"signingCertificate": "nonsense", "signature": "c2ln"}
+            reply = await csms_side.call("UpdateFirmware", {"requestId": 1, "firmware": bad})
+            assert reply == {"status": "InvalidCertificate"}
+            reply = await csms_side.call("UpdateFirmware", {"requestId": 2, "firmware": signed})
+            assert reply == {"status": "Accepted"}
+            await station.advance(60)
+            await station.until(lambda: len(station.calls("FirmwareStatusNotification")) == 6)
+            await station.settle()
+            told = [f.payload["status"] for f in station.calls("FirmwareStatusNotification")]
+            assert told == [
+                "Downloading", "Downloaded", "SignatureVerified", "Installing", "InstallRebooting", "Installed",
+            ]  # fmt: skip
+            assert {f.payload["requestId"] for f in station.calls("FirmwareStatusNotification")} == {2}
+            boot = station.calls("BootNotification")[-1].payload
+            assert boot["chargingStation"]["firmwareVersion"] == "v7"
+            assert boot["reason"] == "FirmwareUpdate"
+            log = {"logType": "DiagnosticsLog", "requestId": 4, "log": {"remoteLocation": "https://files.example/up"}}
+            csms_side = csms.connections["S1"]
+            assert (await csms_side.call("GetLog", log))["status"] == "Accepted"
+            await station.advance(10)
+            assert [f.payload["status"] for f in station.calls("LogStatusNotification")] == ["Uploading", "Uploaded"]
+
+    run()
+
+
+@BOTH
+def test_certificates(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            ca = authority()
+            root = {"certificateType": "CSMSRootCertificate", "certificate": ca.pem}
+            assert await csms_side.call("InstallCertificate", root) == {"status": "Accepted"}
+            listed = (await csms_side.call("GetInstalledCertificateIds", {}))["certificateHashDataChain"]
+            assert listed[0]["certificateType"] == "CSMSRootCertificate"
+            wanted = {"certificateHashData": listed[0]["certificateHashData"]}
+            assert await csms_side.call("DeleteCertificate", wanted) == {"status": "Accepted"}
+            assert await csms_side.call("GetInstalledCertificateIds", {}) == {"status": "NotFound"}
+            await csms_side.call("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"})
+            csr = (await station.wait_for_sent("SignCertificate")).payload["csr"]
+            assert await csms_side.call("CertificateSigned", {"certificateChain": ca.sign(csr)}) == {
+                "status": "Accepted"
+            }
+            assert (await csms_side.call("CertificateSigned", {"certificateChain": ca.pem}))["status"] == "Rejected"
+
+    run()
+
+
+@BOTH
+def test_availability_reservation_unlock_and_transaction_status(version):
+    @on_loop
+    async def run():
+        async with (
+            running() as csms,
+            simulated(station_of(version), csms.url, timeline=VirtualTimeline(START)) as station,
+        ):
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            plug = await station.plug_in(1)
+            await station.present("TOKEN")
+            place = {"operationalStatus": "Inoperative", "evse": {"id": 1}}
+            assert await csms_side.call("ChangeAvailability", place) == {"status": "Scheduled"}
+            unlock = {"evseId": 1, "connectorId": 1}
+            assert await csms_side.call("UnlockConnector", unlock) == {"status": "OngoingAuthorizedTransaction"}
+            assert await csms_side.call("UnlockConnector", {"evseId": 5, "connectorId": 1}) == {
+                "status": "UnknownConnector"
+            }
+            status = await csms_side.call("GetTransactionStatus", {"transactionId": plug.name})
+            assert status == {"ongoingIndicator": True, "messagesInQueue": False}
+            assert await csms_side.call("GetTransactionStatus", {}) == {"messagesInQueue": False}
+            await station.unplug(1)
+            assert station.calls("StatusNotification")[-1].payload["connectorStatus"] == "Unavailable"
+            wanted = {
+                "id": 3, "expiryDateTime": "2025-06-01T08:05:00Z", "evseId": 2,
+                "idToken": {"idToken": "MINE", "type": "ISO14443"},
+            }  # fmt: skip
+            assert await csms_side.call("ReserveNow", wanted | {"evseId": 1}) == {"status": "Unavailable"}
+            assert await csms_side.call("ReserveNow", wanted) == {"status": "Accepted"}
+            await station.advance(301)
+            update = await station.wait_for_sent("ReservationStatusUpdate")
+            assert update.payload == {"reservationId": 3, "reservationUpdateStatus": "Expired"}
+            assert await csms_side.call("CancelReservation", {"reservationId": 3}) == {"status": "Rejected"}
+
+    run()
+
+
+@BOTH
+def test_monitors_messages_and_customers(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            place = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "Power"}}
+            monitor = {"type": "UpperThreshold", "value": 100.0, "severity": 4} | place
+            unknown = monitor | {"variable": {"name": "Nonsense"}}
+            reply = await csms_side.call("SetVariableMonitoring", {"setMonitoringData": [monitor, monitor, unknown]})
+            assert [r["status"] for r in reply["setMonitoringResult"]] == ["Accepted", "Duplicate", "UnknownVariable"]
+            assert await csms_side.call("GetMonitoringReport", {"requestId": 1}) == {"status": "Accepted"}
+            report = (await station.wait_for_sent("NotifyMonitoringReport")).payload
+            assert report["monitor"][0]["variableMonitoring"][0]["id"] == 1
+            cleared = await csms_side.call("ClearVariableMonitoring", {"id": [1, 2]})
+            assert [r["status"] for r in cleared["clearMonitoringResult"]] == ["Accepted", "NotFound"]
+            assert await csms_side.call("GetMonitoringReport", {"requestId": 1}) == {"status": "EmptyResultSet"}
+            message = {"id": 8, "priority": "NormalCycle", "message": {"format": "UTF8", "content": "Murakaza neza"}}
+            assert await csms_side.call("SetDisplayMessage", {"message": message}) == {"status": "Accepted"}
+            odd = message | {"message": {"format": "HTML", "content": "<b>"}}
+            assert await csms_side.call("SetDisplayMessage", {"message": odd}) == {
+                "status": "NotSupportedMessageFormat"
+            }
+            assert await csms_side.call("GetDisplayMessages", {"requestId": 2}) == {"status": "Accepted"}
+            shown = (await station.wait_for_sent("NotifyDisplayMessages")).payload
+            assert shown["messageInfo"] == [message]
+            assert await csms_side.call("ClearDisplayMessage", {"id": 8}) == {"status": "Accepted"}
+            assert await csms_side.call("ClearDisplayMessage", {"id": 8}) == {"status": "Unknown"}
+            who = {"requestId": 3, "report": True, "clear": True, "idToken": {"idToken": "A", "type": "ISO14443"}}
+            assert await csms_side.call("CustomerInformation", who) == {"status": "Accepted"}
+            assert (await station.wait_for_sent("NotifyCustomerInformation")).payload["data"] == "no data"
+            assert await csms_side.call("SetMonitoringBase", {"monitoringBase": "All"}) == {"status": "Accepted"}
+            assert await csms_side.call("SetMonitoringLevel", {"severity": 5}) == {"status": "Accepted"}
+
+    run()
+
+
+@on_loop
+async def test_tariffs_are_kept_and_listed_in_21():
+    async with running() as csms, simulated(station_of("2.1"), csms.url) as station:
+        await station.boot()
+        csms_side = csms.connections["S1"]
+        assert await csms_side.call("GetTariffs", {"evseId": 0}) == {"status": "NoTariff"}
+        tariff = {"tariffId": "T1", "currency": "EUR"}
+        assert await csms_side.call("SetDefaultTariff", {"evseId": 1, "tariff": tariff}) == {"status": "Accepted"}
+        listed = (await csms_side.call("GetTariffs", {"evseId": 0}))["tariffAssignments"]
+        assert listed == [{"tariffId": "T1", "tariffKind": "DefaultTariff", "evseIds": [1]}]
+        cleared = await csms_side.call("ClearTariffs", {})
+        assert cleared == {"clearTariffsResult": [{"status": "Accepted", "tariffId": "T1"}]}
+
+
+@BOTH
+def test_what_is_not_supported_says_so(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            assert (await csms_side.call_unchecked("UnpublishFirmware", {"checksum": "0" * 32}))[2] == "NotSupported"
+            expected = "NotSupported" if version == "2.1" else "NotImplemented"
+            assert (await csms_side.call_unchecked("SetDERControl", {}))[2] == expected
+            assert (await csms_side.call_unchecked("Fly", {}))[2] == "NotImplemented"
+            assert (await csms_side.call_unchecked("Reset", {}))[2] == "FormatViolation"
+            assert await csms_side.call("ClearCache", {}) == {"status": "Accepted"}
+            assert await csms_side.call("DataTransfer", {"vendorId": "?"}) == {"status": "UnknownVendorId"}
+            assert await csms_side.call("GetLocalListVersion", {}) == {"versionNumber": 0}
+            await csms_side.socket.send("[not json")
+            await station.until(lambda: station.sent[-1].error == "RpcFrameworkError")
+
+    run()
