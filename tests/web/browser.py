@@ -101,7 +101,11 @@ def _is_ours(url: str) -> bool:
 
 
 def accessibility_violations(page: Page) -> list[str]:
-    """Return what axe finds against WCAG 2.2 AA on the page as it is now, one line for each element."""
+    """Return what axe finds against WCAG 2.2 AA on the page as it is now, one line for each element.
+
+    From the top: a link half under a sticky head would count as too small, wherever the page happens to stand.
+    """
+    page.evaluate("window.scrollTo(0, 0)")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     result = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
     return [
@@ -112,10 +116,11 @@ def accessibility_violations(page: Page) -> list[str]:
 
 
 def take_picture(page: Page, name: str, *, full: bool = True) -> Path:
-    """Save a screenshot under build/screenshots for people to look at."""
+    """Save a screenshot under build/screenshots for people to look at: of the whole page, or of what the window shows."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.png"
-    page.evaluate("window.scrollTo(0, 0)")
+    if full:
+        page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=path, full_page=full)
     return path
 

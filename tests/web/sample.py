@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingufu.web.console.formats import Figure
@@ -24,7 +25,7 @@ def dc_power_kw(minute: float) -> float:
     return 74 - 1.2 * math.sin(minute * 1.7) - max(0.0, minute - 18) * 1.05
 
 
-def session_chart() -> dict[str, object]:
+def session_chart() -> dict[str, Any]:
     points, energy = [], 0.0
     for step in range(85):
         minute = step / 2
@@ -140,7 +141,7 @@ ROWS = [
 
 TIMELINE = [
     {"at": ago(minutes=2), "title": "Power limited to 50 kW", "detail": "Load group Nyarutarama, limit of the site reached", "tone": "wait", "icon": "adjustments-horizontal"},
-    {"at": STARTED, "title": "Charging began", "detail": "EVSE 1, Aline Uwase", "tone": "active", "icon": "bolt", "href": "#session"},
+    {"at": STARTED, "title": "Charging began", "detail": "EVSE 1, Diane Uwase", "tone": "active", "icon": "bolt", "href": "#session"},
     {"at": ago(hours=5), "title": "EVSE 3 faulted", "detail": "GroundFailure, vendor code 0x2104", "tone": "bad", "icon": "alert-triangle"},
     {"at": ago(days=1, hours=3), "title": "Connected", "detail": "From 196.12.152.7, TLS 1.3, ocpp2.0.1", "tone": "ok", "icon": "plug-connected"},
     {"at": ago(days=4), "title": "Firmware installed", "detail": "1.8.32, was 1.8.29", "icon": "cpu"},

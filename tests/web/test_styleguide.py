@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from web.browser import OpenPage, accessibility_violations, overflows, take_picture
 from web.gallery import Gallery, serve_gallery
-from web.sample import MESSAGE
+from web.sample import MESSAGE, session_chart
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +236,19 @@ def test_chart_tells_values_under_the_pointer(gallery: Gallery, open_page: OpenP
     expect(tip).to_contain_text(re.compile(r"Power\s*[\d.]+\skW"))
     expect(tip).to_contain_text(re.compile(r"20 Nov, 14:\d\d"))
     take_picture(page, "styleguide-tip", full=False)
+
+
+def test_chart_of_a_running_session_grows(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(gallery.url)
+    draw_everything(page)
+    grown = session_chart()
+    for series in grown["series"]:
+        at, value = series["points"][-1]
+        series["points"].append([at + 30_000, value])
+    page.context.route("**/console/session.json", lambda route: route.fulfill(json=grown))
+    chart = page.locator(".chart").first
+    chart.get_by_role("button", name="Table").click()
+    expect(chart.locator("tbody tr")).to_have_count(86)
 
 
 def test_marker_on_the_map_leads_to_the_site(gallery: Gallery, open_page: OpenPage) -> None:

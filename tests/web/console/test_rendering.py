@@ -1,8 +1,12 @@
 """Templates escape what comes from outside, translate what comes from us, and name only what exists."""
 
 import re
+from pathlib import Path
 
 import pytest
+from babel.messages import extract
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 from jinja2 import Environment, UndefinedError
 
 from ingufu.core.clock import FrozenClock
@@ -114,3 +118,41 @@ def test_signed_out_page_offers_no_account(environment: Environment) -> None:
     assert "sign-out" not in page
     assert 'aria-current="page"' in page  # the tab; no entry of the navigation
     assert page.count('aria-current="page"') == 1
+
+
+def messages() -> set[str]:
+    """Every text that a translator gets, found as Babel finds it."""
+    found: set[str] = set()
+    for name in TEMPLATES:
+        with (TEMPLATE_FOLDER / name).open("rb") as source:
+            for _, text, _, _ in extract.extract("jinja2.ext:babel_extract", source, options={"trim_blocks": "true"}):
+                found.update([text] if isinstance(text, str) else text)
+    return found
+
+
+def test_texts_are_found_by_the_translators_tool() -> None:
+    assert {"Overview", "Stations", "Paused by vehicle", "Sign out", "%(num)s entry needs another look"} <= messages()
+
+
+def test_translated_page_speaks_the_language(assets: Assets, tmp_path: Path) -> None:
+    catalog = Catalog(locale="sw")
+    for text in messages():
+        catalog.add(text, f"\u00ab{text}\u00bb")
+    folder = tmp_path / "sw" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (folder / "messages.mo").open("wb") as compiled:
+        write_mo(compiled, catalog)
+    swahili = make_environment(assets=assets, clock=FrozenClock(NOW), locale="sw", locale_folder=tmp_path)
+    page = swahili.get_template("styleguide.html").render(
+        page_title="x", section="stations", user={"name": "Keza", "role": "x"}, csrf_token="x", sample=make_sample()
+    )
+    assert '<html lang="sw" dir="ltr">' in page
+    for text in (
+        "Overview",
+        "Paused by vehicle",
+        "Sign out",
+        "Skip to the content",
+        "Free. The next driver can plug in.",
+        "Table",
+    ):
+        assert f"\u00ab{text}\u00bb" in page

@@ -21,7 +21,9 @@ CONSOLE_PATH = "/console"
 _FOLD_DEPTH = 12  # a station may nest as deep as it likes; deeper than this is shown as one text
 
 
-def make_environment(*, assets: Assets, clock: Clock, locale: str = "en") -> Environment:
+def make_environment(
+    *, assets: Assets, clock: Clock, locale: str = "en", locale_folder: Path = LOCALE_FOLDER
+) -> Environment:
     """Return an environment that writes pages in `locale`; make one per language and keep it.
 
     Everything is escaped, an unknown variable is an error, and every text goes through gettext.
@@ -37,7 +39,7 @@ def make_environment(*, assets: Assets, clock: Clock, locale: str = "en") -> Env
     environment.policies["ext.i18n.trimmed"] = True
     # mypy does not see what the extension adds to the environment
     environment.install_gettext_translations(  # type: ignore[attr-defined]
-        Translations.load(LOCALE_FOLDER, [locale]), newstyle=True
+        Translations.load(locale_folder, [locale]), newstyle=True
     )
     parsed = Locale.parse("en_GB" if locale == "en" else locale)  # days before months, 24 hours
     environment.filters.update(_filters(parsed, clock.now))

@@ -9,12 +9,31 @@ export async function draw(element, data, settings) {
   const times = zoneTimes(data.zone || "UTC", settings.lang);
   const kind = KINDS[element.dataset.chart];
   const chart = init(element, null, { renderer: "canvas" });
-  const redraw = () => chart.setOption(option(kind, data, times, settings), { notMerge: true });
+  let shown = data;
+  const redraw = () => chart.setOption(option(kind, shown, times, settings), { notMerge: true });
   charts.add({ chart, redraw, element });
   redraw();
   new ResizeObserver(() => element.clientWidth && chart.resize()).observe(element);
-  fillTable(element.closest(".chart")?.querySelector(".chart-table"), data, times, settings);
-  element.closest(".chart")?.setAttribute("data-drawn", "");
+  const table = element.closest(".chart")?.querySelector(".chart-table");
+  fillTable(table, data, times, settings);
+  repeat(element, (fresh) => {
+    shown = fresh;
+    const { series, yAxis } = option(kind, fresh, times, settings);
+    chart.setOption({ series, yAxis }); // the zoom that somebody chose stays
+    fillTable(table, fresh, times, settings);
+  });
+}
+
+/** A chart with data-refresh-every asks for its figures again while it is on a page that somebody sees. */
+function repeat(element, show) {
+  const seconds = Number(element.dataset.refreshEvery);
+  if (!seconds) return;
+  const timer = setInterval(async () => {
+    if (!element.isConnected) return clearInterval(timer);
+    if (document.hidden) return undefined;
+    const answer = await fetch(element.dataset.src).catch(() => null); // the next round may have more luck
+    return answer?.ok ? show(await answer.json()) : undefined;
+  }, seconds * 1000);
 }
 
 document.addEventListener("ingufu:theme", () => {
