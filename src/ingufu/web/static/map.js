@@ -56,6 +56,11 @@ function paint(markers) {
     return getComputedStyle(probe).color;
   };
   const edge = style.colorScheme.includes("dark") ? read("--canvas") : read("--surface");
-  markers.eachLayer((layer) => layer.setStyle({ fillColor: read(`--${layer.options.tone}`), color: edge }));
+  markers.eachLayer((layer) => {
+    const tone = read(`--${layer.options.tone}`);
+    const hollow = layer.options.tone === "idle"; // shape tells it too: idle is a ring, a fault is large
+    layer.setStyle(hollow ? { fillColor: edge, color: tone, weight: 3 } : { fillColor: tone, color: edge });
+    layer.setRadius(layer.options.tone === "bad" ? 10 : 7);
+  });
   probe.remove();
 }
