@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from ingufu.core import commands, errors
-from ingufu.core.commands import CALL_TIMEOUT_S, Command, Outcome, RawReply, StationLink
+from ingufu.core.commands import CALL_TIMEOUT_S, Command, Outcome, RawReply, ReplyKind, StationLink
 from ingufu.infra.bus.port import Bus
 
 SUBJECT = "stations"
@@ -58,6 +58,19 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     error: str | None = None
     message: str = ""
+    field: str | None = None  # of an InvalidInput
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """A RawReply on the bus. What the station wrote travels as bytes, so that not one of them changes."""
+
+    kind: ReplyKind
+    message_id: str | None = None
+    payload: bytes | None = None
+    error_code: str | None = None
+    error_description: str | None = None
+    error_details: bytes | None = None
+    duration_s: float | None = None
 
 
 class RemoteLink:
@@ -65,6 +78,9 @@ class RemoteLink:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+
+    # Besides what each says, all raise Unavailable when the holder of the sockets is gone: `call` and `call_raw` may
+    # have reached the station then.
 
     async def call(self, station_id: str, command: Command[OutcomeT], *, timeout_s: float = CALL_TIMEOUT_S) -> OutcomeT:
         ask = Ask(
@@ -96,7 +112,7 @@ class RemoteLink:
             timeout_s=timeout_s,
             message_id=message_id,
         )
-        return msgspec.json.decode(await self._ask(ask), type=RawReply)
+        return _unpacked(msgspec.msgpack.decode(await self._ask(ask), type=Carried))
 
     async def disconnect(self, station_id: str, reason: str) -> bool:
         return await self._ask(Ask(do="disconnect", station_id=station_id, name=reason)) == b"true"
@@ -107,6 +123,8 @@ class RemoteLink:
     async def _ask(self, ask: Ask) -> bytes:
         answer = await self._bus.request(SUBJECT, msgspec.msgpack.encode(ask), timeout_s=ask.timeout_s + GRACE_S)
         told = msgspec.msgpack.decode(answer, type=Told)
+        if told.error == errors.InvalidInput.code:
+            raise errors.InvalidInput(told.message, field=told.field)
         if told.error is not None:
             raise _ERRORS.get(told.error, errors.Unavailable)(told.message)
         return told.body
@@ -120,15 +138,23 @@ def serve(bus: Bus, link: StationLink) -> None:
         try:
             told = Told(body=await _do(link, ask))
         except errors.IngufuError as error:
-            told = Told(error=error.code, message=error.message)
+            told = Told(error=_code(error), message=error.message, field=getattr(error, "field", None))
         return msgspec.msgpack.encode(told)
 
     bus.respond(SUBJECT, respond)
 
 
+def _code(error: errors.IngufuError) -> str:
+    """Return the code of the error, or of what it is a kind of: the other side knows those of the house only."""
+    known = (kind.code for kind in type(error).__mro__ if issubclass(kind, errors.IngufuError) and kind.code in _ERRORS)
+    return next(known, errors.Unavailable.code)
+
+
 async def _do(link: StationLink, ask: Ask) -> bytes:
     match ask.do:
         case "call":
+            if ask.name not in _COMMANDS:
+                raise errors.InvalidInput(f"Nobody here knows the command {ask.name}.")
             command = msgspec.json.decode(ask.body, type=_COMMANDS[ask.name])
             return msgspec.json.encode(await link.call(ask.station_id, command, timeout_s=ask.timeout_s))
         case "raw":
@@ -140,7 +166,7 @@ async def _do(link: StationLink, ask: Ask) -> bytes:
                 timeout_s=ask.timeout_s,
                 message_id=ask.message_id,
             )
-            return msgspec.json.encode(reply)
+            return msgspec.msgpack.encode(_packed(reply))
         case "disconnect":
             return b"true" if await link.disconnect(ask.station_id, ask.name) else b"false"
         case "reload":
@@ -148,3 +174,27 @@ async def _do(link: StationLink, ask: Ask) -> bytes:
             return b""
         case _:
             raise errors.InvalidInput(f"Nobody here can {ask.do}.")
+
+
+def _packed(reply: RawReply) -> Carried:
+    return Carried(
+        kind=reply.kind,
+        message_id=reply.message_id,
+        payload=None if reply.payload is None else bytes(reply.payload),
+        error_code=reply.error_code,
+        error_description=reply.error_description,
+        error_details=None if reply.error_details is None else bytes(reply.error_details),
+        duration_s=reply.duration_s,
+    )
+
+
+def _unpacked(carried: Carried) -> RawReply:
+    return RawReply(
+        kind=carried.kind,
+        message_id=carried.message_id,
+        payload=None if carried.payload is None else msgspec.Raw(carried.payload),
+        error_code=carried.error_code,
+        error_description=carried.error_description,
+        error_details=None if carried.error_details is None else msgspec.Raw(carried.error_details),
+        duration_s=carried.duration_s,
+    )

@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import socket
 from pathlib import Path
 
 import structlog
 
-from ingufu.core.errors import IngufuError
+from ingufu.core.errors import Unavailable
 from ingufu.infra.bus import socket_frames
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.bus.port import Listener, Responder, Unsubscribe
-from ingufu.infra.bus.socket_frames import Frame, FrameKind
+from ingufu.infra.bus.socket_frames import Frame, FrameKind, FrameTooLarge
 
 WRITE_LIMIT_BYTES = 8 * 1024 * 1024  # a process that does not read its live events loses them beyond this
+LONGEST_ANSWER_S = 660.0  # beyond the longest time a station may be given; whoever asked has given up before
 
 log = structlog.get_logger(__name__)
 
@@ -24,20 +26,31 @@ class HubBus:
         self._path = path
         self._local = MemoryBus()
         self._server: asyncio.AbstractServer | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self.dropped = 0
 
     async def open(self) -> None:
         """Listen on the socket; a stale one of a dead process is replaced. Only this user may dial."""
         self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, self._path)
-        self._path.chmod(0o600)
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            listener.bind(str(self._path))
+            self._path.chmod(0o600)  # before it listens: nobody else can have dialled
+            self._server = await asyncio.start_unix_server(self._serve, sock=listener)
+        except BaseException:
+            listener.close()
+            raise
+
+    @property
+    def dialled(self) -> int:
+        """How many other processes are connected."""
+        return len(self._writers)
 
     def publish(self, topic: str, message: bytes) -> None:
         self._local.publish(topic, message)
         if self._writers:
-            self._spread(socket_frames.encode(Frame(FrameKind.PUBLISH, 0, topic, message)))
+            self._spread(Frame(FrameKind.PUBLISH, 0, topic, message))
 
     def subscribe(self, topic: str, listener: Listener) -> Unsubscribe:
         return self._local.subscribe(topic, listener)
@@ -49,18 +62,25 @@ class HubBus:
         self._local.respond(subject, responder)
 
     async def close(self) -> None:
+        """Hang up on everyone. Requests in hand are given up, and their processes told by the end of the line."""
         if self._server is not None:
             self._server.close()
-        for task in tuple(self._answering):
+            self._server = None
+            self._path.unlink(missing_ok=True)
+        tasks = [*self._answering, *self._writers.values()]
+        for task in tasks:
             task.cancel()
-        for writer in tuple(self._writers):
-            writer.close()
-        self._path.unlink(missing_ok=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._local.close()
 
-    def _spread(self, data: bytes, source: asyncio.StreamWriter | None = None) -> None:
+    def _spread(self, frame: Frame, source: asyncio.StreamWriter | None = None) -> None:
+        try:
+            data = socket_frames.encode(frame)
+        except FrameTooLarge as error:
+            log.warning("bus.not_published", topic=frame.name, error=str(error))
+            return
         for writer in self._writers:
-            if writer is source:
+            if writer is source or writer.is_closing():
                 continue
             if writer.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES:
                 self.dropped += 1
@@ -68,31 +88,34 @@ class HubBus:
                 writer.write(data)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in one
+        self._writers[writer] = task
         try:
             while (frame := await socket_frames.read(reader)) is not None:
-                if frame.kind is FrameKind.PUBLISH:
-                    self._local.publish(frame.name, frame.body)
-                    self._spread(socket_frames.encode(frame), writer)
-                elif frame.kind is FrameKind.REQUEST:
-                    task = asyncio.create_task(self._answer(frame, writer))
-                    self._answering.add(task)
-                    task.add_done_callback(self._answering.discard)
+                self._take(frame, writer)
         except ValueError as error:
             log.warning("bus.bad_frame", error=str(error))
         finally:
-            self._writers.discard(writer)
-            writer.close()
+            del self._writers[writer]
+            writer.transport.abort()  # what it did not read by now it will not read
+
+    def _take(self, frame: Frame, writer: asyncio.StreamWriter) -> None:
+        if frame.kind is FrameKind.PUBLISH:
+            self._local.publish(frame.name, frame.body)
+            self._spread(frame, writer)
+        elif frame.kind is FrameKind.REQUEST:
+            task = asyncio.create_task(self._answer(frame, writer))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
 
     async def _answer(self, frame: Frame, writer: asyncio.StreamWriter) -> None:
         try:
-            body = await self._local.request(frame.name, frame.body, timeout_s=600)
-            answer = Frame(FrameKind.ANSWER, frame.number, "", body)
-        except IngufuError as error:
-            answer = Frame(FrameKind.FAILURE, frame.number, error.message, b"")
-        except Exception:
-            log.exception("bus.responder_failed", subject=frame.name)
-            answer = Frame(FrameKind.FAILURE, frame.number, "The other process failed to answer.", b"")
-        with contextlib.suppress(ConnectionError):
-            writer.write(socket_frames.encode(answer))
-            await writer.drain()
+            body = await self._local.request(frame.name, frame.body, timeout_s=LONGEST_ANSWER_S)
+            data = socket_frames.encode(Frame(FrameKind.ANSWER, frame.number, "", body))
+        except (Unavailable, FrameTooLarge) as error:
+            data = socket_frames.encode(Frame(FrameKind.FAILURE, frame.number, str(error), b""))
+        if not writer.is_closing():
+            with contextlib.suppress(ConnectionError):
+                writer.write(data)
+                await writer.drain()

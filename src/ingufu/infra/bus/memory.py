@@ -3,8 +3,12 @@
 import asyncio
 from collections import defaultdict
 
+import structlog
+
 from ingufu.core.errors import IngufuError, Unavailable
 from ingufu.infra.bus.port import Listener, Responder, Unsubscribe
+
+log = structlog.get_logger(__name__)
 
 
 class MemoryBus:
@@ -16,11 +20,20 @@ class MemoryBus:
 
     def publish(self, topic: str, message: bytes) -> None:
         for listener in tuple(self._listeners.get(topic, ())):
-            listener(message)
+            try:
+                listener(message)
+            except Exception:  # whoever publishes has nothing to do with who listens
+                log.exception("bus.listener_failed", topic=topic)
 
     def subscribe(self, topic: str, listener: Listener) -> Unsubscribe:
-        self._listeners[topic].append(listener)
-        return lambda: self._listeners[topic].remove(listener)
+        listeners = self._listeners[topic]
+        listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in listeners:
+                listeners.remove(listener)
+
+        return unsubscribe
 
     async def request(self, subject: str, message: bytes, *, timeout_s: float) -> bytes:
         responder = self._responders.get(subject)
@@ -32,7 +45,10 @@ class MemoryBus:
         except TimeoutError as error:
             raise Unavailable(f"{subject} did not answer within {timeout_s:g} s.") from error
         except IngufuError as error:
-            raise Unavailable(f"{subject} failed: {error}") from error
+            raise Unavailable(f"{subject} failed: {error.message}") from error
+        except Exception as error:
+            log.exception("bus.responder_failed", subject=subject)
+            raise Unavailable(f"{subject} failed to answer.") from error
 
     def respond(self, subject: str, responder: Responder) -> None:
         self._responders[subject] = responder

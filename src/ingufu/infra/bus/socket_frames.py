@@ -23,12 +23,19 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
     body: bytes
 
 
+class FrameTooLarge(ValueError):
+    """The bus does not carry frames of this size."""
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Frame)
 
 
 def encode(frame: Frame) -> bytes:
+    """Return the frame's bytes. Raises FrameTooLarge: the other side would hang up on it."""
     body = _encoder.encode(frame)
+    if len(body) > MAX_FRAME_BYTES:
+        raise FrameTooLarge(f"A frame of {len(body)} bytes is more than the bus carries.")
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
@@ -37,7 +44,7 @@ async def read(reader: asyncio.StreamReader) -> Frame | None:
     try:
         length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
         if length > MAX_FRAME_BYTES:
-            raise ValueError(f"A frame of {length} bytes is more than the bus carries.")
+            raise FrameTooLarge(f"A frame of {length} bytes is more than the bus carries.")
         return _decoder.decode(await reader.readexactly(length))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
