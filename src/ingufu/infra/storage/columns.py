@@ -139,7 +139,7 @@ def _aware(value: datetime | None) -> datetime | None:
 
 
 def _integer_to_instant(value: int | None) -> datetime | None:
-    return None if value is None else EPOCH + timedelta(microseconds=value)
+    return None if value is None else EPOCH + value * MICROSECOND
 
 
 def _utc(value: datetime | None) -> datetime | None:

@@ -32,7 +32,7 @@ def postgresql_dialect() -> Dialect:
 class Prepared:
     """A statement in one dialect: its SQL, and how values go in and come out."""
 
-    __slots__ = ("_binders", "_constants", "_optional", "_order", "_readers", "columns", "sql")
+    __slots__ = ("_literals", "_names", "_nullable", "_order", "_pick", "_processors", "_readers", "columns", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         table = statement.table if isinstance(statement, Insert) else None
@@ -41,14 +41,18 @@ class Prepared:
         required = {name for bind, name in compiled.bind_names.items() if bind.required}
         expanded = compiled.construct_expanded_state(dict.fromkeys(required))
         self.sql = expanded.statement
-        self._constants = {name: value for name, value in expanded.parameters.items() if name not in required}
-        self._optional = _nullable(table) if isinstance(table, Table) else frozenset()
         types = {name: bind.type for bind, name in compiled.bind_names.items()}
         for name, parts in expanded.parameter_expansion.items():  # the members of an IN list
             types.update(dict.fromkeys(parts, types[name]))
         positions = expanded.positiontup or ()
-        self._binders = tuple((name, binder(types[name], dialect)) for name in dict.fromkeys(positions))
-        self._order = _repeats(positions)
+        names = list(dict.fromkeys(positions))
+        self._literals = {name: expanded.parameters[name] for name in names if name not in required}
+        self._nullable = _nullable(table, names) if isinstance(table, Table) else {}
+        self._names = frozenset(names)
+        self._pick = _picker(names)
+        binders = [binder(types[name], dialect) for name in names]
+        self._processors = tuple((place, do) for place, do in enumerate(binders) if do is not None)
+        self._order = _spreader(positions, names)
         selected = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
         self.columns = _names(selected)
         self._readers = tuple(reader(column.type, dialect) for column in selected)
@@ -58,25 +62,26 @@ class Prepared:
 
         Raises InvalidInput for a value that cannot be stored, TypeError for names that do not belong to the statement.
         """
-        values = []
-        given = 0
-        for name, processor in self._binders:
-            if name in params:
-                value = params[name]
-                given += 1
-            else:
-                value = self._absent(name)
-            values.append(value if processor is None or value is None else processor(value))
-        if given != len(params):
-            raise TypeError(f"The statement has no {', '.join(params.keys() - dict(self._binders).keys())}: {self.sql}")
+        given = {**self._literals, **params} if self._literals else params
+        try:
+            values = self._pick(given)
+        except KeyError:  # some are left out, perhaps rightly
+            given = {**self._nullable, **given}
+            values = self._pick(self._checked(given))
+        if len(given) != len(values):
+            self._checked(given)
+        for place, processor in self._processors:
+            value = values[place]
+            if value is not None:
+                values[place] = processor(value)
         return tuple(values) if self._order is None else self._order(values)
 
-    def _absent(self, name: str) -> Any:
-        if name in self._constants:
-            return self._constants[name]
-        if name in self._optional:
-            return None
-        raise TypeError(f"The statement lacks a value for {name}: {self.sql}")
+    def _checked(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        if unknown := given.keys() - self._names:
+            raise TypeError(f"The statement has no {', '.join(unknown)}: {self.sql}")
+        if missing := self._names - given.keys():
+            raise TypeError(f"The statement lacks a value for {', '.join(missing)}: {self.sql}")
+        return given
 
     def rows(self, raw: list[Any]) -> list[dict[str, Any]]:
         """Return each raw row as a dictionary by column name, values converted."""
@@ -92,10 +97,20 @@ class Prepared:
         ]
 
 
-def _repeats(positions: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]] | None:
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """Return what picks the values of `names`, in their order, or raises KeyError."""
+    if len(names) < 2:
+        return lambda params: [params[name] for name in names]
+    pick = itemgetter(*names)
+    return lambda params: list(pick(params))
+
+
+def _spreader(positions: Sequence[str], names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]] | None:
     """Return what spreads the values of distinct names over all positions, if a name has several."""
-    names = list(dict.fromkeys(positions))
-    return None if len(names) == len(positions) else itemgetter(*(names.index(name) for name in positions))
+    if len(names) == len(positions):
+        return None
+    places = [names.index(name) for name in positions]
+    return lambda values: tuple(values[place] for place in places)
 
 
 def _names(selected: Sequence[ColumnElement[Any]]) -> tuple[str, ...]:
@@ -150,8 +165,8 @@ def upsert(table: Table, key: Sequence[str]) -> UpsertInsert:
     return statement.on_conflict_do_update(index_elements=list(key), set_=replaced)
 
 
-def _nullable(table: Table) -> frozenset[str]:
-    return frozenset(column.name for column in table.columns if column.nullable)
+def _nullable(table: Table, names: Sequence[str]) -> dict[str, None]:
+    return dict.fromkeys(column.name for column in table.columns if column.nullable and column.name in names)
 
 
 def _carried(table: Table) -> list[str]:
