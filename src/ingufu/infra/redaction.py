@@ -27,6 +27,8 @@ _SUSPICIOUS = (
     "apn",
     "simpin",
     '"pin',
+    'pin"',
+    'pin\\"',
     "private",
     "sharedkey",
     "apikey",
@@ -51,7 +53,7 @@ _NETWORK_SECRETS = frozenset({"key", "password", "apnpassword", "simpin"})
 
 _NOT_WORD = re.compile(r"[^a-z0-9]")
 # Every repetition is bounded, so that hostile text costs no more than its length.
-_SCHEME = r"([a-zA-Z][a-zA-Z0-9+.-]{0,20}:(?:\\{0,8}/){2})"
+_SCHEME = r"(:(?:\\{0,8}/){2})"
 _USER_INFO = re.compile(_SCHEME + r"[^\s\"'<>]{0,1000}@")
 _CUT_USER_INFO = re.compile(_SCHEME + r"[^\s\"'<>/@]{0,1000}\Z")
 _ASSIGNED = re.compile(
@@ -60,7 +62,7 @@ _ASSIGNED = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"(authorization\s{0,20}[:=]\s{0,20}(?:basic|bearer|digest)?\s{0,20})\S+", re.IGNORECASE)
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*", re.DOTALL)
+_PRIVATE_KEY = re.compile(r"-{0,5}BEGIN [A-Z ]{0,40}PRIVATE KEY.*", re.DOTALL)
 _HEAD = re.compile(r'\s*\[\s*[2-6]\s*,\s*"[^"\\]{0,64}"\s*,\s*(?:"[A-Za-z]{1,60}"\s*,)?')
 
 
