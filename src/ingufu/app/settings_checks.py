@@ -1,0 +1,121 @@
+"""Whether settings that are right one by one also fit together, and name files that are there."""
+
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ingufu.app.settings import Settings, split_address
+from ingufu.core.errors import SettingsError
+
+Named = Callable[[str], str]  # a setting's path with where its value comes from
+
+LISTENERS = ("ocpp.listen", "ocpp.tls_listen", "ocpp.mutual_tls_listen")
+
+
+def check(settings: Settings, origins: Mapping[str, str]) -> None:
+    """Raise SettingsError with the first contradiction. `origins`: where each value that was given stands."""
+
+    def named(path: str) -> str:
+        return f"{path}, {origins[path]}," if path in origins else f"{path}, which has its default,"
+
+    for part in (_check_addresses, _check_urls, _check_certificates, _check_files):
+        part(settings, named)
+
+
+def _check_addresses(settings: Settings, named: Named) -> None:
+    ocpp = settings.ocpp
+    texts = dict(zip(LISTENERS, (ocpp.listen, ocpp.tls_listen, ocpp.mutual_tls_listen), strict=True))
+    if not any(texts.values()):
+        raise SettingsError(f"No station could connect: {', '.join(LISTENERS)} are all empty.")
+    taken: dict[tuple[str, int], str] = {}
+    for path, text in {"http.listen": settings.http.listen, **texts}.items():
+        if not text and path != "http.listen":
+            continue
+        address = split_address(text, named(path).removesuffix(","))
+        if address in taken:
+            raise SettingsError(f"{named(path)} is {text!r}, but {taken[address]} listens there already.")
+        if address[1]:
+            taken[address] = path
+    for text in settings.http.trusted_proxies:
+        if not _is_ip(text):
+            raise SettingsError(f"{named('http.trusted_proxies')} holds {text!r}; it must hold IP addresses.")
+
+
+def _check_urls(settings: Settings, named: Named) -> None:
+    ocpp, http, database = settings.ocpp, settings.http, settings.database
+    base = ocpp.base_path
+    if not base.startswith("/") or not base.isascii() or any(letter in base for letter in " ?#%") or "//" in base:
+        raise SettingsError(
+            f"{named('ocpp.base_path')} is {base!r}; it must be a path such as /ocpp, beginning with a slash."
+        )
+    if not settings.data.strip():
+        raise SettingsError(f"{named('data')} is empty; it must name a folder.")
+    if database and not database.startswith(("postgresql://", "postgres://", "sqlite:///")):
+        raise SettingsError(
+            f"{named('database')} must be a postgresql:// URL, or empty for an SQLite file in the data folder."
+        )
+    for path, url, schemes in (
+        ("http.public_url", http.public_url, ("http", "https")),
+        ("ocpp.public_url", ocpp.public_url, ("ws", "wss")),
+    ):
+        if url and not _is_url(url, schemes):
+            raise SettingsError(f"{named(path)} is {url!r}; it must be a {schemes[0]}:// or {schemes[1]}:// address.")
+
+
+def _check_certificates(settings: Settings, named: Named) -> None:
+    ocpp, http = settings.ocpp, settings.http
+    if (ocpp.tls_listen or ocpp.mutual_tls_listen) and not ocpp.certificates:
+        raise SettingsError(
+            f"{named('ocpp.certificates')} is empty, but a TLS listener is set: it needs a certificate."
+        )
+    if len(ocpp.certificates) != len(ocpp.private_keys):
+        raise SettingsError(
+            f"{named('ocpp.private_keys')} must name as many files as ocpp.certificates, in the same order."
+        )
+    if ocpp.mutual_tls_listen and not ocpp.client_authorities:
+        raise SettingsError(
+            f"{named('ocpp.client_authorities')} is empty, but ocpp.mutual_tls_listen needs to know whom to trust."
+        )
+    if bool(http.certificate) != bool(http.private_key):
+        raise SettingsError(f"{named('http.private_key')} and http.certificate belong together: set both or none.")
+
+
+def _check_files(settings: Settings, named: Named) -> None:
+    for setting, text in _files(settings):
+        path = Path(text)
+        if not path.is_file():
+            raise SettingsError(f"{named(setting)} names {text}, and there is no such file.")
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise SettingsError(f"{named(setting)} names {text}, which cannot be read: {error.strerror}.") from error
+
+
+def _files(settings: Settings) -> Iterator[tuple[str, str]]:
+    ocpp, http = settings.ocpp, settings.http
+    yield from (("ocpp.certificates", text) for text in ocpp.certificates)
+    yield from (("ocpp.private_keys", text) for text in ocpp.private_keys)
+    for setting, text in (
+        ("ocpp.client_authorities", ocpp.client_authorities),
+        ("http.certificate", http.certificate),
+        ("http.private_key", http.private_key),
+    ):
+        if text:
+            yield setting, text
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and not parts.query and not parts.fragment
+    except ValueError:
+        return False
