@@ -15,7 +15,14 @@ import pytest
 START_TIMEOUT_S = 30.0
 MEMORY_NEEDED_BYTES = 1024**3
 _UNSAFE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0")
-_ALWAYS = ("listen_addresses=", "max_connections=100", "shared_buffers=32MB", "autovacuum=off", "jit=off")
+_ALWAYS = (
+    "listen_addresses=",
+    "max_connections=100",
+    "shared_buffers=32MB",
+    "autovacuum=off",
+    "jit=off",
+    "deadlock_timeout=100ms",
+)
 
 # The server ends with us, even if we are killed: the shell notices that its standard input has closed.
 _KEEPER = """
