@@ -106,7 +106,7 @@ def _judge_presented(token: PresentedToken | None, facts: TokenFacts | None) -> 
         return Verdict(status=VerdictStatus.INVALID, reason=VerdictReason.EMPTY_TOKEN)
     if facts is None:
         status = VerdictStatus.INVALID if is_secret(token.kind) else VerdictStatus.UNKNOWN
-        return Verdict(status=status, reason=VerdictReason.UNKNOWN_TOKEN)
+        return Verdict(status=status, reason=VerdictReason.UNKNOWN_TOKEN, is_secret=is_secret(token.kind))
     return None
 
 
@@ -165,4 +165,5 @@ def _verdict(reason: VerdictReason, facts: TokenFacts) -> Verdict:
         group_value=facts.group_value,
         expires_at=token.expires_at,
         language=token.language or facts.driver_language,
+        is_secret=is_secret(token.kind),
     )

@@ -89,6 +89,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     group_value: str | None = None  # what the station is told as parentIdTag or groupIdToken
     expires_at: datetime | None = None
     language: str | None = None
+    is_secret: bool = False  # the token's value must not be kept or shown
 
     @property
     def is_accepted(self) -> bool:

@@ -27,6 +27,13 @@ class TransactionEnded(Event, frozen=True, kw_only=True):
     is_estimated: bool
 
 
+class TransactionCorrected(Event, frozen=True, kw_only=True):
+    """What came late changed a transaction that had ended: who has used its figures has to look again."""
+
+    evse: int | None
+    energy_wh: Decimal
+
+
 class AnomalySeen(Event, frozen=True, kw_only=True):
     anomaly: str
     detail: str

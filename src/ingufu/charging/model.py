@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ingufu.authorization.model import PresentedToken, Verdict
+from ingufu.authorization.model import PresentedToken, Verdict, VerdictStatus
 
 
 class ReportKind(StrEnum):
@@ -60,6 +60,7 @@ class AnomalyKind(StrEnum):
     FOREIGN_TRANSACTION = "foreign-transaction"
     UNREADABLE_VALUE = "unreadable-value"
     STRANGER_STOPPED = "stranger-stopped"
+    SEQUENCE_REUSED = "sequence-reused"
 
 
 class SignedValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +176,63 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     seq_count: int = 0
     anomaly_count: int = 0
     updated_at: datetime
+
+
+class EventToken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The token an event carried, its value masked if it is a secret, and the verdict on it."""
+
+    value: str
+    kind: str | None = None
+    token_id: str | None = None
+    group_id: str | None = None
+    driver_id: str | None = None
+    verdict: str | None = None
+    reason: str | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.verdict == VerdictStatus.ACCEPTED
+
+
+class EventFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an event says of its transaction, beyond when and what it was: enough to make the transaction from it."""
+
+    evse: int | None = None
+    connector: int | None = None
+    register_wh: Decimal | None = None
+    stop_reason: str | None = None
+    remote_start_id: int | None = None
+    reservation_id: int | None = None
+    token: EventToken | None = None
+    clock_at: datetime | None = None  # the instant the station gave, where it could not be right
+    is_estimate: bool = False  # ours: the station never told of the end
+    message: dict[str, Any] = {}  # the rest of the message
+
+
+class TransactionEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a transaction, as it is kept. The events and readings together make its row."""
+
+    key: str  # unique in its transaction: the seqNo where there is one
+    kind: ReportKind
+    seq: int | None = None
+    at: datetime
+    at_station: str | None = None
+    received_at: datetime
+    trigger: str | None = None
+    state: ChargingState | None = None
+    is_offline: bool = False
+    facts: EventFacts = EventFacts()
+
+
+class ChargingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may set of the record of transactions."""
+
+    clock_ahead_s: float = 300.0  # a station's clock this far ahead of ours is wrong
+    offline_after_s: float = 120.0  # a start reported this late happened offline (1.6 does not say so)
+    ghost_age_s: float = 86_400.0  # a transaction first heard of this late, without its end, is not running
+    max_power_w: float = 4_000_000.0  # above the megawatt charging system: no outlet delivers more
+    burst_wh: float = 100_000.0  # a rise of a register up to this is believed whatever the clock says
+    cached_stations: int = 20_000
 
 
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True):

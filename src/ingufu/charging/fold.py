@@ -1,0 +1,350 @@
+"""A transaction made from its events and readings: whatever their order of arrival, the same ones make the same. Pure.
+
+In order, each event and reading advances what is known. Out of order, all of them are folded anew in their own order:
+events by sequence number, then time; readings by time.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ingufu.charging import energy, sequence
+from ingufu.charging.energy import Limits, Place, Point, Track
+from ingufu.charging.intake import KeptReading
+from ingufu.charging.model import (
+    AnomalyKind,
+    ChargingState,
+    EnergySource,
+    ReportKind,
+    Transaction,
+    TransactionEvent,
+)
+
+Order = tuple[int, int, datetime, str]
+
+ESTIMATE_KEY = "estimate"  # of the event by which we close what a station never ended
+STOP_TRIGGERS = frozenset({"StopAuthorized", "RemoteStop", "Deauthorized"})
+RESTING = frozenset(
+    {ChargingState.SUSPENDED_EV, ChargingState.SUSPENDED_EVSE, ChargingState.IDLE, ChargingState.EV_CONNECTED}
+)
+_WHENEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACES = {"Transaction.Begin": Place.BEGIN, "Transaction.End": Place.END}
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a meter reading, what its transaction needs."""
+
+    at: datetime
+    context: str
+    energy_wh: Decimal | None = None
+    power_w: float | None = None
+    soc_percent: float | None = None
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a transaction: its row, and what is needed to go on from it."""
+
+    transaction: Transaction
+    track: Track = Track()
+    seen: sequence.Ranges = ()
+    keys: frozenset[str] = frozenset()  # of events without a sequence number
+    newest: Order | None = None  # of the events
+    has_start: bool = False
+    has_end: bool = False  # by the station's word
+    start_clock_at: datetime | None = None
+    state_at: datetime | None = None
+    power_w: float | None = None
+    power_at: datetime | None = None
+    latest: frozenset[int] = frozenset()  # hashes of the readings at the newest instant, to tell repeats
+    marked: frozenset[AnomalyKind] = frozenset()
+    marks: int = 0
+    is_partial: bool = False  # its history is not complete any more: it can only be gone on from
+
+    @property
+    def order_of_end(self) -> Order | None:
+        return self.newest if self.has_end else None
+
+
+def order_of(event: TransactionEvent) -> Order:
+    """Return where an event belongs among those of its transaction.
+
+    Without sequence numbers (1.6) the start comes first, and of several stops the one that came first.
+    """
+    if event.facts.is_estimate:
+        return (3, 0, event.at, event.key)
+    if event.seq is not None:
+        return (1, event.seq, event.at, event.key)
+    if event.kind is ReportKind.STARTED:
+        return (0, 0, event.at, event.key)
+    if event.kind is ReportKind.ENDED:
+        return (2, 0, _WHENEVER, event.key)
+    return (1, 0, event.at, event.key)
+
+
+def glance_at(reading: KeptReading) -> Glance:
+    """Return what a transaction needs of a reading."""
+    seen = reading.figures
+    return Glance(
+        at=reading.at,
+        context=seen.context,
+        energy_wh=seen.energy_wh,
+        power_w=seen.power_w,
+        soc_percent=seen.soc_percent,
+    )
+
+
+def is_late(known: Known, event: TransactionEvent | None, glances: Iterable[Glance]) -> bool:
+    """Return whether something belongs before what is known already, so that all has to be folded anew."""
+    if event is not None and known.newest is not None and order_of(event) < known.newest:
+        return True
+    seen_at, newest = known.transaction.last_reading_at, known.track.newest
+    if any(seen_at is not None and glance.at < seen_at for glance in glances):
+        return True
+    points = _points(event, glances, has_start=known.has_start, has_end=known.has_end)
+    return newest is not None and any(point < newest for point in points)
+
+
+def advance(
+    known: Known, event: TransactionEvent | None, glances: Iterable[Glance], *, limits: Limits, now: datetime
+) -> Known:
+    """Return what is known with an event and readings that belong after all before them."""
+    glances = sorted(glances, key=lambda glance: glance.at)
+    points = _points(event, glances, has_start=known.has_start, has_end=known.has_end)
+    if event is not None:
+        known = _step(known, event)
+    return _finish(_look(known, glances, points, limits), now)
+
+
+def fold(
+    transaction: Transaction,
+    events: Iterable[TransactionEvent],
+    glances: Iterable[Glance],
+    *,
+    limits: Limits,
+    now: datetime,
+) -> Known:
+    """Return what all events and readings of a transaction make of it; of `transaction` only its identity is used."""
+    known = Known(transaction=_blank(transaction))
+    points: list[Point] = []
+    for event in sorted(events, key=order_of):
+        points += _points(event, (), has_start=known.has_start, has_end=known.has_end)
+        known = _step(known, event)
+    glances = sorted(glances, key=lambda glance: glance.at)
+    points += _points(None, glances, has_start=True, has_end=True)
+    return _finish(_look(known, glances, points, limits), now)
+
+
+def resume(transaction: Transaction, events: Iterable[TransactionEvent]) -> Known:
+    """Return what is known of a transaction whose history is incomplete: its row counts, and can be gone on from."""
+    known = Known(transaction=transaction)
+    for event in sorted(events, key=order_of):
+        known = _step(known, event)
+    reading_at = transaction.last_reading_at or transaction.started_at
+    register = transaction.last_wh if transaction.last_wh is not None else transaction.start_wh
+    believed = Point(Place.WITHIN, reading_at, register) if register is not None else None
+    track = Track(
+        begin_wh=transaction.start_wh,
+        believed=believed,
+        newest=believed,
+        energy_wh=transaction.energy_wh,
+        has_begin=transaction.start_wh is not None,
+        was_reset=transaction.energy_source is EnergySource.DELTAS,
+    )
+    is_ended = not transaction.is_open and not transaction.is_estimated
+    return msgspec.structs.replace(
+        known, transaction=transaction, track=track, has_start=True, has_end=is_ended, is_partial=True
+    )
+
+
+def sign_of_life(known: Known) -> datetime:
+    """Return when the station last told anything of the transaction."""
+    times = [known.transaction.started_at]
+    if known.newest is not None:
+        times.append(known.newest[2])
+    if known.transaction.last_reading_at is not None:
+        times.append(known.transaction.last_reading_at)
+    return max(times)
+
+
+def _points(
+    event: TransactionEvent | None, glances: Iterable[Glance], *, has_start: bool, has_end: bool
+) -> list[Point]:
+    """Return the register values, in the order they are to be followed."""
+    points = [
+        Point(_PLACES.get(glance.context, Place.WITHIN), glance.at, glance.energy_wh)
+        for glance in glances
+        if glance.energy_wh is not None
+    ]
+    register = event.facts.register_wh if event is not None else None
+    if event is not None and register is not None:
+        if event.kind is ReportKind.STARTED and not has_start:
+            points.append(Point(Place.START_REGISTER, event.at, register))
+        elif event.kind is ReportKind.ENDED and not has_end:
+            points.append(Point(Place.STOP_REGISTER, event.at, register))
+    return sorted(points)
+
+
+def _step(known: Known, event: TransactionEvent) -> Known:
+    """Return what is known with an event that comes after all others in order, its registers aside."""
+    is_first_start = event.kind is ReportKind.STARTED and not known.has_start
+    is_first_end = event.kind is ReportKind.ENDED and not known.has_end
+    changes = _name_place(known.transaction, event) | _name_tokens(known.transaction, event)
+    if is_first_start or known.newest is None:
+        changes |= _start(known, event)
+    if is_first_end:
+        changes |= _end(known, event, changes.get("started_at", known.transaction.started_at))
+    elif event.state is not None and known.transaction.is_open:
+        changes["state"] = event.state
+    has_state = event.state is not None or is_first_end
+    is_end = is_first_end and not event.facts.is_estimate
+    order = order_of(event)
+    return msgspec.structs.replace(
+        known,
+        transaction=msgspec.structs.replace(known.transaction, **changes) if changes else known.transaction,
+        seen=known.seen if event.seq is None else sequence.add(known.seen, event.seq),
+        keys=known.keys | {event.key} if event.seq is None else known.keys,
+        newest=order if known.newest is None else max(order, known.newest),
+        has_start=known.has_start or is_first_start,
+        has_end=known.has_end or is_end,
+        start_clock_at=event.facts.clock_at if is_first_start else known.start_clock_at,
+        state_at=event.at if has_state else known.state_at,
+    )
+
+
+def _name_place(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
+    """Return what an event says for the first time: a 2.x station says most things once."""
+    facts, changes = event.facts, dict[str, Any]()
+    if facts.evse is not None and transaction.evse is None:
+        changes["evse"] = facts.evse
+    if facts.connector is not None and transaction.connector is None and transaction.evse in (None, facts.evse):
+        changes["connector"] = facts.connector
+    if facts.remote_start_id is not None and transaction.remote_start_id is None:
+        changes["remote_start_id"] = facts.remote_start_id
+    if facts.reservation_id is not None and transaction.reservation_id is None:
+        changes["reservation_id"] = facts.reservation_id
+    return changes
+
+
+def _name_tokens(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
+    token = event.facts.token
+    if token is None:
+        return {}
+    if event.kind is ReportKind.ENDED or event.trigger in STOP_TRIGGERS:
+        return {"stop_token_value": token.value}
+    is_second_try = token.is_accepted and transaction.verdict not in (None, token.verdict)
+    if transaction.token_value is not None and not is_second_try:
+        return {}
+    return {
+        "token_id": token.token_id,
+        "token_value": token.value,
+        "token_kind": token.kind,
+        "group_id": token.group_id,
+        "driver_id": token.driver_id,
+        "verdict": token.verdict,
+        "verdict_reason": token.reason,
+    }
+
+
+def _start(known: Known, event: TransactionEvent) -> dict[str, Any]:
+    """Return the start as an event tells of it: a start does, and anything else as long as there is none."""
+    is_earlier = known.newest is None or event.at < known.transaction.started_at
+    return {
+        "started_at": event.at if is_earlier else known.transaction.started_at,
+        "started_at_station": event.at_station,
+        "start_received_at": event.received_at,
+        "is_offline_start": event.is_offline and event.kind is ReportKind.STARTED,
+    }
+
+
+def _end(known: Known, event: TransactionEvent, started_at: datetime) -> dict[str, Any]:
+    ended_at = event.at
+    changes: dict[str, Any] = {}
+    clock_at, start_clock_at = event.facts.clock_at, known.start_clock_at
+    if clock_at is not None and start_clock_at is not None and clock_at >= start_clock_at:
+        # Both times were wrong, yet by the same clock: it measured how long the transaction was.
+        started_at = changes["started_at"] = min(started_at, ended_at - (clock_at - start_clock_at))
+    is_estimate = event.facts.is_estimate
+    return changes | {
+        "is_open": False,
+        "is_estimated": is_estimate,
+        "state": ChargingState.ENDED,
+        "ended_at": max(ended_at, started_at),
+        "ended_at_station": event.at_station,
+        "end_received_at": None if is_estimate else event.received_at,
+        "stop_reason": event.facts.stop_reason or (None if is_estimate else "Local"),  # both versions' default
+    }
+
+
+def _look(known: Known, glances: list[Glance], points: list[Point], limits: Limits) -> Known:
+    """Return what is known with readings that come after all others, and all register values, also of events."""
+    track = known.track
+    for point in sorted(points):
+        track = energy.follow(track, point, limits)
+    if not glances:
+        return msgspec.structs.replace(known, track=track) if points else known
+    power_w, power_at, soc = known.power_w, known.power_at, known.transaction.soc_percent
+    for glance in glances:
+        if glance.power_w is not None:
+            power_w, power_at = glance.power_w, glance.at
+        if glance.soc_percent is not None:
+            soc = glance.soc_percent
+    started_at = known.transaction.started_at
+    if not known.has_start:  # the station never told of the start: it was no later than its first reading
+        started_at = min(started_at, glances[0].at)
+    transaction = msgspec.structs.replace(
+        known.transaction, started_at=started_at, last_reading_at=glances[-1].at, soc_percent=soc
+    )
+    return msgspec.structs.replace(known, transaction=transaction, track=track, power_w=power_w, power_at=power_at)
+
+
+def _finish(known: Known, now: datetime) -> Known:
+    """Return what is known with its row in accordance."""
+    transaction, track = known.transaction, known.track
+    measured = energy.measure(track, is_over=not transaction.is_open)
+    believed = track.believed
+    ended_at = transaction.ended_at
+    if transaction.is_estimated and ended_at is not None and transaction.last_reading_at is not None:
+        ended_at = max(ended_at, transaction.last_reading_at)
+    return msgspec.structs.replace(
+        known,
+        transaction=msgspec.structs.replace(
+            transaction,
+            start_wh=measured.start_wh,
+            end_wh=measured.end_wh,
+            energy_wh=measured.energy_wh,
+            energy_source=measured.source,
+            last_wh=believed.wh if believed is not None else None,
+            power_w=_power(known),
+            last_seq=known.seen[-1][1] if known.seen else None,
+            seq_count=sequence.count(known.seen),
+            ended_at=ended_at,
+            updated_at=now,
+        ),
+    )
+
+
+def _power(known: Known) -> float | None:
+    """Return the power now: some stations stop sending it when the vehicle rests, and the last value would stick."""
+    if known.power_w is None:
+        return None
+    is_resting = known.transaction.state in RESTING and known.state_at is not None and known.power_at is not None
+    if not known.transaction.is_open or (is_resting and known.state_at >= known.power_at):  # type: ignore[operator]  # checked
+        return 0.0
+    return known.power_w
+
+
+def _blank(transaction: Transaction) -> Transaction:
+    return Transaction(
+        id=transaction.id,
+        number=transaction.number,
+        station_id=transaction.station_id,
+        reference=transaction.reference,
+        start_key=transaction.start_key,
+        version=transaction.version,
+        started_at=transaction.started_at,
+        start_received_at=transaction.start_received_at,
+        updated_at=transaction.updated_at,
+    )

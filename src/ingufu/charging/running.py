@@ -1,0 +1,76 @@
+"""The open transactions of the stations this process holds, in memory: what makes an update need no read."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from ingufu.charging.fold import Known
+from ingufu.charging.model import AnomalyKind
+from ingufu.infra.storage.database import Work
+
+
+class Holding:
+    """What is held of one station: its open transactions by id, and what it was marked with outside of them."""
+
+    __slots__ = ("noted", "open")
+
+    def __init__(self, running: dict[str, Known], noted: frozenset[AnomalyKind] = frozenset()) -> None:
+        self.open = running
+        self.noted = noted
+
+    def named(self, reference: str) -> Known | None:
+        """Return the open transaction that the station calls so."""
+        for known in self.open.values():
+            if known.transaction.reference == reference:
+                return known
+        return None
+
+    def keep(self, known: Known) -> None:
+        """Hold a transaction as it is now; a closed one is let go."""
+        if known.transaction.is_open:
+            self.open[known.transaction.id] = known
+        else:
+            self.open.pop(known.transaction.id, None)
+
+
+class Running:
+    """Holdings by station, each as of the last commit. A unit of work changes a copy, which counts when it commits.
+
+    If a unit did not commit, what is held may be out of date: the next one reads anew.
+    """
+
+    def __init__(self, load: Callable[[str], Awaitable[dict[str, Known]]], limit: int) -> None:
+        self._load = load
+        self._limit = limit
+        self._held: OrderedDict[str, Holding] = OrderedDict()
+        self._pending: dict[str, tuple[Work, Holding]] = {}
+
+    async def of(self, work: Work, station_id: str) -> Holding:
+        """Return what is held of a station, for this unit of work to change."""
+        pending = self._pending.get(station_id)
+        if pending is not None:
+            if pending[0] is work:
+                return pending[1]
+            self.forget(station_id)
+        held = self._held.get(station_id)
+        if held is None:
+            held = Holding(await self._load(station_id))
+        copy = Holding(dict(held.open), held.noted)
+        self._pending[station_id] = (work, copy)
+        work.after_commit(partial(self._settle, station_id, work))
+        return copy
+
+    def forget(self, station_id: str) -> None:
+        """Hold nothing of a station: another process may have changed it."""
+        self._held.pop(station_id, None)
+        self._pending.pop(station_id, None)
+
+    def _settle(self, station_id: str, work: Work) -> None:
+        pending = self._pending.get(station_id)
+        if pending is None or pending[0] is not work:
+            return
+        del self._pending[station_id]
+        self._held[station_id] = pending[1]
+        self._held.move_to_end(station_id)
+        if len(self._held) > self._limit:
+            self._held.popitem(last=False)

@@ -1,0 +1,174 @@
+"""What a message makes of a transaction, written: the row, the event, the readings, what is odd, who is told."""
+
+from datetime import datetime
+
+import msgspec
+
+from ingufu.charging import decide, store
+from ingufu.charging.events import AnomalySeen
+from ingufu.charging.fold import Glance, Known, advance, glance_at, is_late
+from ingufu.charging.intake import KeptReading, Oddity
+from ingufu.charging.model import Anomaly, AnomalyKind, Transaction, TransactionEvent
+from ingufu.charging.running import Holding
+from ingufu.charging.service.history import History
+from ingufu.core.clock import Clock
+from ingufu.infra.storage.database import Database, Work
+
+Row = tuple[KeptReading, str]  # a reading and its samples as they are kept
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What one message brings to a transaction."""
+
+    received_at: datetime
+    event: TransactionEvent | None = None
+    readings: tuple[KeptReading, ...] = ()
+    oddities: tuple[Oddity, ...] = ()
+    evse: int | None = None
+
+
+class Ledger:
+    """Writes steps of transactions into units of work."""
+
+    def __init__(self, database: Database, clock: Clock, history: History) -> None:
+        self._database = database
+        self._clock = clock
+        self._history = history
+
+    async def apply(
+        self, work: Work, held: Holding, before: Known | None, step: Step, *, identity: Transaction | None = None
+    ) -> Known:
+        """Write a step of a transaction, or its first one, and return the transaction as it is then.
+
+        `identity` is what a new transaction is called, or what a known one is called from now on.
+        """
+        rows = await self._find_new(before, step.readings)
+        if before is not None and step.event is None and not rows and not step.oddities:
+            return before
+        after = await self._advance(before, identity, step.event, [glance_at(reading) for reading, _ in rows])
+        oddities = [*step.oddities, *decide.find_oddities(before, after, step.event)]
+        after, new = decide.mark(_remember(before, after, rows), oddities)
+        self._write(work, before, after, step)
+        self._write_readings(work, after.transaction, rows, step)
+        for oddity in new:
+            self.note(work, after.transaction.station_id, after.transaction, oddity, step.received_at)
+        held.keep(after)
+        return after
+
+    async def close(self, work: Work, held: Holding, known: Known, received_at: datetime, why: str) -> Known:
+        """End a transaction by estimate: when the station last told of it, at the newest register."""
+        event = decide.make_estimate(known, received_at)
+        step = Step(received_at=received_at, event=event, oddities=((AnomalyKind.LOST_END, why),))
+        return await self.apply(work, held, known, step)
+
+    def keep_outside(self, work: Work, held: Holding, station_id: str, step: Step) -> None:
+        """Keep readings that belong to no transaction. What is odd about them is noted once a connection."""
+        for reading in step.readings:
+            store.append_reading(
+                work,
+                reading,
+                store.encode_samples(reading.samples),
+                station_id=station_id,
+                evse=step.evse,
+                transaction_id=None,
+                received_at=step.received_at,
+            )
+        for kind, detail in step.oddities:
+            if kind not in held.noted:
+                held.noted |= {kind}
+                self.note(work, station_id, None, (kind, detail), step.received_at, evse=step.evse)
+
+    @staticmethod
+    def note(
+        work: Work,
+        station_id: str,
+        transaction: Transaction | None,
+        oddity: Oddity,
+        at: datetime,
+        *,
+        evse: int | None = None,
+    ) -> None:
+        """Write an anomaly and tell of it."""
+        kind, detail = oddity
+        id_ = transaction.id if transaction is not None else None
+        evse = transaction.evse if transaction is not None else evse
+        anomaly = Anomaly(at=at, station_id=station_id, evse=evse, transaction_id=id_, kind=kind, detail=detail)
+        store.append_anomaly(work, anomaly)
+        work.emit(
+            AnomalySeen(occurred_at=at, station_id=station_id, transaction_id=id_, anomaly=kind.value, detail=detail)
+        )
+
+    async def _advance(
+        self,
+        before: Known | None,
+        identity: Transaction | None,
+        event: TransactionEvent | None,
+        glances: list[Glance],
+    ) -> Known:
+        now = self._clock.now()
+        limits = self._history.limits
+        if before is None:
+            assert identity is not None  # noqa: S101 - a new transaction has a name
+            return advance(Known(transaction=identity), event, glances, limits=limits, now=now)
+        known = before if identity is None else msgspec.structs.replace(before, transaction=identity)
+        if not known.is_partial and is_late(known, event, glances):
+            return await self._history.refold(known, event, glances, now=now)
+        return advance(known, event, glances, limits=limits, now=now)
+
+    @staticmethod
+    def _write(work: Work, before: Known | None, after: Known, step: Step) -> None:
+        transaction = after.transaction
+        if before is None:
+            store.insert_transaction(work, transaction)
+        else:
+            store.update_transaction(work, before.transaction, transaction)
+            if transaction.is_open:
+                work.announce(decide.tell_live(transaction))
+        if step.event is not None:
+            store.append_event(work, transaction.id, step.event)
+        for told in decide.tell_stored(before.transaction if before is not None else None, transaction):
+            work.emit(told)
+
+    @staticmethod
+    def _write_readings(work: Work, transaction: Transaction, rows: list[Row], step: Step) -> None:
+        for reading, samples in rows:
+            store.append_reading(
+                work,
+                reading,
+                samples,
+                station_id=transaction.station_id,
+                evse=step.evse if step.evse is not None else transaction.evse,
+                transaction_id=transaction.id,
+                received_at=step.received_at,
+            )
+
+    async def _find_new(self, before: Known | None, readings: tuple[KeptReading, ...]) -> list[Row]:
+        """Return the readings that are not kept yet: stations repeat them after a lost reply, and at the end."""
+        rows = [(reading, store.encode_samples(reading.samples)) for reading in readings]
+        seen_at = before.transaction.last_reading_at if before is not None else None
+        if before is None or seen_at is None:
+            return rows
+        doubtful = [reading.at for reading, _ in rows if reading.at < seen_at]
+        if not before.latest:
+            doubtful += [reading.at for reading, _ in rows if reading.at == seen_at]
+        stored: set[tuple[datetime, str]] = set()
+        if doubtful:
+            stored = await store.find_samples_between(
+                self._database, before.transaction.id, min(doubtful), max(doubtful)
+            )
+        return [
+            (reading, samples)
+            for reading, samples in rows
+            if (reading.at, samples) not in stored and not (reading.at == seen_at and hash(samples) in before.latest)
+        ]
+
+
+def _remember(before: Known | None, after: Known, rows: list[Row]) -> Known:
+    """Return the transaction with the readings of its newest instant remembered, so that their repeat is known."""
+    newest_at = after.transaction.last_reading_at
+    if newest_at is None or not rows:
+        return after if before is None else msgspec.structs.replace(after, latest=before.latest)
+    latest = frozenset(hash(samples) for reading, samples in rows if reading.at == newest_at)
+    if before is not None and before.transaction.last_reading_at == newest_at:
+        latest |= before.latest
+    return msgspec.structs.replace(after, latest=latest)

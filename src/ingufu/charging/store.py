@@ -1,0 +1,284 @@
+"""Every query of transactions, their events, meter readings and anomalies."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, func, select, update
+
+from ingufu.charging.fold import Glance
+from ingufu.charging.intake import KeptReading
+from ingufu.charging.model import (
+    Anomaly,
+    AnomalyKind,
+    ChargingState,
+    EventFacts,
+    ReportKind,
+    Sample,
+    Transaction,
+    TransactionEvent,
+)
+from ingufu.charging.tables import anomalies, readings, sequences, transaction_events, transactions
+from ingufu.infra.storage.database import Database, Row, Work
+from ingufu.infra.storage.statements import insert
+
+NUMBERS = "transaction-number"
+FIRST_NUMBER = 1
+
+_BUILTIN = (datetime, Decimal)
+_encode_samples = msgspec.json.Encoder().encode
+
+_TRANSACTION = [transactions.c[name] for name in Transaction.__struct_fields__]
+_EVENT = [
+    transaction_events.c.event_key.label("key"),
+    *(transaction_events.c[name] for name in ("kind", "seq", "at", "at_station", "received_at", "trigger", "state")),
+    transaction_events.c.is_offline,
+    transaction_events.c.details,
+]
+_GLANCE = [readings.c[name] for name in Glance.__struct_fields__]
+
+_BY_ID = select(*_TRANSACTION).where(transactions.c.id == bindparam("id"))
+_BY_REFERENCE = select(*_TRANSACTION).where(
+    transactions.c.station_id == bindparam("station_id"), transactions.c.reference == bindparam("reference")
+)
+_BY_NUMBER = select(*_TRANSACTION).where(transactions.c.number == bindparam("number"))
+_BY_START_KEY = select(*_TRANSACTION).where(transactions.c.start_key == bindparam("start_key"))
+_OPEN = (
+    select(*_TRANSACTION)
+    .where(transactions.c.is_open.is_(True), transactions.c.station_id == bindparam("station_id"))
+    .order_by(transactions.c.started_at)
+)
+_LATEST = (
+    select(*_TRANSACTION)
+    .where(transactions.c.station_id == bindparam("station_id"))
+    .order_by(transactions.c.started_at.desc())
+    .limit(5)
+)
+_ORPHANS = (
+    select(*_TRANSACTION)
+    .where(
+        transactions.c.station_id == bindparam("station_id"),
+        transactions.c.started_at >= bindparam("since"),
+        transactions.c.number.is_(None),
+        transactions.c.version == bindparam("version"),
+    )
+    .order_by(transactions.c.started_at)
+    .limit(20)
+)
+_COUNT_OPEN = select(func.count().label("count")).where(
+    transactions.c.token_id == bindparam("token_id"),
+    transactions.c.is_open.is_(True),
+    transactions.c.started_at >= bindparam("since"),
+    transactions.c.id != bindparam("excluding"),
+)
+_EVENTS = (
+    select(*_EVENT)
+    .where(transaction_events.c.transaction_id == bindparam("transaction_id"))
+    .order_by(transaction_events.c.id)
+)
+_EVENTS_OF_KEYS = select(*_EVENT).where(
+    transaction_events.c.transaction_id == bindparam("transaction_id"),
+    transaction_events.c.event_key.in_([bindparam("first_key"), bindparam("second_key")]),
+)
+_GLANCES = select(*_GLANCE).where(readings.c.transaction_id == bindparam("transaction_id")).order_by(readings.c.at)
+_SAMPLES_BETWEEN = select(readings.c.at, readings.c.samples).where(
+    readings.c.transaction_id == bindparam("transaction_id"),
+    readings.c.at >= bindparam("since"),
+    readings.c.at <= bindparam("until"),
+)
+_MARKS = (
+    select(anomalies.c.kind, func.count().label("count"))
+    .where(anomalies.c.transaction_id == bindparam("transaction_id"))
+    .group_by(anomalies.c.kind)
+)
+_NEXT_NUMBER = select(sequences.c.next).where(sequences.c.name == bindparam("name"))
+
+_INSERT = insert(transactions)
+_INSERT_EVENT = insert(transaction_events)
+_INSERT_READING = insert(readings)
+_INSERT_ANOMALY = insert(anomalies)
+_INSERT_SEQUENCE = insert(sequences)
+_TAKE_NUMBERS = (
+    update(sequences)
+    .where(sequences.c.name == bindparam("key"), sequences.c.next == bindparam("seen"))
+    .values(next=bindparam("next"))
+)
+
+# What most messages of a running transaction change, and what only some do.
+_LIVE = (
+    "state",
+    "start_wh",
+    "energy_wh",
+    "energy_source",
+    "last_reading_at",
+    "last_wh",
+    "power_w",
+    "soc_percent",
+    "last_seq",
+    "seq_count",
+    "anomaly_count",
+    "updated_at",
+)
+_RARE = tuple(name for name in Transaction.__struct_fields__ if name not in (*_LIVE, "id", "station_id", "version"))
+_UNCHANGED = (transactions.c.id == bindparam("key"), transactions.c.updated_at == bindparam("seen_at"))
+_UPDATE_LIVE = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in _LIVE})
+_UPDATE_ALL = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in (*_LIVE, *_RARE)})
+
+
+async def find(database: Database, transaction_id: str) -> Transaction | None:
+    return _first(await database.fetch_all(_BY_ID, {"id": transaction_id}))
+
+
+async def find_by_reference(database: Database, station_id: str, reference: str) -> Transaction | None:
+    params = {"station_id": station_id, "reference": reference}
+    return _first(await database.fetch_all(_BY_REFERENCE, params))
+
+
+async def find_by_number(database: Database, number: int) -> Transaction | None:
+    return _first(await database.fetch_all(_BY_NUMBER, {"number": number}))
+
+
+async def find_by_start_key(database: Database, start_key: str) -> Transaction | None:
+    return _first(await database.fetch_all(_BY_START_KEY, {"start_key": start_key}))
+
+
+async def find_open(database: Database, station_id: str) -> list[Transaction]:
+    """Return the open transactions of a station, earliest first."""
+    return _all(await database.fetch_all(_OPEN, {"station_id": station_id}))
+
+
+async def find_latest(database: Database, station_id: str) -> list[Transaction]:
+    """Return the few transactions of a station that began last, latest first."""
+    return _all(await database.fetch_all(_LATEST, {"station_id": station_id}))
+
+
+async def find_orphans(database: Database, station_id: str, version: str, since: datetime) -> list[Transaction]:
+    """Return transactions that were never given a number: of 1.6 these are the ones whose start was never told."""
+    params = {"station_id": station_id, "version": version, "since": since}
+    return _all(await database.fetch_all(_ORPHANS, params))
+
+
+async def count_open(database: Database, token_id: str, excluding: str, since: datetime) -> int:
+    row = await database.fetch_one(_COUNT_OPEN, {"token_id": token_id, "excluding": excluding, "since": since})
+    return int(row["count"]) if row else 0
+
+
+async def find_events(database: Database, transaction_id: str) -> list[TransactionEvent]:
+    """Return the events of a transaction in the order they arrived."""
+    return [_event(row) for row in await database.fetch_all(_EVENTS, {"transaction_id": transaction_id})]
+
+
+async def find_events_of_keys(database: Database, transaction_id: str, keys: tuple[str, str]) -> list[TransactionEvent]:
+    params = {"transaction_id": transaction_id, "first_key": keys[0], "second_key": keys[1]}
+    return [_event(row) for row in await database.fetch_all(_EVENTS_OF_KEYS, params)]
+
+
+async def find_glances(database: Database, transaction_id: str) -> list[Glance]:
+    """Return what a transaction needs of its readings, by time."""
+    return [Glance(**row) for row in await database.fetch_all(_GLANCES, {"transaction_id": transaction_id})]
+
+
+async def find_samples_between(
+    database: Database, transaction_id: str, since: datetime, until: datetime
+) -> set[tuple[datetime, str]]:
+    """Return instants and samples of the readings kept of a transaction in a time, both ends included."""
+    params = {"transaction_id": transaction_id, "since": since, "until": until}
+    return {(row["at"], row["samples"]) for row in await database.fetch_all(_SAMPLES_BETWEEN, params)}
+
+
+async def find_marks(database: Database, transaction_id: str) -> tuple[frozenset[AnomalyKind], int]:
+    """Return the kinds of anomaly kept of a transaction, and how many there are."""
+    rows = await database.fetch_all(_MARKS, {"transaction_id": transaction_id})
+    return frozenset(AnomalyKind(row["kind"]) for row in rows), sum(int(row["count"]) for row in rows)
+
+
+async def find_next_number(database: Database) -> int | None:
+    row = await database.fetch_one(_NEXT_NUMBER, {"name": NUMBERS})
+    return int(row["next"]) if row else None
+
+
+def take_numbers(work: Work, *, seen: int | None, following: int) -> None:
+    """Have the numbers before `following` be taken, if nobody else has taken them: else the unit is undone."""
+    if seen is None:
+        work.execute(_INSERT_SEQUENCE, {"name": NUMBERS, "next": following})
+    else:
+        work.execute(_TAKE_NUMBERS, {"key": NUMBERS, "seen": seen, "next": following}, expect=1)
+
+
+def insert_transaction(work: Work, transaction: Transaction) -> None:
+    work.execute(_INSERT, msgspec.structs.asdict(transaction))
+
+
+def update_transaction(work: Work, before: Transaction, after: Transaction) -> None:
+    """Write what changed, if the row still is as it was read: else the unit is undone."""
+    is_rare = any(getattr(before, name) != getattr(after, name) for name in _RARE)
+    statement, names = (_UPDATE_ALL, (*_LIVE, *_RARE)) if is_rare else (_UPDATE_LIVE, _LIVE)
+    row: dict[str, Any] = {name: getattr(after, name) for name in names}
+    work.execute(statement, row | {"key": after.id, "seen_at": before.updated_at}, expect=1)
+
+
+def append_event(work: Work, transaction_id: str, event: TransactionEvent) -> None:
+    row = msgspec.structs.asdict(event)
+    row |= {"transaction_id": transaction_id, "event_key": row.pop("key"), "details": row.pop("facts")}
+    work.append(_INSERT_EVENT, row)
+
+
+def append_reading(
+    work: Work,
+    reading: KeptReading,
+    samples: str,
+    *,
+    station_id: str,
+    evse: int | None,
+    transaction_id: str | None,
+    received_at: datetime,
+) -> None:
+    figures = reading.figures
+    row = {
+        "station_id": station_id,
+        "evse": evse,
+        "transaction_id": transaction_id,
+        "at": reading.at,
+        "at_station": reading.at_station,
+        "received_at": received_at,
+        "context": figures.context,
+        "energy_wh": figures.energy_wh,
+        "power_w": figures.power_w,
+        "current_a": figures.current_a,
+        "voltage_v": figures.voltage_v,
+        "soc_percent": figures.soc_percent,
+        "temperature_c": figures.temperature_c,
+        "samples": samples,
+    }
+    work.append(_INSERT_READING, row)
+
+
+def append_anomaly(work: Work, anomaly: Anomaly) -> None:
+    work.append(_INSERT_ANOMALY, msgspec.structs.asdict(anomaly))
+
+
+def encode_samples(samples: Sequence[Sample]) -> str:
+    """Return samples as they are kept."""
+    return _encode_samples(samples).decode()
+
+
+def _first(rows: list[Row]) -> Transaction | None:
+    return _transaction(rows[0]) if rows else None
+
+
+def _all(rows: Iterable[Row]) -> list[Transaction]:
+    return [_transaction(row) for row in rows]
+
+
+def _transaction(row: Row) -> Transaction:
+    return msgspec.convert(row, Transaction, builtin_types=_BUILTIN)
+
+
+def _event(row: Row) -> TransactionEvent:
+    values: dict[str, Any] = dict(row)
+    facts = msgspec.convert(values.pop("details"), EventFacts)
+    values["kind"] = ReportKind(values["kind"])
+    values["state"] = ChargingState(values["state"]) if values["state"] is not None else None
+    return TransactionEvent(facts=facts, **values)
