@@ -1,43 +1,12 @@
-"""What the program tells of itself: structured logs, and figures for Prometheus."""
+"""Figures that the program shows of itself, for Prometheus."""
 
-import logging
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
-import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 METRICS_SUBJECT = "metrics"  # on the bus: asks the gateway's process for its figures
-
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-def configure_logs(level: str, format: str) -> None:  # noqa: A002 - the setting's name
-    """Write logs of `level` and above to standard error, as text or JSON. For the start of a process."""
-    as_text = format == "text" or (format == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info if not as_text else _unchanged,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
-
-
-def _unchanged(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:  # structlog's own signature
-    del logger, name
-    return event
 
 
 class Figure:
