@@ -235,6 +235,8 @@ async def test_limits_of_a_transaction_end_it():
         await station.present("TOKEN")
         charged_wh = await station.charge()
         assert told(station)[-1] == ("Ended", "EnergyLimitReached")
+        confirmed = next(e for e in events(station) if e["triggerReason"] == "LimitSet")
+        assert confirmed["transactionInfo"]["transactionLimit"] == {"maxEnergy": 300}
         assert 300 <= charged_wh < 300 + 11000 / 3600 * 10 + 1
 
 
@@ -260,3 +262,14 @@ async def test_a_vendor_of_21_tells_availability_by_event():
         assert said[-1]["component"] == {"name": "Connector", "evse": {"id": 1, "connectorId": 1}}
         assert said[-1]["techInfo"] == "latch broken"
         assert not station.calls("StatusNotification")
+
+
+@on_loop
+async def test_after_a_long_time_offline_every_status_is_told_anew():
+    async with running() as csms, simulated(spec("S1", "2.0.1", evses=(ac(1), ac(2))), csms.url) as station:
+        await station.boot()
+        for seconds, expected in ((100, 2), (400, 4)):
+            await station.go_offline()
+            await station.advance(seconds)
+            await station.come_back()
+            assert len(station.calls("StatusNotification")) == expected

@@ -189,9 +189,10 @@ def limits_changed(station: Station) -> None:
             refresh(station, evse, Change(trigger=Trigger.STATE))
 
 
-def charging(evse: Evse) -> Charging:
+def charging(station: Station, evse: Evse) -> Charging:
     """Return what limits apply to."""
     tx = evse.transaction
+    sharing = sum(_is_closed(other) for other in station.evses)
     return Charging(
         evse=evse.number,
         is_dc=evse.spec.is_dc,
@@ -199,6 +200,7 @@ def charging(evse: Evse) -> Charging:
         max_power_w=evse.spec.max_power_w,
         transaction=None if tx is None else tx.name,
         started_at=None if tx is None else tx.started_at,
+        sharing=max(1, sharing),
     )
 
 
@@ -208,7 +210,7 @@ def offered_w(station: Station, evse: Evse) -> float:
         return 0.0
     if not len(station.profiles):
         return evse.spec.max_power_w
-    return station.profiles.limit_w(charging(evse), station.now())
+    return station.profiles.limit_w(charging(station, evse), station.now())
 
 
 def settle_meter(station: Station, evse: Evse) -> None:
@@ -222,7 +224,7 @@ def settle_meter(station: Station, evse: Evse) -> None:
         limit_w = offered_w(station, evse)
         if len(station.profiles):  # a schedule may have stepped down since: never above either
             began_at = station.now() - timedelta(seconds=seconds)
-            limit_w = min(limit_w, station.profiles.limit_w(charging(evse), began_at))
+            limit_w = min(limit_w, station.profiles.limit_w(charging(station, evse), began_at))
     before = evse.meter.register_tenths
     evse.meter.pass_time(seconds, evse.vehicle, limit_w, ambient_c=station.spec.ambient_c)
     evse.metered_at = at

@@ -55,6 +55,7 @@ class Charging(msgspec.Struct, frozen=True, kw_only=True):
     max_power_w: float
     transaction: str | None = None
     started_at: datetime | None = None
+    sharing: int = 1  # how many EVSEs draw on what the station as a whole may take
 
     def watts(self, limit: float, unit: str, phases: int | None) -> float:
         if unit == "W":
@@ -169,7 +170,8 @@ class ProfileStore:
         own_w = self._strongest(TX, charging, at)
         if own_w is None:
             own_w = self._strongest(TX_DEFAULT, charging, at)
-        limits = (own_w, self._strongest(STATION_MAX, charging, at), self._strongest(EXTERNAL, charging, at))
+        whole_w = [self._strongest(purpose, charging, at) for purpose in (STATION_MAX, EXTERNAL)]
+        limits = [own_w, *(limit / charging.sharing for limit in whole_w if limit is not None)]
         return min((limit for limit in limits if limit is not None), default=charging.max_power_w)
 
     def composite(self, charging: Charging, start_at: datetime, duration_s: int, unit: str) -> list[Period]:
@@ -195,7 +197,7 @@ class ProfileStore:
                 watts = charging.watts(period.limit, profile.unit, period.phases)
                 rank = (profile.stack_level, profile.evse, watts)
                 best = rank if best is None or rank[:2] > best[:2] else best
-        return None if best is None else min(best[2], charging.max_power_w)
+        return None if best is None else min(best[2], charging.max_power_w * charging.sharing)
 
     def _turns(self, charging: Charging, start_at: datetime, end_at: datetime) -> set[datetime]:
         turns: set[datetime] = set()

@@ -1,6 +1,6 @@
 """A station's half of the OCPP-J conversation, without sockets: one open CALL, three queues, oddities on demand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
@@ -167,12 +167,6 @@ class Peer:
         self._lanes[request.lane.value].append(request)
         self._pump()
 
-    def forget_transaction_messages(self) -> int:
-        """Lose the queue, as a station with a full or broken flash does; return how many messages went."""
-        count = len(self._lanes[2])
-        self._lanes[2].clear()
-        return count
-
     def send_unconfirmed(self, action: str, payload: Payload) -> None:
         """Send a SEND frame (2.1), which nobody answers."""
         self._emit([SEND, self._new_id(), action, payload])
@@ -300,6 +294,3 @@ def _parsed(frame: bytes) -> Any:
         return msgspec.json.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-Answers = Mapping[str, Callable[[Payload], Payload]]

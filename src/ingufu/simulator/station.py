@@ -35,6 +35,7 @@ class Station:
         "_dialing",
         "_heartbeat_timer",
         "_last_sent_s",
+        "_lost_link_s",
         "_ping_timer",
         "_reboot_timer",
         "access",
@@ -105,6 +106,7 @@ class Station:
         self._ping_timer: Timer | None = None
         self._reboot_timer: Timer | None = None
         self._last_sent_s = 0.0
+        self._lost_link_s = 0.0
         self._clock_error = CLOCK_EPOCH_AT - at if spec.manner.clock_starts_in_1970 else timedelta(0)
 
     @property
@@ -119,6 +121,11 @@ class Station:
     def is_online(self) -> bool:
         """Connected and accepted: what is said now is heard now."""
         return self.link is not None and self.peer.is_accepted
+
+    @property
+    def offline_s(self) -> float:
+        """How long ago the last connection was lost."""
+        return self.around.timeline.monotonic() - self._lost_link_s
 
     @property
     def is_quiet(self) -> bool:
@@ -291,6 +298,7 @@ class Station:
 
     def _unlinked(self) -> None:
         self.around.tally.connected -= 1
+        self._lost_link_s = self.around.timeline.monotonic()
         for timer in (self._boot_timer, self._heartbeat_timer, self._ping_timer):
             if timer is not None:
                 timer.cancel()

@@ -83,7 +83,6 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     stop_points: tuple[str, ...] = ("EVConnected", "Authorized")
     repeats_evse: bool = False  # 2.x: evse in every TransactionEvent, not only in the first
     counts_per_evse: bool = False  # 2.x: seqNo goes on over transactions
-    frees_cable_on_stop: bool = True
     back_off_s: tuple[float, float, int] = (10.0, 10.0, 3)  # first wait, random range, doublings
     ping_interval_s: int = 0
     reboot_s: float = 20.0

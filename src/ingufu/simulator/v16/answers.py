@@ -6,7 +6,7 @@ from ingufu.simulator import errands, flow, orders
 from ingufu.simulator.access import Token, Verdict
 from ingufu.simulator.dialect import Answer
 from ingufu.simulator.evse import Context, Evse, Reason
-from ingufu.simulator.peer import Lane, Payload
+from ingufu.simulator.peer import Lane, Payload, Request
 from ingufu.simulator.v16.configuration import MAX_KEYS
 from ingufu.simulator.v16.memory import Memory, verdict
 from ingufu.simulator.v16.security import SECURITY
@@ -33,11 +33,19 @@ def _change_availability(memory: Memory, payload: Payload) -> Answer:
 
     def change() -> None:
         if number is None:
-            memory.station.is_operative = is_operative
+            _set_station(memory, is_operative=is_operative)
         if order.after is not None:
             order.after()
 
     return Answer(payload={"status": order.status}, after=None if order.status == "Rejected" else change)
+
+
+def _set_station(memory: Memory, *, is_operative: bool) -> None:
+    station = memory.station
+    station.is_operative = is_operative
+    status = "Available" if is_operative else "Unavailable"
+    said = {"connectorId": 0, "errorCode": "NoError", "status": status, "timestamp": station.stamp()}
+    station.peer.request(Request("StatusNotification", said))
 
 
 def _change_configuration(memory: Memory, payload: Payload) -> Answer:
@@ -220,7 +228,7 @@ def _get_composite_schedule(memory: Memory, payload: Payload) -> Answer:
     unit = str(payload.get("chargingRateUnit", "A"))
     start_at = station.now()
     duration_s = int(payload["duration"])
-    periods = station.profiles.composite(flow.charging(evse), start_at, duration_s, unit)
+    periods = station.profiles.composite(flow.charging(station, evse), start_at, duration_s, unit)
     schedule = {
         "duration": duration_s,
         "startSchedule": station.stamp(start_at),

@@ -58,7 +58,10 @@ class V2:
             self._memory.firmware_errand.say("Installed")
 
     def resumed(self) -> None:
+        threshold_s = float(self._memory.device_model.value("OCPPCommCtrlr", "OfflineThreshold"))
         for evse in self._station.evses:
+            if self._station.offline_s > threshold_s:
+                evse.reported_status = None  # after a long time everything is told anew (B04)
             self.report_status(evse)
 
     def authorize(self, token: Token, then: Callable[[Verdict | None], None]) -> None:

@@ -8,7 +8,7 @@ from ingufu.simulator.v2.memory import Memory, verdict, wire_token
 from ingufu.simulator.vendors import Version
 
 _ONLY_16 = {Reason.UNLOCK: "Other", Reason.SOFT_RESET: "ImmediateReset"}
-_ONLY_21 = {Trigger.SOC_LIMIT: "EnergyLimitReached", Trigger.COST_LIMIT: "EnergyLimitReached"}
+_ONLY_21 = {Trigger.SOC_LIMIT: "EnergyLimitReached"}
 _ENERGY_UNITS = {"kWh": ("Wh", 3), "kW": ("W", 3)}
 
 
@@ -169,15 +169,23 @@ class TransactionEvents:
     def _answered(self, evse: Evse, tx: Transaction, reply: Payload, *, has_token: bool) -> None:
         said = verdict(reply.get("idTokenInfo"))
         limit = reply.get("transactionLimit")
-        if isinstance(limit, dict):
-            tx.limit_energy_wh = limit.get("maxEnergy", tx.limit_energy_wh)
-            tx.limit_time_s = limit.get("maxTime", tx.limit_time_s)
-            tx.limit_soc = limit.get("maxSoC", tx.limit_soc)
+        if isinstance(limit, dict) and evse.transaction is tx:
+            self._take_limit(evse, tx, limit)
         if said is None or not has_token or tx.token is None:
             return
         self._station.access.remember(tx.token, said)
         if evse.transaction is tx and not said.is_accepted:
             flow.deauthorize(self._station, evse)
+
+    def _take_limit(self, evse: Evse, tx: Transaction, limit: Payload) -> None:
+        """Keep to the limit from now on, and confirm it (2.1, E16)."""
+        tx.limit_energy_wh = limit.get("maxEnergy", tx.limit_energy_wh)
+        tx.limit_time_s = limit.get("maxTime", tx.limit_time_s)
+        tx.limit_soc = limit.get("maxSoC", tx.limit_soc)
+        names = ("maxEnergy", "maxTime", "maxSoC")  # the SupportedLimits
+        kept = {name: limit[name] for name in names if name in limit}
+        if kept and self._station.spec.version is Version.V21:
+            self._send(evse, tx, "Updated", Trigger.LIMIT_SET.value, {}, {"transactionLimit": kept})
 
     def _next_seq_no(self, evse: Evse, tx: Transaction) -> int:
         if self._station.spec.manner.counts_per_evse:

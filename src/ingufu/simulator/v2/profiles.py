@@ -90,7 +90,7 @@ def _composite(memory: Memory, _: TransactionEvents, payload: Payload) -> Answer
     unit = str(payload.get("chargingRateUnit", "A"))
     start_at = station.now()
     duration_s = int(payload["duration"])
-    periods = station.profiles.composite(flow.charging(evse), start_at, duration_s, unit)
+    periods = station.profiles.composite(flow.charging(station, evse), start_at, duration_s, unit)
     schedule: Payload = {
         "evseId": number,
         "duration": duration_s,
