@@ -100,15 +100,20 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def _found(connection: Connection) -> str | None:
-    """Return the revision of the database; raises SchemaMismatch if this program does not know it."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if found is not None and found not in known:
+def refuse_newer(found: str) -> None:
+    """Raise SchemaMismatch if this program does not know the revision `found`."""
+    if found not in {script.revision for script in _scripts().walk_revisions()}:
         raise SchemaMismatch(
             f"The database is of a newer version (schema {found}) than this program (schema {head()}). "
             "Install the newer Ingufu again, or restore a backup made by this version."
         )
+
+
+def _found(connection: Connection) -> str | None:
+    """Return the revision of the database, which this program knows."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None:
+        refuse_newer(found)
     return found
 
 

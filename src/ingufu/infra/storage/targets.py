@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -39,7 +39,7 @@ class StorageUrl(msgspec.Struct, frozen=True, kw_only=True):
             return f"{_SQLITE}{self.path}"
         parts = urlsplit(self.dsn)
         user, at, place = parts.netloc.rpartition("@")
-        return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + place, query=""))
+        return f"{parts.scheme}://{user.partition(':')[0]}{at}{place}{parts.path}"
 
     def __repr__(self) -> str:
         return f"StorageUrl({self})"
