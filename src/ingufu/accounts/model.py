@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -98,3 +99,54 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     login_id: str | None = None
     language: str = "en"
     address: str | None = None
+
+
+class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings say about log-ins."""
+
+    idle_s: float = 12 * 3600.0  # a log-in ends when it was not used for so long
+    longest_s: float = 30 * 86_400.0  # and after this however much it is used
+    cached_s: float = 5.0  # so long another process may still take a revoked key or log-in for good
+    marked_every_s: float = 60.0  # at most so often is the time of last use written
+    failures_kept_s: float = 24 * 3600.0
+    idempotency_kept_s: float = 24 * 3600.0
+    in_progress_s: float = 120.0  # a request that took longer has died with its process
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what, or wanted to."""
+
+    id: int
+    at: datetime
+    actor_kind: ActorKind
+    actor_id: str
+    actor_name: str
+    address: str | None = None
+    action: str
+    object_kind: str
+    object_id: str
+    is_refused: bool = False
+    details: dict[str, Any] = {}
+
+
+class New(msgspec.Struct, frozen=True):
+    """The request is the first with its idempotency key: do it, then `finish` or `abandon`."""
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """The request was answered before, like this."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class InProgress(msgspec.Struct, frozen=True):
+    """The first request with this key is still being worked on."""
+
+
+class Mismatch(msgspec.Struct, frozen=True):
+    """The key was used for another request."""
+
+
+Begun: TypeAlias = New | Replay | InProgress | Mismatch

@@ -1,0 +1,43 @@
+"""Use cases of accounts: the only door to them for other packages."""
+
+import secrets as randomness
+
+from ingufu.accounts.model import AccountRules
+from ingufu.accounts.service.idempotency import Idempotency
+from ingufu.accounts.service.keys import Keys
+from ingufu.accounts.service.logins import Logins
+from ingufu.accounts.service.people import People
+from ingufu.accounts.service.trail import Trail
+from ingufu.core.clock import Clock
+from ingufu.core.ids import IdMaker, RandomBytes
+from ingufu.infra.secrets import PasswordHasher
+from ingufu.infra.storage.database import Database
+
+__all__ = ["AccountRules", "Accounts"]
+
+
+class Accounts(People, Logins, Keys, Trail, Idempotency):
+    """Who runs the network: organisations, users, log-ins and API keys; what they did; what they asked twice."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: IdMaker,
+        rules: AccountRules | None = None,
+        *,
+        passwords: PasswordHasher | None = None,
+        random_bytes: RandomBytes = randomness.token_bytes,
+    ) -> None:
+        rules = rules or AccountRules()
+        passwords = passwords or PasswordHasher()
+        Logins.__init__(self, database, clock, ids, rules, passwords=passwords, random_bytes=random_bytes)
+        People.__init__(self, database, clock, ids, passwords=passwords, forget_logins=self.forget_logins)
+        Keys.__init__(self, database, clock, ids, rules, random_bytes=random_bytes)
+        Trail.__init__(self, database, clock)
+        Idempotency.__init__(self, database, clock, rules)
+
+    async def prune(self) -> None:
+        """Delete log-ins, failures and answers that have had their time. The audit trail has `prune_audit`."""
+        await self.prune_logins()
+        await self.prune_answers()

@@ -1,0 +1,176 @@
+"""Logging in with a password, and the log-ins that come of it."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from ingufu.accounts import decide, passwords, store
+from ingufu.accounts.model import AccountRules, Principal, User
+from ingufu.accounts.service.people import email_key
+from ingufu.accounts.service.recognised import Recognised
+from ingufu.core.clock import Clock
+from ingufu.core.errors import TooManyRequests, Unauthenticated
+from ingufu.core.ids import IdMaker, RandomBytes
+from ingufu.infra import secrets
+from ingufu.infra.storage.database import Database, Work
+
+_SECRET_LONGEST = 200
+_AGENT_LONGEST = 300
+
+log = structlog.get_logger(__name__)
+
+
+class Logins:
+    """Guessing is slowed down by account and by address; neither tells whether there is such an account."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: IdMaker,
+        rules: AccountRules,
+        *,
+        passwords: secrets.PasswordHasher,
+        random_bytes: RandomBytes,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._account_rules = rules
+        self._passwords = passwords
+        self._random_bytes = random_bytes
+        self._recognised_logins = Recognised(clock, rules)
+        self._trying: dict[str, int] = {}  # passwords being checked now, by account and by address
+
+    async def login(self, email: str, password: str, *, address: str, user_agent: str = "") -> tuple[str, User]:
+        """Return the secret for the cookie of a new log-in, and who it is.
+
+        Raises Unauthenticated, after the same time whatever was wrong, and TooManyRequests after too many wrong ones.
+        """
+        account, origin = email_key(email)[:254], decide.address_key(address)
+        await self._check_may_try(account, origin)
+        self._count_trying(account, origin, 1)
+        try:
+            user = await store.user_by_email(self._database, account)
+            principal = None if user is None else decide.principal_of_user(user, None, address)
+            stored = None if user is None or principal is None else user.password_hash
+            is_right = await self._passwords.matches(stored, password[: passwords.MAX_LENGTH])
+            if not is_right or user is None:
+                await self._note_failure(account, origin)
+                raise Unauthenticated("The address or the password is wrong.")
+        finally:
+            self._count_trying(account, origin, -1)
+        return await self._begin(user, password, address, user_agent), user
+
+    async def principal_of_login(self, secret: str, address: str | None = None) -> Principal | None:
+        """Return who the cookie's secret stands for; None if it is not or no longer good."""
+        if not 0 < len(secret) <= _SECRET_LONGEST:
+            return None
+        hashed = secrets.token_hash(secret)
+        entry = self._recognised_logins.get(hashed)
+        if entry is None:
+            found = await store.login(self._database, hashed)
+            now = self._clock.now()
+            if found is None or found.revoked_at is not None or found.expires_at <= now:
+                return None
+            user = await store.user(self._database, found.user_id)
+            principal = None if user is None else decide.principal_of_user(user, found.id, address)
+            if principal is None:
+                return None
+            entry = self._recognised_logins.put(
+                hashed, principal, used_at=found.last_used_at, expires_at=found.expires_at, created_at=found.created_at
+            )
+        if self._recognised_logins.is_to_mark(entry):
+            now = self._clock.now()
+            entry.expires_at = decide.expiry(entry.created_at, now, self._account_rules)
+            store.mark_login_used(self._database, entry.principal.login_id or "", now, entry.expires_at)
+        return entry.asked_from(address)
+
+    async def logout(self, secret: str) -> None:
+        """Let the log-in of this secret be good no longer."""
+        found = await store.login(self._database, secrets.token_hash(secret))
+        if found is not None:
+            async with self._database.work() as work:
+                await self.log_out(work, found.id)
+
+    async def log_out(self, work: Work, login_id: str) -> None:
+        """Let this log-in be good no longer."""
+        store.revoke_login(work, login_id, self._clock.now())
+        work.after_commit(self.forget_logins)
+
+    async def revoke_logins(self, work: Work, user_id: str) -> None:
+        """Let every log-in of the user be good no longer."""
+        store.revoke_logins(work, user_id, self._clock.now())
+        work.after_commit(self.forget_logins)
+
+    def forget_logins(self) -> None:
+        """Forget what is held in memory of who is logged in; it is read anew."""
+        self._recognised_logins.clear()
+
+    async def prune_logins(self) -> None:
+        """Delete log-ins that ended a while ago, and failures that no longer count."""
+        now = self._clock.now()
+        async with self._database.work() as work:
+            store.prune_logins(work, ended_before=now - timedelta(days=30), failed_before=self._since())
+
+    async def _check_may_try(self, account: str, origin: str) -> None:
+        """Raise TooManyRequests while one has to wait. Tries that are being checked count as if they had failed."""
+        now = self._clock.now()
+        by_account = await store.failures_of_email(self._database, account, self._since())
+        by_origin = await store.failures_of_address(self._database, origin, self._since())
+        waits = (
+            decide.wait_until(
+                by_account + [now] * self._trying.get(f"account {account}", 0),
+                free=decide.FREE_FAILURES,
+                longest=decide.LONGEST_WAIT,
+            ),
+            decide.wait_until(
+                by_origin + [now] * self._trying.get(f"origin {origin}", 0),
+                free=decide.FREE_FAILURES_OF_ADDRESS,
+                longest=decide.LONGEST_WAIT_OF_ADDRESS,
+            ),
+        )
+        until = max((wait for wait in waits if wait is not None), default=now)
+        if until > now:
+            raise TooManyRequests(retry_after_s=int((until - now).total_seconds()) + 1)
+
+    async def _note_failure(self, account: str, origin: str) -> None:
+        log.info("login.failed", address=origin)
+        async with self._database.work() as work:
+            store.add_failure(work, account, origin, self._clock.now())
+
+    async def _begin(self, user: User, password: str, address: str, user_agent: str) -> str:
+        now = self._clock.now()
+        secret = secrets.make_token(self._random_bytes)
+        rehashed = None
+        if user.password_hash is not None and self._passwords.is_outdated(user.password_hash):
+            rehashed = await self._passwords.hash(password)
+        async with self._database.work() as work:
+            store.add_login(
+                work,
+                store.Login(
+                    id=self._ids.new(),
+                    secret_hash=secrets.token_hash(secret),
+                    user_id=user.id,
+                    created_at=now,
+                    last_used_at=now,
+                    expires_at=decide.expiry(now, now, self._account_rules),
+                    address=address,
+                    user_agent=user_agent[:_AGENT_LONGEST].replace("\x00", ""),
+                ),
+            )
+            store.forgive(work, email_key(user.email))
+            if rehashed is not None:
+                store.change_user(work, user.id, {"password_hash": rehashed})
+        return secret
+
+    def _since(self) -> datetime:
+        return self._clock.now() - timedelta(seconds=self._account_rules.failures_kept_s)
+
+    def _count_trying(self, account: str, origin: str, by: int) -> None:
+        for key in (f"account {account}", f"origin {origin}"):
+            count = self._trying.get(key, 0) + by
+            if count:
+                self._trying[key] = count
+            else:
+                del self._trying[key]

@@ -1,0 +1,47 @@
+"""Every query of sites."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, select, update
+
+from ingufu.infra.storage.database import Database, Row, Work
+from ingufu.infra.storage.statements import insert
+from ingufu.sites.model import Site
+from ingufu.sites.tables import sites
+
+_ALL = select(sites).order_by(sites.c.name_key)
+_BY_ID = select(sites).where(sites.c.id == bindparam("id_"))
+_BY_NAME = select(sites).where(sites.c.name_key == bindparam("key"))
+_ADD = insert(sites)
+_REMOVE = delete(sites).where(sites.c.id == bindparam("id_"))
+
+
+async def all_sites(database: Database) -> list[Site]:
+    return msgspec.convert(await database.fetch_all(_ALL), list[Site])
+
+
+async def by_id(database: Database, site_id: str) -> Site | None:
+    return _site(await database.fetch_one(_BY_ID, {"id_": site_id}))
+
+
+async def by_name(database: Database, name_key: str) -> Site | None:
+    return _site(await database.fetch_one(_BY_NAME, {"key": name_key}))
+
+
+def add(work: Work, site: Site, name_key: str) -> None:
+    """Add the site; the unit is undone with Conflict if its name is taken."""
+    work.execute(_ADD, msgspec.structs.asdict(site) | {"name_key": name_key})
+
+
+def change(work: Work, site_id: str, values: Mapping[str, Any]) -> None:
+    work.execute_once(update(sites).where(sites.c.id == site_id).values(**values), expect=1)
+
+
+def remove(work: Work, site_id: str) -> None:
+    work.execute(_REMOVE, {"id_": site_id}, expect=1)
+
+
+def _site(row: Row | None) -> Site | None:
+    return None if row is None else msgspec.convert(row, Site)
