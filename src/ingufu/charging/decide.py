@@ -38,6 +38,7 @@ _DETAILS = {
     AnomalyKind.REGISTER_BACKWARDS: "The register ran backwards a little.",
     AnomalyKind.IMPLAUSIBLE_VALUE: "A register value cannot be right.",
 }
+_PLACES = {ReportKind.STARTED: "start", ReportKind.UPDATED: "update", ReportKind.ENDED: "stop"}
 _WRITTEN_LATER = (AnomalyKind.UPDATE_BEFORE_START, AnomalyKind.END_BEFORE_START)
 
 
@@ -78,16 +79,13 @@ def make_event(intake: Intake, verdict: Verdict | None) -> TransactionEvent:
 
 def main_key(event: TransactionEvent) -> str:
     """Return the key of the first event in its place: its sequence number, or what it is."""
-    if event.seq is not None:
-        return str(event.seq)
-    if event.kind is ReportKind.STARTED:
-        return "start"
-    return "stop" if event.kind is ReportKind.ENDED else spare_key(event)
+    is_one_of_many = event.seq is None and event.kind is ReportKind.UPDATED
+    return spare_key(event) if is_one_of_many else _place(event)
 
 
 def spare_key(event: TransactionEvent) -> str:
-    """Return the key of another event in a place that is taken."""
-    return f"{event.seq if event.seq is not None else event.kind.value}/{fingerprint(event)}"
+    """Return the key of another event in a place that is taken. It sorts after that of the first."""
+    return f"{_place(event)}/{fingerprint(event)}"
 
 
 def is_taken(known: Known, event: TransactionEvent) -> bool:
@@ -225,6 +223,10 @@ def tell_live(after: Transaction) -> TransactionUpdated:
         power_w=after.power_w,
         soc_percent=after.soc_percent,
     )
+
+
+def _place(event: TransactionEvent) -> str:
+    return str(event.seq) if event.seq is not None else _PLACES[event.kind]
 
 
 def _of_order(before: Known | None, after: Known, event: TransactionEvent) -> list[Oddity]:

@@ -94,7 +94,7 @@ class Locator:
         """Return the transaction of a 1.6 start: the same start seen before, or an end that waits for its start."""
         report, key = taken.report, decide.start_key(taken.report)
         for known in held.open.values():
-            if known.transaction.start_key == key:
+            if (known.transaction.start_key or "").partition("/")[0] == key:
                 return known
         transaction = await store.find_by_start_key(self._database, key)
         if transaction is not None:

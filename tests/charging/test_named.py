@@ -1,0 +1,453 @@
+"""Transactions of 2.x stations, which name them and count their events: in order, out of order, and oddly."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from charging.stations import reading
+from ingufu.authorization.model import VerdictReason, VerdictStatus
+from ingufu.charging.model import AnomalyKind, ChargingState, EnergySource
+from ingufu.core.errors import Conflict, NotFound
+
+CARD = {"token": "CAFE01", "token_kind": "ISO14443"}
+
+
+async def test_ordinary_session_is_recorded(station, register):
+    token = await register("CAFE01")
+    s = station("2.0.1")
+    started = await s.start(
+        reference="T1",
+        seq=0,
+        minute=0,
+        trigger="Authorized",
+        state=ChargingState.EV_CONNECTED,
+        readings=(reading(s.at(0), 1000, context="Transaction.Begin"),),
+        remote_start_id=7,
+        **CARD,
+    )
+    assert started.verdict.is_accepted
+    updated = await s.update(
+        reference="T1",
+        seq=1,
+        minute=1,
+        trigger="ChargingStateChanged",
+        state=ChargingState.CHARGING,
+        readings=(reading(s.at(1), 1200, power="11000", soc="55.5"),),
+    )
+    assert updated.verdict is None
+    assert updated.transaction.energy_wh == 200
+    ended = await s.end(
+        reference="T1",
+        seq=2,
+        minute=2,
+        trigger="EVDeparted",
+        stop_reason="EVDisconnected",
+        readings=(reading(s.at(2), 1400, context="Transaction.End"),),
+        **CARD,
+    )
+    assert ended.verdict.reason is VerdictReason.SAME_TOKEN_STOPS
+    row = await s.row("T1")
+    assert row == ended.transaction
+    assert (row.energy_wh, row.energy_source, row.start_wh, row.end_wh) == (400, EnergySource.REGISTERS, 1000, 1400)
+    assert (row.last_seq, row.seq_count, row.number, row.remote_start_id) == (2, 3, None, 7)
+    assert (row.token_id, row.soc_percent, row.state) == (token.id, 55.5, ChargingState.ENDED)
+    assert await s.anomalies() == []
+    assert await s.told() == ["TransactionStarted", "TransactionEnded"]
+    assert [event["event_key"] for event in await s.events()] == ["0", "1", "2"]
+
+
+async def test_repeated_messages_have_the_same_answer_and_no_second_row(station, register):
+    await register("CAFE01")
+    s = station("2.0.1")
+    for _ in range(2):
+        started = await s.start(reference="T1", seq=0, minute=0, **CARD)
+        assert started.verdict.is_accepted
+    assert started.is_repeat
+    for _ in range(3):
+        updated = await s.update(reference="T1", seq=1, minute=1, readings=(reading(s.at(1), 100),))
+    assert updated.is_repeat
+    for _ in range(2):
+        ended = await s.end(reference="T1", seq=2, minute=2, readings=(reading(s.at(2), 300),), **CARD)
+        assert ended.verdict.is_accepted
+    assert ended.is_repeat
+    again = await s.update(reference="T1", seq=1, minute=1, readings=(reading(s.at(1), 100),))
+    assert (again.is_repeat, again.transaction) == (True, ended.transaction)
+    assert len(await s.readings()) == 2
+    assert len(await s.events()) == 3
+    assert await s.told() == ["TransactionStarted", "TransactionEnded"]
+    assert await s.anomalies() == []
+
+
+async def test_repeat_is_known_after_the_memory_is_gone(station, charging):
+    s = station("2.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    charging.forget(s.id)
+    assert (await s.start(reference="T1", seq=0, minute=0)).is_repeat
+    assert len(await s.rows()) == 1
+
+
+async def test_two_different_events_with_one_number_are_both_kept_and_marked(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    for _ in range(2):
+        await s.update(reference="T1", seq=0, minute=1, state=ChargingState.CHARGING)
+        await s.update(reference="T1", seq=0, minute=2, state=ChargingState.SUSPENDED_EV)
+    await s.end(reference="T1", seq=0, minute=3)
+    row = await s.row("T1")
+    assert (row.is_open, row.ended_at, row.state) == (False, s.at(3), ChargingState.ENDED)
+    keys = [event["event_key"] for event in await s.events()]
+    assert keys[0] == "0"
+    assert len(keys) == len(set(keys)) == 4
+    assert await s.anomalies() == [AnomalyKind.SEQUENCE_REUSED]
+
+
+async def test_update_before_the_start_makes_the_transaction_and_the_start_fills_it_in(station, register):
+    token = await register("CAFE01")
+    s = station("2.0.1")
+    await s.update(reference="T1", seq=1, minute=1, state=ChargingState.CHARGING, readings=(reading(s.at(1), 500),))
+    row = await s.row("T1")
+    assert (row.is_open, row.started_at, row.anomaly_count) == (True, s.at(1), 1)
+    await s.start(
+        reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 100, context="Transaction.Begin"),), **CARD
+    )
+    row = await s.row("T1")
+    assert (row.started_at, row.token_id, row.start_wh, row.energy_wh) == (s.at(0), token.id, 100, 400)
+    assert (row.state, row.anomaly_count) == (ChargingState.CHARGING, 0)
+    assert await s.anomalies() == [AnomalyKind.UPDATE_BEFORE_START]
+    assert await s.told() == ["TransactionStarted"]
+
+
+async def test_end_before_the_start_makes_the_transaction_and_the_start_fills_it_in(station):
+    s = station("2.0.1")
+    await s.end(reference="T1", seq=5, minute=9, readings=(reading(s.at(9), 900, context="Transaction.End"),))
+    assert not (await s.row("T1")).is_open
+    await s.start(reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 100, context="Transaction.Begin"),))
+    row = await s.row("T1")
+    assert (row.is_open, row.started_at, row.ended_at, row.energy_wh) == (False, s.at(0), s.at(9), 800)
+    assert AnomalyKind.END_BEFORE_START in await s.anomalies()
+    assert (await s.told())[-1] == "TransactionCorrected"
+
+
+async def test_gap_is_marked_once_and_stands_no_more_when_the_late_one_comes(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    for seq in (2, 3, 5):
+        await s.update(reference="T1", seq=seq, minute=seq)
+    assert await s.anomalies() == [AnomalyKind.SEQUENCE_GAP]
+    assert (await s.row("T1")).anomaly_count == 1
+    for seq in (1, 4):
+        await s.update(reference="T1", seq=seq, minute=seq)
+    row = await s.row("T1")
+    assert (row.anomaly_count, row.last_seq, row.seq_count) == (0, 5, 6)
+    assert await s.anomalies() == [AnomalyKind.SEQUENCE_GAP]
+
+
+async def test_counter_that_runs_on_from_the_last_transaction_is_no_gap(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=17, minute=0)
+    await s.end(reference="T1", seq=18, minute=1)
+    assert await s.anomalies() == []
+
+
+async def test_older_event_turns_back_neither_state_nor_register(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 0, context="Transaction.Begin"),))
+    newer = (reading(s.at(3), 300, power="3000"),)
+    await s.update(reference="T1", seq=3, minute=3, state=ChargingState.SUSPENDED_EVSE, readings=newer)
+    older = (reading(s.at(2), 200, power="9000"),)
+    await s.update(reference="T1", seq=2, minute=2, state=ChargingState.CHARGING, readings=older)
+    row = await s.row("T1")
+    assert (row.state, row.energy_wh, row.last_wh) == (ChargingState.SUSPENDED_EVSE, 300, 300)
+    assert (row.last_reading_at, row.power_w) == (s.at(3), 0.0)
+    assert len(await s.readings()) == 3
+
+
+async def test_late_event_after_the_end_corrects_it(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    await s.end(reference="T1", seq=2, minute=2)
+    assert (await s.row("T1")).energy_wh == 0
+    await s.update(reference="T1", seq=1, minute=1, readings=(reading(s.at(0.5), 100), reading(s.at(1), 900)))
+    row = await s.row("T1")
+    assert (row.energy_wh, row.energy_source, row.is_open) == (800, EnergySource.READINGS, False)
+    assert AnomalyKind.LATE_EVENT in await s.anomalies()
+    assert (await s.told())[-1] == "TransactionCorrected"
+
+
+async def test_event_that_goes_on_after_the_end_is_kept_and_marked(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    await s.end(reference="T1", seq=1, minute=1)
+    await s.update(reference="T1", seq=2, minute=2, state=ChargingState.CHARGING)
+    row = await s.row("T1")
+    assert (row.is_open, row.state) == (False, ChargingState.ENDED)
+    assert await s.anomalies() == [AnomalyKind.AFTER_END]
+
+
+async def test_second_start_and_second_end_are_kept_and_the_first_counts(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    await s.start(reference="T1", seq=1, minute=1)
+    await s.end(reference="T1", seq=2, minute=2)
+    await s.end(reference="T1", seq=3, minute=3)
+    row = await s.row("T1")
+    assert (row.started_at, row.ended_at) == (s.at(0), s.at(2))
+    assert await s.anomalies() == [AnomalyKind.SECOND_START, AnomalyKind.SECOND_END]
+
+
+async def test_what_is_said_once_is_kept(station, register):
+    token = await register("CAFE01")
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, evse=None, connector=None)
+    await s.update(reference="T1", seq=1, minute=1, evse=2, connector=1)
+    await s.update(reference="T1", seq=2, minute=2, trigger="Authorized", reservation_id=5, remote_start_id=9, **CARD)
+    await s.update(reference="T1", seq=3, minute=3)
+    row = await s.row("T1")
+    assert (row.evse, row.connector, row.token_id, row.verdict) == (2, 1, token.id, "Accepted")
+    assert (row.reservation_id, row.remote_start_id) == (5, 9)
+
+
+async def test_second_card_replaces_a_refused_one(station, register):
+    token = await register("CAFE01")
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, token="NOBODY", token_kind="ISO14443")
+    updated = await s.update(reference="T1", seq=1, minute=1, trigger="Authorized", **CARD)
+    assert updated.verdict.reason is VerdictReason.KNOWN_TOKEN
+    assert (await s.row("T1")).token_id == token.id
+
+
+async def test_key_code_is_kept_nowhere(station, database):
+    from ingufu.authorization.tables import decisions
+
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, token="4711-secret", token_kind="KeyCode")
+    everything = [*await s.rows(), *await s.events(), *await database.select(decisions.select())]
+    everything += [*await s.anomalies()]
+    assert "4711-secret" not in str(everything)
+
+
+async def test_new_transaction_on_an_evse_closes_the_open_one(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, evse=1, readings=(reading(s.at(0), 0),))
+    await s.update(reference="T1", seq=1, minute=10, readings=(reading(s.at(9), 700),))
+    await s.start(reference="T2", seq=0, minute=60, evse=1)
+    row = await s.row("T1")
+    assert (row.is_open, row.is_estimated, row.energy_wh, row.ended_at) == (False, True, 700, s.at(10))
+    assert AnomalyKind.LOST_END in await s.anomalies()
+    await s.end(reference="T1", seq=2, minute=50, readings=(reading(s.at(50), 800, context="Transaction.End"),))
+    row = await s.row("T1")
+    assert (row.is_estimated, row.energy_wh, row.ended_at, row.anomaly_count) == (False, 800, s.at(50), 0)
+    assert (await s.row("T2")).is_open
+
+
+async def test_evse_told_late_closes_the_open_one_then(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, evse=1)
+    await s.start(reference="T2", seq=0, minute=60, evse=None)
+    assert (await s.row("T1")).is_open
+    await s.update(reference="T2", seq=1, minute=61, evse=1)
+    assert not (await s.row("T1")).is_open
+
+
+async def test_old_transaction_from_the_queue_does_not_close_the_one_that_runs(station):
+    s = station("2.0.1")
+    await s.start(reference="NOW", seq=0, minute=0, evse=1)
+    await s.start(reference="OLD", seq=0, minute=-600, evse=1, is_offline=True, received_at=s.at(1))
+    assert (await s.row("NOW")).is_open
+    assert not (await s.row("OLD")).is_open
+    await s.update(reference="OLD", seq=1, minute=-590, readings=(reading(s.at(-590), 5), reading(s.at(-580), 9)))
+    await s.end(reference="OLD", seq=2, minute=-500)
+    row = await s.row("OLD")
+    assert (row.is_estimated, row.ended_at, row.energy_wh, row.anomaly_count) == (False, s.at(-500), 4, 0)
+
+
+async def test_same_name_at_two_stations_is_two_transactions(station):
+    one, two = station("2.0.1", "one"), station("2.0.1", "two")
+    await one.start(reference="T1", seq=0, minute=0)
+    await two.start(reference="T1", seq=0, minute=0)
+    await one.end(reference="T1", seq=1, minute=1)
+    assert (await two.row("T1")).is_open
+
+
+async def test_offline_session_with_an_unknown_token_is_kept_and_marked(station):
+    s = station("2.0.1")
+    started = await s.start(reference="T1", seq=0, minute=-600, is_offline=True, received_at=s.at(0), **CARD)
+    assert started.verdict.status is VerdictStatus.UNKNOWN
+    await s.end(reference="T1", seq=1, minute=-500, is_offline=True, received_at=s.at(0))
+    assert (await s.row("T1")).is_offline_start
+    assert await s.anomalies() == [AnomalyKind.UNKNOWN_TOKEN_OFFLINE]
+
+
+async def test_clock_in_1970_is_mended(station):
+    s = station("2.0.1")
+    born = datetime(1970, 1, 1, tzinfo=UTC)
+    await s.start(reference="T1", seq=0, at=born, received_at=s.at(0))
+    assert (await s.start(reference="T1", seq=0, at=born, received_at=s.at(1))).is_repeat
+    assert (await s.row("T1")).started_at == s.at(0)
+    assert await s.anomalies() == [AnomalyKind.CLOCK_UNSET]
+
+
+async def test_power_of_both_directions_and_energy_of_every_unit_are_exact(station):
+    from ingufu.charging.figures import sample_from_number
+    from ingufu.charging.model import MeterReading
+
+    s = station("2.1")
+    begin = MeterReading(
+        at=s.at(0), samples=(sample_from_number(Decimal("1.000001"), unit="kWh", context="Transaction.Begin"),)
+    )
+    end = MeterReading(
+        at=s.at(9), samples=(sample_from_number(Decimal("0.3"), unit="Wh", multiplier=4, context="Transaction.End"),)
+    )
+    await s.start(reference="T1", seq=0, minute=0, readings=(begin,))
+    await s.end(reference="T1", seq=1, minute=9, readings=(end,))
+    assert (await s.row("T1")).energy_wh == Decimal("1999.999")
+
+
+async def test_meter_values_beside_the_transaction_join_it(station):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 0, context="Transaction.Begin"),))
+    await s.read(reading(s.at(15), 1500, context="Sample.Clock"), evse=1)
+    row = await s.row("T1")
+    assert (row.energy_wh, row.seq_count) == (1500, 1)
+
+
+async def test_hostile_values_are_kept_within_bounds(station):
+    from ingufu.charging.figures import sample_from_text
+    from ingufu.charging.model import MeterReading
+
+    s = station("2.1")
+    texts = ("1e9999", "NaN", "-Infinity", "9" * 10_000, "", "\x00", "1e15", "-1", "0x10")
+    samples = tuple(sample_from_text(text, measurand=m) for text in texts for m in (None, "Voltage", "SoC", "\x00"))
+    started = await s.start(
+        reference="T\x00" + "x" * 1000,
+        seq=10**30,
+        minute=0,
+        evse=10**20,
+        connector=-(10**20),
+        remote_start_id=2**31,
+        reservation_id=2**40,
+        trigger="\x00" * 500,
+        stop_reason="\ud800",
+        at_station="\x00",
+        register_wh="1e400",
+        token="\x00",
+        token_kind="\x00",
+        readings=(MeterReading(at=s.at(0), at_station="\x00" * 100, samples=samples),),
+        details={"custom": {"\x00": "\x00"}, "n": 10**18},
+        oddities=((AnomalyKind.UNREADABLE_VALUE, "\x00" * 2000),),
+    )
+    assert started.transaction.evse is None
+    assert (await s.charging.get(started.transaction.id)).energy_wh >= 0
+    assert AnomalyKind.UNREADABLE_VALUE in await s.anomalies()
+    assert len(await s.readings()) == 1
+
+
+async def test_unit_that_failed_leaves_nothing_and_the_message_can_be_run_again(station, database, charging):
+    from ingufu.charging.model import ReportKind, TransactionReport
+
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    report = TransactionReport(
+        kind=ReportKind.UPDATED,
+        station_id=s.id,
+        version="2.0.1",
+        reference="T1",
+        seq=1,
+        at=s.at(1),
+        received_at=s.at(1),
+    )
+    abandoned = database.work()
+    await charging.record(abandoned, report)
+    async with database.work() as work:
+        assert not (await charging.record(work, report)).is_repeat
+    assert (await s.row("T1")).seq_count == 2
+
+
+async def test_process_with_an_old_memory_meets_a_conflict_and_then_succeeds(
+    station, database, charging, clock, ids, authorization
+):
+    from ingufu.charging.service import Charging
+
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    other = Charging(database, clock, ids, authorization)
+    elsewhere = type(s)(database, other, clock, s.id, "2.0.1")
+    clock.advance(1)
+    await elsewhere.update(reference="T1", seq=1, minute=1)
+    clock.advance(1)
+    with pytest.raises(Conflict):
+        await s.update(reference="T1", seq=2, minute=2)
+    await s.update(reference="T1", seq=2, minute=2)
+    assert (await s.row("T1")).seq_count == 3
+
+
+async def test_two_processes_recording_one_new_transaction_leave_one_row(
+    station, database, charging, clock, ids, authorization
+):
+    from ingufu.charging.service import Charging
+
+    s = station("2.0.1")
+    elsewhere = type(s)(database, Charging(database, clock, ids, authorization), clock, s.id, "2.0.1")
+    await s.update(reference="T0", seq=0, minute=-5, evse=2)
+    await elsewhere.update(reference="T0", seq=1, minute=-4)
+    await s.start(reference="T1", seq=0, minute=0)
+    with pytest.raises(Conflict):
+        await charging_start_with_empty_memory(elsewhere)
+    assert (await elsewhere.start(reference="T1", seq=0, minute=0)).is_repeat
+    assert len([row for row in await s.rows() if row["reference"] == "T1"]) == 1
+
+
+async def charging_start_with_empty_memory(elsewhere):
+    """Insert the same transaction as another process did, having looked before it was there."""
+    from ingufu.charging import store
+
+    row = await elsewhere.row("T1")
+    async with elsewhere.database.work() as work:
+        store.insert_transaction(work, row)
+
+
+async def test_running_transaction_is_updated_without_a_read(station, database, charging):
+    s = station("2.0.1")
+    numbered = station("1.6", "numbered")
+    await s.start(reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 0),))
+    number = (await numbered.start(token="A", register_wh=0, minute=0)).transaction.number
+    engine = database.engine
+    fetch, reads = engine.fetch, []
+
+    async def counted(prepared, values):
+        reads.append(prepared.sql)
+        return await fetch(prepared, values)
+
+    engine.fetch = counted
+    try:
+        for minute in range(1, 4):
+            await s.update(reference="T1", seq=minute, minute=minute, readings=(reading(s.at(minute), minute * 100),))
+            await numbered.read(reading(s.at(minute), minute * 100, power="6000"), reference=number)
+    finally:
+        engine.fetch = fetch
+    assert reads == []
+    assert (await s.row("T1")).energy_wh == 300
+    assert (await numbered.row(number)).energy_wh == 300
+
+
+async def test_pruned_readings_do_not_take_energy_from_an_old_transaction(station, database, charging):
+    from ingufu.charging.tables import readings
+
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 100),))
+    await s.update(reference="T1", seq=1, minute=1, readings=(reading(s.at(1), 900),))
+    await s.end(reference="T1", seq=3, minute=3)
+    async with database.work() as work:
+        work.execute_once(readings.delete())
+    charging.forget(s.id)
+    await s.update(reference="T1", seq=2, minute=2, readings=(reading(s.at(2), 950),))
+    row = await s.row("T1")
+    assert (row.energy_wh, row.is_open) == (850, False)
+
+
+async def test_what_is_not_there_is_not_found(charging):
+    with pytest.raises(NotFound):
+        await charging.get("nothing")
+    assert await charging.find("nowhere", "nothing") is None
+    assert await charging.open_on("nowhere") == []
