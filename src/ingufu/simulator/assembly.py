@@ -1,6 +1,5 @@
 """Puts a station together with the dialect of its version."""
 
-from ingufu.simulator.dialect import Dialect
 from ingufu.simulator.spec import StationSpec
 from ingufu.simulator.station import Station
 from ingufu.simulator.surroundings import Surroundings
@@ -11,8 +10,6 @@ from ingufu.simulator.vendors import Version
 
 def build(spec: StationSpec, around: Surroundings) -> Station:
     """Return a station, switched off."""
-    is_16 = spec.version is Version.V16
-    station = Station(spec, around, v16.SPELLING if is_16 else v2.SPELLING)
-    dialect: Dialect = v16.V16(station) if is_16 else v2.V2(station)
-    station.dialect = dialect
-    return station
+    if spec.version is Version.V16:
+        return Station(spec, around, v16.SPELLING, v16.V16)
+    return Station(spec, around, v2.SPELLING, v2.V2)

@@ -8,7 +8,7 @@ import msgspec
 from ingufu.simulator.access import Token, Verdict
 from ingufu.simulator.evse import Change, Context, Evse, Reservation
 from ingufu.simulator.meter import Reading
-from ingufu.simulator.peer import Payload, Retry, Spelling
+from ingufu.simulator.peer import Payload, Retry
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +51,6 @@ class BootVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 class Dialect(Protocol):
     """One version, for one station."""
-
-    spelling: Spelling
 
     def settings(self) -> Settings:
         """Return the configuration as it is now."""

@@ -49,7 +49,7 @@ SITES: tuple[Site, ...] = (
     _site("NBO-WES", "Westlands Arcade", "Mwanzi Lane", "Nairobi", -1.2648, 36.8045, Place.MALL),
     _site("AUS-SCO", "South Congress Garage", "Academy Drive 210", "Austin", 30.2500, -97.7490, Place.STREET),
     _site("KGL-NYA", "Nyabugogo Moto Depot", "KN 1 Road", "Kigali", -1.9393, 30.0446, Place.DEPOT),
-    _site("LYS-LIM", "Aire des Monts d'Or", "Autoroute A6, km 446", "Lyon", 45.8337, 4.7710, Place.HIGHWAY),
+    _site("LYS-LIM", "Aire de Limonest", "Autoroute A6, km 446", "Lyon", 45.8337, 4.7710, Place.HIGHWAY),
     _site("NBO-MBR", "Athi Services", "Mombasa Road, km 22", "Nairobi", -1.3920, 36.9385, Place.HIGHWAY),
     _site("AUS-MUE", "Mueller Market", "Aldrich Street 1900", "Austin", 30.2985, -97.7045, Place.MALL),
     _site("LYS-CRX", "Croix-Rousse", "Place des Tisserands", "Lyon", 45.7745, 4.8310, Place.STREET),
@@ -59,7 +59,7 @@ SITES: tuple[Site, ...] = (
 )
 
 FIRST_NAMES: dict[str, tuple[str, ...]] = {
-    "Kigali": ("Aline", "Eric", "Diane", "Patrick", "Claudine", "Olivier", "Solange", "Innocent", "Grace", "Thierry"),
+    "Kigali": ("Alice", "Eric", "Diane", "Patrick", "Claudine", "Olivier", "Solange", "Innocent", "Grace", "Thierry"),
     "Nairobi": ("Wanjiru", "Brian", "Achieng", "Kevin", "Njeri", "Otieno", "Faith", "Mwangi", "Mercy", "Kiprono"),
     "Lyon": ("Camille", "Hugo", "Léa", "Mehdi", "Chloé", "Antoine", "Inès", "Julien", "Manon", "Samir"),
     "Austin": ("Emily", "Jorge", "Hannah", "Tyler", "Priya", "Mateo", "Grace", "Wyatt", "Linh", "Marcus"),

@@ -23,7 +23,7 @@ DEFAULT_TIME_FACTOR = 20.0  # an AC session of four hours takes some minutes
 class SimulateOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What to simulate, and against whom."""
 
-    url: str = "ws://127.0.0.1:8180/ocpp"  # without the identity
+    url: str = "ws://127.0.0.1:9000/ocpp"  # without the identity
     seed: str = DEFAULT_SEED
     stations: int = DEFAULT_STATIONS
     time_factor: float = DEFAULT_TIME_FACTOR  # pace of drivers and vehicles; clocks and power stay true

@@ -13,7 +13,7 @@ from ingufu.simulator.access import LocalAccess
 from ingufu.simulator.dialect import Answer, Dialect
 from ingufu.simulator.evse import Evse
 from ingufu.simulator.limits import ProfileStore
-from ingufu.simulator.peer import Failure, Lane, Payload, Peer, Request, Retry, Spelling
+from ingufu.simulator.peer import Failure, Lane, Payload, Peer, Request, Spelling
 from ingufu.simulator.spec import StationSpec
 from ingufu.simulator.surroundings import Surroundings, Watcher
 from ingufu.simulator.timeline import Timer
@@ -63,9 +63,13 @@ class Station:
         "watcher",
     )
 
-    dialect: Dialect
-
-    def __init__(self, spec: StationSpec, around: Surroundings, spelling: Spelling) -> None:
+    def __init__(
+        self,
+        spec: StationSpec,
+        around: Surroundings,
+        spelling: Spelling,
+        dialect_of: Callable[["Station"], Dialect],
+    ) -> None:
         self.spec = spec
         self.around = around
         self.rng = random.Random(f"{spec.seed}:{spec.identity}")
@@ -81,7 +85,7 @@ class Station:
             answer=self._called,
             spelling=spelling,
         )
-        self.peer.retry = self._retry
+        self.peer.retry = lambda: self.dialect.settings().retry
         self.peer.keeps_id_on_retry = spec.manner.keeps_id_on_retry
         self.peer.watch(self._saw_frame)
         self.link: links.Link | None = None
@@ -108,6 +112,7 @@ class Station:
         self._last_sent_s = 0.0
         self._lost_link_s = 0.0
         self._clock_error = CLOCK_EPOCH_AT - at if spec.manner.clock_starts_in_1970 else timedelta(0)
+        self.dialect = dialect_of(self)
 
     @property
     def is_connected(self) -> bool:
@@ -244,9 +249,6 @@ class Station:
     def _reconnect(self) -> None:
         self.lose_link(politely=True)
         self.dial()
-
-    def _retry(self) -> Retry:
-        return self.dialect.settings().retry
 
     async def _connect(self) -> None:
         gate = self.around.gate

@@ -1,6 +1,7 @@
 """The drivers of a living network: they come, plug in, present cards, charge, linger and leave, one EVSE at a time."""
 
 import random
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from ingufu.simulator import demand, flow
@@ -88,8 +89,7 @@ class Visits:
     def _pace(self) -> float:
         return self._station.around.pace
 
-    def _later(self, seconds: float, callback: object) -> None:
-        assert callable(callback), "one of the steps below"  # noqa: S101 - narrows the type
+    def _later(self, seconds: float, callback: Callable[[], None]) -> None:
         self._timer = self._station.later(seconds, callback)
 
     def _gap_s(self) -> float:

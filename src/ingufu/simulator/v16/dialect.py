@@ -59,10 +59,9 @@ _ERROR_CODES = frozenset(
 class V16:
     """OCPP 1.6 for one station."""
 
-    __slots__ = ("_memory", "_station", "spelling")
+    __slots__ = ("_memory", "_station")
 
     def __init__(self, station: Station) -> None:
-        self.spelling = SPELLING
         self._station = station
         self._memory = Memory(station)
 

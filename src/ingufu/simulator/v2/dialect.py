@@ -20,10 +20,9 @@ SPELLING = Spelling("FormatViolation", "-1")
 class V2:
     """OCPP 2.0.1 or 2.1 for one station."""
 
-    __slots__ = ("_event_id", "_events", "_memory", "_station", "spelling")
+    __slots__ = ("_event_id", "_events", "_memory", "_station")
 
     def __init__(self, station: Station) -> None:
-        self.spelling = SPELLING
         self._station = station
         self._memory = Memory(station)
         self._events = TransactionEvents(self._memory)

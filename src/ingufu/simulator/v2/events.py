@@ -112,9 +112,9 @@ class TransactionEvents:
             evse.conditions = _conditions(evse)
         station.around.tally.sessions_ended += 1
         station.profiles.transaction_ended(tx.name, evse.number)
-        info = {"timeSpentCharging": int(tx.charging_s)}
+        info: Payload = {"timeSpentCharging": int(tx.charging_s)}
         if reason is not Reason.LOCAL:
-            info["stoppedReason"] = _ONLY_16.get(reason, reason.value)  # type: ignore[assignment]
+            info["stoppedReason"] = _ONLY_16.get(reason, reason.value)
         self._send(evse, tx, "Ended", change.trigger.value, said, info)
 
     def _said(self, evse: Evse, tx: Transaction, change: Change) -> Payload:

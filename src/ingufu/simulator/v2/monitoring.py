@@ -101,7 +101,7 @@ def _set_message(memory: Memory, _: TransactionEvents, payload: Payload) -> Answ
     message = payload["message"]
     if message["message"]["format"] != "UTF8":
         return Answer(payload={"status": "NotSupportedMessageFormat"})
-    if message["priority"] == "InFront":
+    if message["priority"] == "InFront":  # codespell:ignore infront
         return Answer(payload={"status": "NotSupportedPriority"})
     name = message.get("transactionId")
     running = {evse.transaction.reference for evse in memory.station.evses if evse.transaction is not None}
