@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from ingufu.simulator.peer import Lane, Peer, Request, Retry, Spelling
+from ingufu.simulator.peer import MAX_KEPT, Lane, Peer, Request, Retry, Spelling
 from ingufu.simulator.timeline import VirtualTimeline
 
 
@@ -150,3 +150,17 @@ def test_calls_of_the_csms_are_handed_over_while_one_of_ours_is_open():
     assert wire.sent[-1] == [3, "c1", {"status": "Accepted"}]
     wire.peer.send_unconfirmed("NotifyPeriodicEventStream", {"id": 1})
     assert wire.sent[-1][0] == 6
+
+
+def test_a_full_memory_loses_samples_before_starts_and_stops():
+    wire = Wire()
+    wire.ask("Start", Lane.TRANSACTION)
+    for _ in range(MAX_KEPT):
+        wire.ask("MeterValues", Lane.TRANSACTION, is_minor=True)
+    wire.ask("Stop", Lane.TRANSACTION)
+    assert wire.peer.queued_transaction_messages == MAX_KEPT
+    assert wire.peer.lost == 0
+    wire.connect()
+    while wire.sent[-1][2] != "Stop":
+        wire.say(3, wire.sent[-1][1], {})
+    assert [frame[2] for frame in wire.sent if frame[2] != "MeterValues"] == ["Start", "Stop"]

@@ -14,6 +14,7 @@ CALL_ERROR: Final = 4
 SEND: Final = 6
 MAX_ATTEMPTS_DEFAULT = 3
 CALL_TIMEOUT_S = 30.0
+MAX_KEPT = 2000  # transaction messages that fit into a station's memory
 
 Payload = dict[str, Any]  # JSON as it stands in the frame
 Lazy = Callable[[], Payload]  # a payload completed when sent: a queued 1.6 stop learns its transaction's id late
@@ -37,7 +38,7 @@ class Failure(msgspec.Struct, frozen=True):
 class Request:
     """A CALL of ours, waiting or open."""
 
-    __slots__ = ("action", "attempts", "failed", "lane", "message_id", "payload", "succeeded")
+    __slots__ = ("action", "attempts", "failed", "is_minor", "lane", "message_id", "payload", "succeeded")
 
     def __init__(
         self,
@@ -47,7 +48,9 @@ class Request:
         *,
         succeeded: Callable[[Payload], None] | None = None,
         failed: Callable[[Failure], None] | None = None,
+        is_minor: bool = False,
     ) -> None:
+        self.is_minor = is_minor  # a sample: the first to go when memory is full (2.x: E04)
         self.action = action
         self.payload = payload
         self.lane = lane
@@ -165,6 +168,8 @@ class Peer:
                 request.failed(Failure("Offline"))
             return
         self._lanes[request.lane.value].append(request)
+        if len(self._lanes[2]) > MAX_KEPT:
+            self._make_room()
         self._pump()
 
     def send_unconfirmed(self, action: str, payload: Payload) -> None:
@@ -206,6 +211,12 @@ class Peer:
     def pump(self) -> None:
         """Send the next CALL if none is open."""
         self._pump()
+
+    def _make_room(self) -> None:
+        kept = self._lanes[2]
+        index = next((index for index, request in enumerate(kept) if request.is_minor), 0)
+        self.lost += not kept[index].is_minor
+        del kept[index]
 
     def _next(self) -> list[Request] | None:
         lanes = self._lanes if self.is_accepted else self._lanes[:1]

@@ -249,7 +249,7 @@ class V16:
 
         lane = Lane.ORDINARY if tx is None else Lane.TRANSACTION
         lane = Lane.URGENT if is_asked else lane
-        self._station.peer.request(Request("MeterValues", payload, lane))
+        self._station.peer.request(Request("MeterValues", payload, lane, is_minor=True))
 
     def _sampled_values(self, reading: Reading, measurands: tuple[str, ...], context: Context) -> list[Payload]:
         manner = self._station.spec.manner

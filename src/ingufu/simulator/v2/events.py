@@ -164,7 +164,15 @@ class TransactionEvents:
         def answered(reply: Payload) -> None:
             self._answered(evse, tx, reply, has_token=has_token and kind != "Ended")
 
-        station.peer.request(Request("TransactionEvent", payload, Lane.TRANSACTION, succeeded=answered))
+        station.peer.request(
+            Request(
+                "TransactionEvent",
+                payload,
+                Lane.TRANSACTION,
+                succeeded=answered,
+                is_minor=kind == "Updated" and not has_token,
+            )
+        )
 
     def _answered(self, evse: Evse, tx: Transaction, reply: Payload, *, has_token: bool) -> None:
         said = verdict(reply.get("idTokenInfo"))
