@@ -1,12 +1,14 @@
 """Passwords are stored as hashes, compared safely, and accepted in the forms in which stations send them."""
 
+import asyncio
 import random
 
+import argon2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingufu.core.errors import InvalidInput
+from ingufu.core.errors import InvalidInput, TooManyRequests
 from ingufu.infra import secrets
 
 RANDOM = random.Random(7).randbytes
@@ -62,3 +64,42 @@ def test_only_the_password_itself_opens(beginning, other):
     stored = secrets.hash_station_password(password, RANDOM)
     assert secrets.station_password_matches(stored, password.encode())
     assert secrets.station_password_matches(stored, other) == (other == password.encode())
+
+
+@pytest.fixture
+def hasher():
+    return secrets.PasswordHasher(
+        argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1), threads=1, waiting=3
+    )
+
+
+async def test_persons_password_opens_and_nothing_else(hasher):
+    stored = await hasher.hash("a quiet morning")
+    assert stored.startswith("$argon2id$")
+    assert await hasher.matches(stored, "a quiet morning")
+    assert not await hasher.matches(stored, "a quiet mourning")
+    assert not await hasher.matches("no hash at all", "a quiet morning")
+
+
+async def test_nobody_has_no_password_not_even_the_one_compared_with(hasher):
+    assert not await hasher.matches(None, "")
+    assert not await hasher.matches(None, secrets._NOBODY)
+
+
+async def test_hashing_is_bounded_and_recovers(hasher):
+    results = await asyncio.gather(*(hasher.hash("x") for _ in range(20)), return_exceptions=True)
+    assert [type(one) for one in results].count(TooManyRequests) == 16
+    assert await hasher.hash("x")
+
+
+async def test_hash_of_other_parameters_is_outdated(hasher):
+    stored = await hasher.hash("x")
+    assert not hasher.is_outdated(stored)
+    assert secrets.PasswordHasher().is_outdated(stored)
+
+
+def test_tokens_are_long_different_and_of_plain_signs():
+    tokens = {secrets.make_token(RANDOM) for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(len(token) == 52 and token.isalnum() and token.isascii() for token in tokens)
+    assert secrets.token_hash("a") != secrets.token_hash("b")

@@ -35,7 +35,8 @@ def flaw(password: str, *, email: str = "") -> str | None:
 
 
 def _is_common(lowered: str) -> bool:
-    variants = {_core(lowered), _core(lowered.translate(_SUBSTITUTES)), lowered}
+    core = _core(lowered)
+    variants = {core, core.translate(_SUBSTITUTES), _core(lowered.translate(_SUBSTITUTES))}
     return any(variant in _COMMON for variant in variants) or _is_row(lowered)
 
 

@@ -48,9 +48,9 @@ class Logins:
         Raises Unauthenticated, after the same time whatever was wrong, and TooManyRequests after too many wrong ones.
         """
         account, origin = email_key(email)[:254], decide.address_key(address)
-        await self._check_may_try(account, origin)
-        self._count_trying(account, origin, 1)
+        before = self._count_trying(account, origin, 1)
         try:
+            await self._check_may_try(account, origin, before)
             user = await store.user_by_email(self._database, account)
             principal = None if user is None else decide.principal_of_user(user, None, address)
             stored = None if user is None or principal is None else user.password_hash
@@ -113,19 +113,23 @@ class Logins:
         async with self._database.work() as work:
             store.prune_logins(work, ended_before=now - timedelta(days=30), failed_before=self._since())
 
-    async def _check_may_try(self, account: str, origin: str) -> None:
-        """Raise TooManyRequests while one has to wait. Tries that are being checked count as if they had failed."""
+    async def _check_may_try(self, account: str, origin: str, before: tuple[int, int]) -> None:
+        """Raise TooManyRequests while one has to wait.
+
+        `before`: the tries for the account and from the address that were being checked when this one came; they
+        count as failed, or a thousand at once would all be free.
+        """
         now = self._clock.now()
         by_account = await store.failures_of_email(self._database, account, self._since())
         by_origin = await store.failures_of_address(self._database, origin, self._since())
         waits = (
             decide.wait_until(
-                by_account + [now] * self._trying.get(f"account {account}", 0),
+                by_account + [now] * before[0],
                 free=decide.FREE_FAILURES,
                 longest=decide.LONGEST_WAIT,
             ),
             decide.wait_until(
-                by_origin + [now] * self._trying.get(f"origin {origin}", 0),
+                by_origin + [now] * before[1],
                 free=decide.FREE_FAILURES_OF_ADDRESS,
                 longest=decide.LONGEST_WAIT_OF_ADDRESS,
             ),
@@ -167,10 +171,13 @@ class Logins:
     def _since(self) -> datetime:
         return self._clock.now() - timedelta(seconds=self._account_rules.failures_kept_s)
 
-    def _count_trying(self, account: str, origin: str, by: int) -> None:
-        for key in (f"account {account}", f"origin {origin}"):
-            count = self._trying.get(key, 0) + by
+    def _count_trying(self, account: str, origin: str, by: int) -> tuple[int, int]:
+        """Count a try that begins or ends, and return how many there were before, for the account and from there."""
+        keys = (f"account {account}", f"origin {origin}")
+        of_account, of_origin = (self._trying.get(key, 0) for key in keys)
+        for key, count in zip(keys, (of_account + by, of_origin + by), strict=True):
             if count:
                 self._trying[key] = count
             else:
                 del self._trying[key]
+        return of_account, of_origin

@@ -1,0 +1,153 @@
+"""The rules of accounts."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingufu.accounts import decide
+from ingufu.accounts.model import (
+    AccountRules,
+    ActorKind,
+    ApiKey,
+    InProgress,
+    Mismatch,
+    New,
+    Replay,
+    Role,
+    RoleGrant,
+    Scope,
+    User,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def user(*grants, **facts):
+    return User(id="u", organisation_id="o", email="a@b", name="A", created_at=NOW, grants=grants, **facts)
+
+
+def test_role_held_everywhere_sees_every_site():
+    principal = decide.principal_of_user(user(RoleGrant(role=Role.VIEWER)), "l", "192.0.2.1")
+    assert (principal.kind, principal.site_ids, principal.login_id) == (ActorKind.USER, None, "l")
+    assert Scope.STATIONS_READ in principal.scopes
+    assert Scope.STATIONS_COMMAND not in principal.scopes
+
+
+def test_role_at_sites_sees_these_sites_only():
+    grants = [RoleGrant(role=Role.OPERATOR, site_id=site) for site in ("s1", "s2")]
+    principal = decide.principal_of_user(user(*grants), None, None)
+    assert principal.site_ids == {"s1", "s2"}
+    assert Scope.ADMIN not in principal.scopes
+
+
+@pytest.mark.parametrize(
+    "grants",
+    [
+        (),
+        (RoleGrant(role=Role.VIEWER), RoleGrant(role=Role.OPERATOR, site_id="s")),
+        (RoleGrant(role=Role.VIEWER, site_id="a"), RoleGrant(role=Role.OPERATOR, site_id="b")),
+        (RoleGrant(role=Role.VIEWER), RoleGrant(role=Role.VIEWER, site_id="s")),
+        (RoleGrant(role=Role.ADMIN, site_id="s"),),
+    ],
+)
+def test_grants_that_could_lend_rights_from_site_to_site_give_none(grants):
+    assert decide.grants_flaw(grants)
+    assert decide.principal_of_user(user(*grants), None, None) is None
+
+
+def test_disabled_user_may_nothing():
+    assert decide.principal_of_user(user(RoleGrant(role=Role.ADMIN), disabled_at=NOW), None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_good"),
+    [
+        ({}, True),
+        ({"expires_at": NOW + timedelta(seconds=1)}, True),
+        ({"expires_at": NOW}, False),
+        ({"revoked_at": NOW}, False),
+    ],
+)
+def test_key_is_good_until_it_ends_or_is_revoked(facts, is_good):
+    key = ApiKey(
+        id="k", organisation_id="o", name="n", prefix="p", scopes=(Scope.STATIONS_READ,), created_at=NOW, **facts
+    )
+    assert (decide.principal_of_key(key, NOW, None) is not None) is is_good
+
+
+def test_wait_begins_after_the_free_tries_doubles_and_ends_growing():
+    longest = timedelta(seconds=60)
+
+    def wait_s(count):
+        until = decide.wait_until([NOW] * count, free=5, longest=longest)
+        return None if until is None else (until - NOW).total_seconds()
+
+    assert [wait_s(count) for count in (0, 4, 5, 6, 7, 9, 10, 1000)] == [None, None, 2, 4, 8, 32, 60, 60]
+
+
+def test_wait_counts_from_the_last_failure():
+    failures = [NOW - timedelta(hours=1)] * 4 + [NOW]
+    assert decide.wait_until(failures, free=5, longest=timedelta(60)) == NOW + timedelta(seconds=2)
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unix", "unix"),
+    ],
+)
+def test_guessers_of_one_subscriber_have_one_address(address, key):
+    assert decide.address_key(address) == key
+
+
+def test_log_in_ends_when_idle_and_in_the_end_however_much_it_is_used():
+    rules = AccountRules(idle_s=3600, longest_s=86_400)
+    assert decide.expiry(NOW, NOW, rules) == NOW + timedelta(hours=1)
+    assert decide.expiry(NOW, NOW + timedelta(hours=23, minutes=30), rules) == NOW + timedelta(days=1)
+
+
+def stored(status=200, request_hash="h", age_s=0):
+    return decide.StoredAnswer(
+        request_hash=request_hash,
+        status=status,
+        headers={"a": "b"},
+        body="x",
+        created_at=NOW - timedelta(seconds=age_s),
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict"),
+    [
+        (stored(), Replay(status=200, headers={"a": "b"}, body="x")),
+        (stored(status=0), InProgress()),
+        (stored(request_hash="other"), Mismatch()),
+        (stored(status=0, request_hash="other"), Mismatch()),
+        (stored(status=0, age_s=121), New()),
+        (stored(age_s=86_401), New()),
+        (stored(request_hash="other", age_s=86_401), New()),
+    ],
+)
+def test_repeated_request_gets_the_answer_of_the_first_while_it_is_kept(known, verdict):
+    assert decide.judge_repeat(known, "h", NOW, AccountRules()) == verdict
+
+
+@pytest.mark.parametrize("email", ["a@b", "amina.o+x@example.org", "ü@ü.de"])
+def test_addresses_are_taken(email):
+    assert decide.is_email(email)
+
+
+@pytest.mark.parametrize("email", ["", "a", "@b", "a@", "a b@c", "a@b@c", "a@b\n", "x" * 65 + "@b"])
+def test_what_is_no_address_is_refused(email):
+    assert not decide.is_email(email)
+
+
+@given(st.text())
+def test_no_text_is_a_key_by_accident(text):
+    assert not decide.is_key(text)
