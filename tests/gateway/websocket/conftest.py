@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from gateway.websocket.peer import LOOPS, RunningServer, Station, running
 
 

@@ -127,7 +127,7 @@ class RunningServer:
         self.uniform = 0.0
         self.server: WebSocketServer
         self.address: tuple[str, int]
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self, *endpoints: Endpoint) -> list[tuple[str, int]]:
         self._thread.start()

@@ -1,6 +1,10 @@
 """RFC 6455, frame by frame, over real sockets."""
 
+# ruff: noqa: N801 - classes are named by section of the standard
+
 import pytest
+from msgspec.structs import replace
+
 from gateway.websocket.peer import (
     BINARY,
     CLOSE,
@@ -13,8 +17,6 @@ from gateway.websocket.peer import (
     close,
     frame,
 )
-from msgspec.structs import replace
-
 from ingufu.gateway.websocket import ClosedBy, Closure
 
 

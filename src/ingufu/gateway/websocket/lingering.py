@@ -5,6 +5,7 @@ Closing at once with input unread would reset the connection, and our last words
 
 from asyncio import Protocol, Transport
 from collections.abc import Callable
+from contextlib import suppress
 
 from ingufu.gateway.websocket.timers import Timer, Wheel
 
@@ -31,7 +32,8 @@ class Linger(Protocol):
         transport.pause_reading()  # uvloop chooses between its two kinds of protocol when reading starts
         transport.set_protocol(self)
         if transport.can_write_eof():
-            transport.write_eof()
+            with suppress(OSError):  # asyncio raises if the other side has reset the connection just now
+                transport.write_eof()
         transport.resume_reading()
         self._timer = self._wheel.schedule(LINGER_S, self._close)
 

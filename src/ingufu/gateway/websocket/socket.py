@@ -66,6 +66,7 @@ class Socket:
 
     __slots__ = (
         "_assembly",
+        "_checked_at",
         "_closure",
         "_deadline",
         "_frames",
@@ -92,7 +93,8 @@ class Socket:
         self._intake = Intake(self._frames, _buckets(terms, now), shared.wheel, self._take)
         self._assembly: Assembly | None = None
         self._is_writable = True
-        self._silent = 0
+        self._silent = 0  # ping intervals in a row without one byte
+        self._checked_at = now
         self._watch: Timer | None = None  # pings
         self._deadline: Timer | None = None  # of closing, or of a stalled write
         self.last_received_at = now
@@ -295,7 +297,7 @@ class Socket:
     # Limits and signs of life.
 
     def _charge(self, tokens: float) -> None:
-        if self._intake.charge(self.last_received_at, tokens):
+        if self._intake.charge(self._shared.monotonic(), tokens):
             self._shared.counters.read_pauses += 1
 
     def _check_life(self) -> None:
@@ -303,9 +305,13 @@ class Socket:
         interval_s = self._terms.ping_interval_s
         if interval_s is None or self._phase is not Phase.OPEN:
             return
-        quiet_s = self._shared.monotonic() - self.last_received_at
-        if quiet_s < interval_s or self._intake.held:  # held: it is we who do not listen
+        now = self._shared.monotonic()
+        was_heard = self.last_received_at > self._checked_at  # by time alone a prompt pong to the last ping looks old
+        if was_heard or self._intake.held:  # held: it is we who do not listen
             self._silent = 0
+        self._checked_at = now
+        quiet_s = now - self.last_received_at
+        if quiet_s < interval_s or self._intake.held:
             delay_s = interval_s - quiet_s if quiet_s < interval_s else interval_s
             self._watch = self._shared.wheel.schedule(delay_s, self._check_life)
             return

@@ -65,9 +65,10 @@ def find_head_end(received: bytes | bytearray, start: int = 0) -> int | None:
 
 def sniff(received: bytes | bytearray) -> Rejected | None:
     """Recognise by the first bytes what will never become a request."""
-    if received[:2] == _TLS_RECORD:
+    first = bytes(received[: len(_TLS_RECORD)])
+    if first == _TLS_RECORD:
         return Rejected(cause=Cause.TLS_ON_PLAIN_PORT, status=None, detail="TLS on a plain port")
-    if received == _TLS_RECORD[:1] or received[:1].isalpha() or received[:1] in {b"\r", b"\n"}:
+    if first == _TLS_RECORD[:1] or first[:1].isalpha() or first[:1] in {b"\r", b"\n"}:
         return None
     return Rejected(cause=Cause.MALFORMED, status=400, detail="not an HTTP request")
 
