@@ -142,3 +142,33 @@ class StationLink(Protocol):
 
 
 Details = Mapping[str, Any]
+
+
+class FieldForm(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a request, as much of it as a form needs."""
+
+    name: str
+    kind: str  # text, integer, number, boolean, instant, choice, object, list, any
+    is_required: bool = False
+    choices: tuple[str, ...] = ()
+    min_length: int | None = None
+    max_length: int | None = None  # of a text: characters; of a list: items
+    minimum: float | None = None
+    maximum: float | None = None
+    fields: tuple["FieldForm", ...] = ()  # of an object, and of each item of a list of objects
+    item: "FieldForm | None" = None  # of a list
+
+
+class ActionForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that may be asked of a station, with what its payload is made of."""
+
+    action: str
+    fields: tuple[FieldForm, ...] = ()
+
+
+class CommandCatalogue(Protocol):
+    """Knows what may be asked of stations of each version."""
+
+    def actions(self, version: str) -> tuple[ActionForm, ...]:
+        """Return the requests of an OCPP version ("1.6", "2.0.1", "2.1") by name; none if it is not known."""
+        ...

@@ -1,0 +1,118 @@
+"""The power of the whole network over the last day, in slices; finished slices are kept, so that each is read once."""
+
+import asyncio
+from collections import defaultdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, Integer, Select, Subquery, and_, case, func, select
+
+from ingufu.charging.tables import readings
+from ingufu.core.clock import Clock
+from ingufu.infra.storage.database import Database
+from ingufu.stations.tables import stations
+from ingufu.views.buckets import Slice, begin_of, number_of
+from ingufu.views.stations import SiteIds
+
+WIDTH_S = 900  # 15 minutes: what stations report in, and grid operators reckon with
+DAY = 96  # slices
+LATE = 2  # slices that may still change, for stations report late
+SPAN = 8  # slices read at once: a long read keeps other readers waiting
+
+
+class PowerPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The mean power within one slice."""
+
+    at: Annotated[datetime, Meta(description="When the slice begins.")]
+    power_w: float
+
+
+class PowerCurve:
+    """Mean power by slice and site. One for the process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._finished: dict[int, dict[str | None, float]] = {}  # by slice: W by site
+        self._lock = asyncio.Lock()
+
+    async def last_day(self, site_ids: SiteIds) -> list[PowerPoint]:
+        """Return the mean power of each slice of the last 24 hours, the last one so far, at the sites one may see."""
+        async with self._lock:
+            slices = await self._slices()
+        return [
+            PowerPoint(
+                at=begin_of(number, WIDTH_S),
+                power_w=sum(power for site_id, power in by_site.items() if site_ids is None or site_id in site_ids),
+            )
+            for number, by_site in sorted(slices.items())
+        ]
+
+    async def _slices(self) -> dict[int, dict[str | None, float]]:
+        now = self._clock.now()
+        newest = number_of(now, WIDTH_S)
+        oldest = newest - DAY + 1
+        known = {number: self._finished[number] for number in range(oldest, newest + 1) if number in self._finished}
+        missing = [number for number in range(oldest, newest + 1) if number not in known]
+        for begin in range(0, len(missing), SPAN):
+            part = missing[begin : begin + SPAN]
+            found = await self._read(part[0], part[-1])
+            known |= {number: found.get(number, {}) for number in part}
+        self._finished = {number: by_site for number, by_site in known.items() if number <= newest - LATE}
+        elapsed_s = max((now - begin_of(newest, WIDTH_S)).total_seconds(), 60.0)
+        known[newest] = {site_id: power * WIDTH_S / elapsed_s for site_id, power in known[newest].items()}
+        return known
+
+    async def _read(self, first: int, last: int) -> dict[int, dict[str | None, float]]:
+        """Return watts by slice and site: from the rise of each register, where there is one, else from its power."""
+        number: ColumnElement[int] = Slice(readings.c.at, WIDTH_S)
+        by_transaction = (
+            select(
+                readings.c.transaction_id,
+                readings.c.station_id,
+                number.label("number"),
+                func.min(readings.c.energy_wh).label("low"),
+                func.max(readings.c.energy_wh).label("high"),
+                func.avg(readings.c.power_w).label("power_w"),
+            )
+            .where(
+                readings.c.at >= begin_of(first - 1, WIDTH_S),  # one before, for the register at its end
+                readings.c.at < begin_of(last + 1, WIDTH_S),
+                readings.c.transaction_id.is_not(None),
+            )
+            .group_by(readings.c.transaction_id, readings.c.station_id, number)
+            .subquery()
+        )
+        statement = _sums(by_transaction, first)
+        found: defaultdict[int, dict[str | None, float]] = defaultdict(dict)
+        for row in await self._database.select(statement):
+            metered_w = float(row["energy_wh"] or 0) * 3600 / WIDTH_S
+            found[row["number"]][row["site_id"]] = metered_w + float(row["power_w"] or 0)
+        return found
+
+
+def _sums(by_transaction: Subquery, first: int) -> Select[Any]:
+    """Return energy by slice and site where registers tell it, and power where there are none."""
+    part = by_transaction.c
+    along: dict[str, Any] = {"partition_by": part.transaction_id, "order_by": part.number}
+    steps = select(
+        *part,
+        func.lag(part.high, type_=readings.c.energy_wh.type).over(**along).label("before"),
+        func.lag(part.number, type_=Integer()).over(**along).label("before_number"),
+    ).subquery()
+    step = steps.c
+    follows = and_(step.before_number == step.number - 1, step.high >= step.before)
+    rise = case((follows, step.high - step.before), else_=step.high - step.low)
+    return (
+        select(
+            step.number,
+            stations.c.site_id,
+            func.sum(rise).label("energy_wh"),
+            func.sum(case((step.high.is_(None), step.power_w), else_=0.0)).label("power_w"),
+        )
+        .select_from(steps.outerjoin(stations, stations.c.id == step.station_id))
+        .where(step.number >= first)
+        .group_by(step.number, stations.c.site_id)
+    )

@@ -1,0 +1,90 @@
+"""What every writing route does: find the station one may touch, write the audit trail, tell who holds the socket."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from msgspec import UNSET
+
+from ingufu.accounts.model import OrganisationKind, Principal
+from ingufu.core.errors import Forbidden, InvalidInput, NotFound, StationUnavailable, Unavailable
+from ingufu.infra.storage.database import Work
+from ingufu.stations.model import Station
+from ingufu.views import stations as station_views
+from ingufu.web.context import WebContext
+
+DetailsT = TypeVar("DetailsT", bound=msgspec.Struct)
+
+log = structlog.get_logger(__name__)
+
+
+async def station_of(web: WebContext, principal: Principal, station: str) -> Station:
+    """Return the station of this id or identity. Raises NotFound, also if it is not the principal's to see."""
+    database = web.services.database
+    return await web.services.stations.get(await station_views.station_id_of(database, station, principal.site_ids))
+
+
+def check_site(principal: Principal, site_id: str | None) -> None:
+    """Raise Forbidden if the principal may not place anything at this site."""
+    if principal.site_ids is not None and site_id not in principal.site_ids:
+        raise Forbidden("You may place stations only at the sites that are yours.")
+
+
+def note(  # one line of the audit trail
+    web: WebContext,
+    work: Work,
+    principal: Principal,
+    action: str,
+    object_id: str,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep in the audit trail, with the unit of work, that the principal did this. `action` is "station.approve"."""
+    kind = action.partition(".")[0]
+    web.services.accounts.audit(
+        work, principal, action, object_kind=kind, object_id=object_id, details=dict(details or {})
+    )
+
+
+def given_fields(change: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that a change names."""
+    return {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
+
+
+async def reload(web: WebContext, station_id: str) -> None:
+    """Let the process that holds the station's socket read its settings anew; if it is away, it will when it comes."""
+    try:
+        await web.link.reload(station_id)
+    except (Unavailable, StationUnavailable) as error:
+        log.warning("station.not_reloaded", station=station_id, error=error.message)
+
+
+async def disconnect(web: WebContext, station_id: str, reason: str) -> bool:
+    """Close the station's connection; False if there was none, or nobody to ask."""
+    try:
+        return await web.link.disconnect(station_id, reason)
+    except (Unavailable, StationUnavailable) as error:
+        log.warning("station.not_disconnected", station=station_id, error=error.message)
+        return False
+
+
+async def check_site_exists(web: WebContext, site_id: str) -> None:
+    """Raise InvalidInput if there is no such site."""
+    try:
+        await web.services.sites.get(site_id)
+    except NotFound as error:
+        raise InvalidInput("There is no such site.", field="site_id") from error
+
+
+async def organisation_of(web: WebContext, principal: Principal) -> str:
+    """Return the organisation in whose name the principal enters things."""
+    if principal.organisation_id is not None:
+        return principal.organisation_id
+    organisations = await web.services.accounts.organisations()
+    return next(one.id for one in organisations if one.kind is OrganisationKind.OPERATOR)
+
+
+def merged(kind: type[DetailsT], known: msgspec.Struct, fields: Mapping[str, Any]) -> DetailsT:
+    """Return what is entered about a thing: as it is known, with the fields that change."""
+    before = msgspec.structs.asdict(known)
+    return kind(**{name: before[name] for name in kind.__struct_fields__} | dict(fields))

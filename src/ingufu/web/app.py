@@ -1,0 +1,63 @@
+"""The web application put together: the API, its documents, health and metrics; the console is plugged in here."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+
+from ingufu.core.errors import IngufuError
+from ingufu.views.power import PowerCurve
+from ingufu.web import api, errors, exchange, health
+from ingufu.web.auth import Authentication, guard
+from ingufu.web.context import WebContext
+from ingufu.web.idempotency import Idempotency
+from ingufu.web.live import LiveHub
+from ingufu.web.reading import MAX_BODY_BYTES
+
+API_PATH = "/api/v1"
+
+
+def create_app(context: WebContext) -> Litestar:
+    """Return the application. Every route is closed unless its declaration (`web.routes.route`) opens it.
+
+    Who stops the server calls `close_streams` first, for a live stream ends only when it is told to.
+    """
+    hub = LiveHub(context.services.database, context.bus)
+    curve = PowerCurve(context.services.database, context.services.clock)
+    return Litestar(
+        route_handlers=[Router(API_PATH, route_handlers=[*api.ROUTES]), *health.ROUTES],
+        guards=[guard],
+        middleware=[DefineMiddleware(Authentication), DefineMiddleware(Idempotency)],
+        exception_handlers={
+            IngufuError: errors.answer_known,
+            HTTPException: errors.answer_router,
+            Exception: errors.answer_unknown,
+        },
+        before_send=[exchange.finish],
+        lifespan=[_hearing(hub)],
+        request_max_body_size=MAX_BODY_BYTES,
+        state=State({"web": context, "hub": hub, "curve": curve}),
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def close_streams(app: Litestar) -> None:
+    """Let every live stream come to its end."""
+    hub: LiveHub = app.state["hub"]
+    hub.close_streams()
+
+
+def _hearing(hub: LiveHub) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def hearing(_: Litestar) -> AsyncIterator[None]:
+        await hub.open()
+        try:
+            yield
+        finally:
+            await hub.close()
+
+    return hearing

@@ -1,0 +1,248 @@
+"""A running web process for each test: real HTTP over a socket, real storage, and a recording link behind the bus."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import uvicorn
+from litestar import Litestar
+
+from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
+from ingufu.accounts.service import Accounts
+from ingufu.authorization.service import Authorization
+from ingufu.charging.service import Charging, OpenCount
+from ingufu.core.clock import FrozenClock
+from ingufu.core.commands import Command, Outcome, RawReply, ReplyKind
+from ingufu.core.errors import StationOffline
+from ingufu.core.events import Event
+from ingufu.core.ids import IdMaker
+from ingufu.infra import remote_link
+from ingufu.infra.bus.memory import MemoryBus
+from ingufu.infra.remote_link import RemoteLink
+from ingufu.infra.storage.database import Database
+from ingufu.ocpp.catalogue import Catalogue
+from ingufu.services import Services
+from ingufu.sites.service import Sites
+from ingufu.stations.service import StationRules, Stations
+from ingufu.web.app import close_streams, create_app
+from ingufu.web.context import WebContext, WebSettings
+
+
+@dataclass
+class RecordingLink:
+    """The other side of the bus: keeps what it is asked and answers what the test put there."""
+
+    replies: dict[str, RawReply | Exception] = field(default_factory=dict)
+    outcomes: dict[str, Outcome | Exception] = field(default_factory=dict)
+    raw: list[tuple[str, str, bytes, bool, float]] = field(default_factory=list)
+    commands: list[tuple[str, Command[Any]]] = field(default_factory=list)
+    reloaded: list[str] = field(default_factory=list)
+    disconnected: list[str] = field(default_factory=list)
+    online: set[str] = field(default_factory=set)
+    gate: asyncio.Event | None = None  # closed: commands wait for it
+
+    async def call(self, station_id: str, command: Command[Any], *, timeout_s: float = 30) -> Any:
+        self.commands.append((station_id, command))
+        if self.gate is not None:
+            await self.gate.wait()
+        if station_id not in self.online:
+            raise StationOffline
+        outcome = self.outcomes.get(type(command).__name__, Outcome(status="Accepted", is_accepted=True))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def call_raw(
+        self, station_id: str, action: str, payload: bytes, *, validate: bool = True, timeout_s: float = 30,
+        message_id: str | None = None,
+    ) -> RawReply:  # fmt: skip
+        self.raw.append((station_id, action, payload, validate, timeout_s))
+        reply = self.replies.get(action, RawReply(kind=ReplyKind.OFFLINE))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def disconnect(self, station_id: str, reason: str) -> bool:
+        self.disconnected.append(station_id)
+        return station_id in self.online
+
+    async def reload(self, station_id: str) -> None:
+        self.reloaded.append(station_id)
+
+
+@dataclass
+class House:
+    """The running web process and what stands behind it."""
+
+    app: Litestar
+    services: Services
+    bus: MemoryBus
+    link: RecordingLink
+    clock: FrozenClock
+    url: str
+    organisation_id: str
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+    def client(self, key: str | None = None, **headers: str) -> httpx.AsyncClient:
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        self.clients.append(client)
+        return client
+
+    async def key(self, *scopes: Scope) -> str:
+        async with self.database.work() as work:
+            _, secret = await self.services.accounts.create_key(
+                work, organisation_id=self.organisation_id, name="test", scopes=scopes or tuple(Scope)
+            )
+        return secret
+
+    async def user(self, role: Role, *site_ids: str, email: str = "keza@example.org") -> str:
+        """Have a user with the password "correct horse battery" be there; return their id."""
+        grants = [RoleGrant(role=role, site_id=site_id) for site_id in site_ids] or [RoleGrant(role=role)]
+        async with self.database.work() as work:
+            user = await self.services.accounts.create_user(
+                work,
+                organisation_id=self.organisation_id,
+                email=email,
+                name="Keza",
+                password="correct horse battery",
+                grants=grants,
+            )
+        return user.id
+
+    async def log_in(self, email: str = "keza@example.org") -> httpx.AsyncClient:
+        """Return a client with the cookie of a log-in that sends its CSRF token."""
+        client = self.client()
+        answer = await client.post("/api/v1/login", json={"email": email, "password": "correct horse battery"})
+        assert answer.status_code == 200, answer.text
+        client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+        return client
+
+    async def station(self, identity: str, *, is_online: bool = False, version: str = "2.0.1", **fields: Any) -> str:
+        async with self.database.work() as work:
+            station = await self.services.stations.create(work, identity, **fields)
+        if is_online:
+            async with self.database.work() as work:
+                await self.services.stations.connected(
+                    work,
+                    station.id,
+                    connection_id=f"c-{identity}",
+                    version=version,
+                    address="192.0.2.7",
+                    security_profile=1,
+                    at=self.clock.now(),
+                )
+            self.link.online.add(station.id)
+        return station.id
+
+    async def site(self, name: str, **fields: Any) -> str:
+        async with self.database.work() as work:
+            site = await self.services.sites.create(work, organisation_id=self.organisation_id, name=name, **fields)
+        return site.id
+
+
+def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Services:
+    authorization = Authorization(database, clock, ids, OpenCount(database))
+    return Services(
+        database=database,
+        clock=clock,
+        ids=ids,
+        accounts=Accounts(database, clock, ids),
+        sites=Sites(database, clock, ids),
+        stations=Stations(database, clock, ids, StationRules()),
+        authorization=authorization,
+        charging=Charging(database, clock, ids, authorization),
+    )
+
+
+def make_context(services: Services, bus: MemoryBus, **settings: Any) -> WebContext:
+    return WebContext(
+        services=services,
+        link=RemoteLink(bus),
+        bus=bus,
+        catalogue=Catalogue(),
+        settings=WebSettings(version="0.1.0-test", **settings),
+    )
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """What of the web settings a test wants otherwise; override by parametrize."""
+    return {}
+
+
+@pytest.fixture
+async def house(database: Database, clock: FrozenClock, ids: IdMaker, settings: dict[str, Any]) -> AsyncIterator[House]:
+    bus, link = MemoryBus(), RecordingLink()
+    remote_link.serve(bus, link)
+    bus.respond("metrics", _metrics)
+
+    def publish(events: Sequence[Event]) -> None:
+        for event in events:
+            bus.publish("events", msgspec.json.encode(event))
+
+    database.publish = publish
+    services = make_services(database, clock, ids)
+    async with database.work() as work:
+        operator = await services.accounts.create_organisation(work, "Operator", OrganisationKind.OPERATOR)
+    app = create_app(make_context(services, bus, **settings))
+    async with serving(app) as url:
+        house = House(app=app, services=services, bus=bus, link=link, clock=clock, url=url, organisation_id=operator.id)
+        yield house
+        for client in house.clients:
+            await client.aclose()
+        close_streams(app)
+
+
+async def _metrics(_: bytes) -> bytes:
+    return b"# HELP ingufu_stations_connected Stations connected.\n# TYPE ingufu_stations_connected gauge\ningufu_stations_connected 3\n"
+
+
+class serving:  # noqa: N801 - used as a function
+    """Serve the application on a free port of loopback while the block runs."""
+
+    def __init__(self, app: Litestar) -> None:
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on", ws="none",
+            timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = _no_signals  # type: ignore[method-assign]
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> str:
+        self._task = asyncio.create_task(self._server.serve())
+        async with asyncio.timeout(10):
+            while not self._server.started:
+                await asyncio.sleep(0.001)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        assert self._task is not None
+        await self._task
+
+
+class _no_signals:  # noqa: N801 - stands for a context manager's function
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+async def admin(house: House) -> httpx.AsyncClient:
+    """A client with a key that may everything."""
+    return house.client(await house.key())
+
+
+Clients = Callable[..., httpx.AsyncClient]
