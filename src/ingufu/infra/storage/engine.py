@@ -44,6 +44,10 @@ class Engine(Protocol):
         """
         ...
 
+    async def shrink(self) -> int:
+        """Give some unused space back to the disk, in a few milliseconds; return how much (in pages), 0 if enough."""
+        ...
+
 
 def changed_meanwhile(write: Write, touched: int) -> Conflict:
     """Return the error of a write that did not find the row as its reader had seen it."""

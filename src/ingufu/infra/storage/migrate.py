@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from importlib.resources import as_file, files
 from typing import TypeVar
 
@@ -18,8 +19,10 @@ from sqlalchemy.pool import NullPool
 
 from ingufu.core.errors import SchemaMismatch, Unavailable
 from ingufu.infra.storage import sqlite
+from ingufu.infra.storage.file_locks import Turn
 from ingufu.infra.storage.targets import StorageUrl
 
+LOCK_TIMEOUT_S = 300.0  # another process may be migrating, which on a large database takes a while
 PACKAGE = "ingufu.migrations"
 _LOCK_KEY = 0x1A6F_0001  # "ingufu migrates", among PostgreSQL's advisory locks
 _FAILURES = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -62,11 +65,12 @@ def _on_sqlite(url: StorageUrl, do: Callable[[Connection], T], creates: bool) ->
     path = url.path
     assert path is not None  # noqa: S101 - the caller has looked
     if creates:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)  # it holds secrets, if only hashed
     elif not path.exists():
         raise SchemaMismatch(f"There is no database at {path} yet. Run `ingufu migrate` to create it.")
     engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path), poolclass=NullPool)
-    with engine.connect() as connection:
+    with closing(Turn(path, LOCK_TIMEOUT_S)) as turn, turn, engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if creates else "BEGIN")
         try:
             result = do(connection)

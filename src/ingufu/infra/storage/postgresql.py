@@ -104,6 +104,9 @@ class PostgresqlEngine:
                 raise
         raise Unavailable("Other processes keep changing the same rows.")
 
+    async def shrink(self) -> int:
+        return 0  # autovacuum does it
+
     async def _fetch(self, prepared: Prepared, values: tuple[Any, ...]) -> list[Any]:
         if self._pool is None or self._is_closed:
             raise Unavailable("The database is closed.")

@@ -21,6 +21,8 @@ CHECKPOINT_PAGES = 8000  # about 32 MB of log, then it is folded back into the f
 LOG_KEPT_BYTES = 64 * 1024 * 1024  # a log that long readers let grow beyond is cut back to this
 WRITER_CACHE_KB = 16 * 1024
 STATEMENT_CACHE = 512
+SHRINK_PAGES = 500  # cut off in one step, some milliseconds
+FREE_SHARE = 0.2  # of the file may be free pages, to be used again
 
 # The disk or the file is at fault, not what was to be written
 _DISK = frozenset({
@@ -91,6 +93,9 @@ class SqliteEngine:
     async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
         return await self._in(self._write_thread, lambda: self._commit(units))
 
+    async def shrink(self) -> int:
+        return await self._in(self._write_thread, self._shrink)
+
     @staticmethod
     async def _in(threads: ThreadPoolExecutor, do: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, do)
@@ -141,13 +146,20 @@ class SqliteEngine:
             raise Unavailable(f"The database could not be read: {error}") from error
 
     def _commit(self, units: Sequence[Unit]) -> list[Outcome]:
+        return self._write(lambda writer: _commit(writer, units))
+
+    def _shrink(self) -> int:
+        return self._write(_shrink)
+
+    def _write(self, do: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `do` does with the writer when it is our turn. Raises Unavailable."""
         if self.failure is not None:
             raise Unavailable(self.failure)
         if self._writer is None or self._turn is None:
             raise Unavailable("The database is closed.")
         try:
             with self._turn:
-                return _commit(self._writer, units)
+                return do(self._writer)
         except TimeoutError as error:
             raise Unavailable("Another process keeps the database to itself.") from error
         except sqlite3.Error as error:
@@ -163,6 +175,7 @@ def connect(path: Path) -> sqlite3.Connection:
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=STATEMENT_CACHE
     )
     try:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heeded by an empty file only: free pages can be cut off
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -236,6 +249,16 @@ def _run_one(writer: sqlite3.Connection, write: Write) -> None:
     touched = writer.execute(write.prepared.sql, write.values).rowcount
     if write.expect is not None and touched != write.expect:
         raise changed_meanwhile(write, touched)
+
+
+def _shrink(writer: sqlite3.Connection) -> int:
+    """Cut free pages off the file while there are more than it will soon use again."""
+    free = int(writer.execute("PRAGMA freelist_count").fetchone()[0])
+    pages = int(writer.execute("PRAGMA page_count").fetchone()[0])
+    if free - SHRINK_PAGES < pages * FREE_SHARE:
+        return 0
+    writer.executescript(f"PRAGMA incremental_vacuum({SHRINK_PAGES})")  # execute would stop after the first page
+    return free - int(writer.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def _is_of_disk(error: Exception) -> bool:
