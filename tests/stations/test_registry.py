@@ -164,6 +164,17 @@ async def test_stations_that_wait_are_bounded(database, clock, ids):
         await stations.discover(database.work(), "WILD-3")
 
 
+async def test_station_that_waits_too_long_makes_way_unless_it_still_calls(database, stations, station, clock):
+    async with database.work() as work:
+        await stations.discover(work, "WILD-1")
+        calling = await stations.discover(work, "WILD-2")
+    clock.advance(86_400)
+    stations.seen(calling.id, clock.now())
+    await database.writer.flush()
+    await stations.prune_waiting(clock.now())
+    assert await stations.all() == [station, await stations.get(calling.id)]
+
+
 async def test_import_of_a_waiting_station_approves_it(database, stations):
     async with database.work() as work:
         found = await stations.discover(work, "WILD-1", password=b"presented-password")

@@ -36,6 +36,11 @@ _ALL = select(stations).order_by(stations.c.identity_key)
 _ONLINE = select(stations).where(stations.c.is_online).order_by(stations.c.identity_key)
 _WAITING = select(func.count().label("n")).select_from(stations).where(stations.c.approval == Approval.WAITING.value)
 _ADD = insert(stations)
+_PRUNE_WAITING = delete(stations).where(
+    stations.c.approval == Approval.WAITING.value,
+    func.coalesce(stations.c.last_seen_at, stations.c.created_at)
+    < bindparam("before", type_=stations.c.created_at.type),
+)
 _REMOVE = (
     delete(stations).where(stations.c.id == bindparam("id_")),
     delete(connectors).where(connectors.c.station_id == bindparam("id_")),
@@ -124,6 +129,10 @@ def change(work: Work, station_id: str, values: Mapping[str, Any]) -> None:
 def remove(work: Work, station_id: str) -> None:
     for statement in _REMOVE:
         work.execute(statement, {"id_": station_id})
+
+
+def prune_waiting(work: Work, before: datetime) -> None:
+    work.execute(_PRUNE_WAITING, {"before": before})
 
 
 def set_connected(

@@ -1,7 +1,7 @@
 """Which stations there are, and what we allow each."""
 
 import secrets as randomness
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 import msgspec
@@ -168,6 +168,11 @@ class Registry:
             return False
         store.remove(work, station_id)
         return True
+
+    async def prune_waiting(self, before: datetime) -> None:
+        """Delete stations that wait since before and did not call again: whoever floods the list does not own it."""
+        async with self._database.work() as work:
+            store.prune_waiting(work, before)
 
     def _new(self, identity: str) -> Station:
         profile = self.rules.default_security_profile
