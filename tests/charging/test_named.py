@@ -7,7 +7,18 @@ import pytest
 
 from charging.stations import reading
 from ingufu.authorization.model import VerdictReason, VerdictStatus
-from ingufu.charging.model import AnomalyKind, ChargingState, EnergySource
+from ingufu.authorization.tables import decisions
+from ingufu.charging.figures import sample_from_number, sample_from_text
+from ingufu.charging.model import (
+    AnomalyKind,
+    ChargingState,
+    EnergySource,
+    MeterReading,
+    ReportKind,
+    TransactionReport,
+)
+from ingufu.charging.service import Charging
+from ingufu.charging.tables import readings
 from ingufu.core.errors import Conflict, NotFound
 
 CARD = {"token": "CAFE01", "token_kind": "ISO14443"}
@@ -218,8 +229,6 @@ async def test_second_card_replaces_a_refused_one(station, register):
 
 
 async def test_key_code_is_kept_nowhere(station, database):
-    from ingufu.authorization.tables import decisions
-
     s = station("2.0.1")
     await s.start(reference="T1", seq=0, token="4711-secret", token_kind="KeyCode")
     everything = [*await s.rows(), *await s.events(), *await database.select(decisions.select())]
@@ -289,9 +298,6 @@ async def test_clock_in_1970_is_mended(station):
 
 
 async def test_power_of_both_directions_and_energy_of_every_unit_are_exact(station):
-    from ingufu.charging.figures import sample_from_number
-    from ingufu.charging.model import MeterReading
-
     s = station("2.1")
     begin = MeterReading(
         at=s.at(0), samples=(sample_from_number(Decimal("1.000001"), unit="kWh", context="Transaction.Begin"),)
@@ -313,9 +319,6 @@ async def test_meter_values_beside_the_transaction_join_it(station):
 
 
 async def test_hostile_values_are_kept_within_bounds(station):
-    from ingufu.charging.figures import sample_from_text
-    from ingufu.charging.model import MeterReading
-
     s = station("2.1")
     texts = ("1e9999", "NaN", "-Infinity", "9" * 10_000, "", "\x00", "1e15", "-1", "0x10")
     samples = tuple(sample_from_text(text, measurand=m) for text in texts for m in (None, "Voltage", "SoC", "\x00"))
@@ -344,8 +347,6 @@ async def test_hostile_values_are_kept_within_bounds(station):
 
 
 async def test_unit_that_failed_leaves_nothing_and_the_message_can_be_run_again(station, database, charging):
-    from ingufu.charging.model import ReportKind, TransactionReport
-
     s = station("2.0.1")
     await s.start(reference="T1", seq=0, minute=0)
     report = TransactionReport(
@@ -367,8 +368,6 @@ async def test_unit_that_failed_leaves_nothing_and_the_message_can_be_run_again(
 async def test_process_with_an_old_memory_meets_a_conflict_and_then_succeeds(
     station, database, charging, clock, ids, authorization
 ):
-    from ingufu.charging.service import Charging
-
     s = station("2.0.1")
     await s.start(reference="T1", seq=0, minute=0)
     other = Charging(database, clock, ids, authorization)
@@ -385,26 +384,26 @@ async def test_process_with_an_old_memory_meets_a_conflict_and_then_succeeds(
 async def test_two_processes_recording_one_new_transaction_leave_one_row(
     station, database, charging, clock, ids, authorization
 ):
-    from ingufu.charging.service import Charging
-
     s = station("2.0.1")
-    elsewhere = type(s)(database, Charging(database, clock, ids, authorization), clock, s.id, "2.0.1")
-    await s.update(reference="T0", seq=0, minute=-5, evse=2)
-    await elsewhere.update(reference="T0", seq=1, minute=-4)
-    await s.start(reference="T1", seq=0, minute=0)
+    other = Charging(database, clock, ids, authorization)
+    report = TransactionReport(
+        kind=ReportKind.STARTED,
+        station_id=s.id,
+        version="2.0.1",
+        reference="T1",
+        seq=0,
+        at=s.at(0),
+        received_at=s.at(0),
+    )
+    here, there = database.work(), database.work()
+    await charging.record(here, report)
+    await other.record(there, report)
+    await here.commit()
     with pytest.raises(Conflict):
-        await charging_start_with_empty_memory(elsewhere)
-    assert (await elsewhere.start(reference="T1", seq=0, minute=0)).is_repeat
-    assert len([row for row in await s.rows() if row["reference"] == "T1"]) == 1
-
-
-async def charging_start_with_empty_memory(elsewhere):
-    """Insert the same transaction as another process did, having looked before it was there."""
-    from ingufu.charging import store
-
-    row = await elsewhere.row("T1")
-    async with elsewhere.database.work() as work:
-        store.insert_transaction(work, row)
+        await there.commit()
+    async with database.work() as work:
+        assert (await other.record(work, report)).is_repeat
+    assert len(await s.rows()) == len(await s.events()) == 1
 
 
 async def test_running_transaction_is_updated_without_a_read(station, database, charging):
@@ -432,8 +431,6 @@ async def test_running_transaction_is_updated_without_a_read(station, database, 
 
 
 async def test_pruned_readings_do_not_take_energy_from_an_old_transaction(station, database, charging):
-    from ingufu.charging.tables import readings
-
     s = station("2.0.1")
     await s.start(reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 100),))
     await s.update(reference="T1", seq=1, minute=1, readings=(reading(s.at(1), 900),))

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from charging.stations import reading
-from ingufu.authorization.model import VerdictReason, VerdictStatus
+from ingufu.authorization.model import GroupDetails, VerdictReason, VerdictStatus
 from ingufu.charging.model import AnomalyKind, ChargingState, EnergySource
+from ingufu.core.errors import Conflict
 
 
 async def test_ordinary_session_is_recorded(station, register):
@@ -115,8 +116,6 @@ async def test_ended_transaction_is_no_concurrent_one(station, register):
 
 
 async def test_group_stops_and_stranger_is_marked(station, register, authorization, database):
-    from ingufu.authorization.model import GroupDetails
-
     async with database.work() as work:
         group = await authorization.create_group(work, GroupDetails(value="FLEET"), organisation_id="org")
     await register("ONE", group_id=group.id)
@@ -313,8 +312,6 @@ async def test_number_that_an_orphan_has_taken_is_passed_over(station, database,
     s = station()
     following = await charging.next_number() + 1
     await s.end(reference=str(following), register_wh=1, minute=1)
-    from ingufu.core.errors import Conflict
-
     with pytest.raises(Conflict):
         await s.start(token="A", register_wh=1, minute=5)
     started = await s.start(token="A", register_wh=1, minute=5)
