@@ -13,9 +13,9 @@ import msgspec
 
 from ingufu.accounts.service import Accounts
 from ingufu.app.settings import OcppSettings, Settings, split_address
+from ingufu.authorization.model import AuthorizationRules
 from ingufu.authorization.service import Authorization
-from ingufu.charging.open_transactions import OpenTransactionCounter
-from ingufu.charging.service import Charging
+from ingufu.charging.service import Charging, OpenCount
 from ingufu.core.clock import Clock, SystemClock
 from ingufu.core.events import Event
 from ingufu.core.ids import IdMaker
@@ -65,7 +65,7 @@ def storage_url(settings: Settings) -> StorageUrl:
 
 def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMaker) -> Services:
     """Return all services on one database."""
-    authorization = Authorization(database, clock, ids, OpenTransactionCounter(database))
+    authorization = Authorization(database, clock, ids, OpenCount(database), authorization_rules(settings))
     return Services(
         database=database,
         clock=clock,
@@ -126,6 +126,13 @@ def bus_socket(settings: Settings) -> Path:
     return Path(tempfile.gettempdir()) / f"ingufu-{os.getuid()}-{digest}.sock"
 
 
+def authorization_rules(settings: Settings) -> AuthorizationRules:
+    return AuthorizationRules(
+        ghost_age_s=settings.authorization.open_transaction_counts_h * 3600,
+        late_start_s=settings.authorization.late_start_s,
+    )
+
+
 def station_rules(ocpp: OcppSettings) -> StationRules:
     return StationRules(
         heartbeat_interval_s=ocpp.heartbeat_interval_s,
@@ -133,6 +140,8 @@ def station_rules(ocpp: OcppSettings) -> StationRules:
         unknown_policy=UnknownPolicy(ocpp.unknown_stations),
         max_waiting=ocpp.max_waiting_stations,
         default_security_profile=ocpp.default_security_profile,
+        password_grace_s=ocpp.password_grace_s,
+        certificate_organisation=ocpp.client_organisation or None,
     )
 
 
@@ -172,6 +181,18 @@ def endpoints(ocpp: OcppSettings) -> tuple[Endpoint, ...]:
         tls = None if name == "plain" else ServerTls(TlsSettings(certificates=files, client_authorities=authorities))
         found.append(Endpoint(name=name, host=host, port=port, tls=tls))
     return tuple(found)
+
+
+def station_urls(ocpp: OcppSettings) -> dict[str, str]:
+    """Return by listener what is typed into stations, without their identity."""
+    if ocpp.public_url:
+        return {"public": ocpp.public_url.rstrip("/") + ocpp.base_path.rstrip("/")}
+    listeners = (
+        ("plain", "ws", ocpp.listen),
+        ("tls", "wss", ocpp.tls_listen),
+        ("mutual-tls", "wss", ocpp.mutual_tls_listen),
+    )
+    return {name: f"{scheme}://{text}{ocpp.base_path.rstrip('/')}" for name, scheme, text in listeners if text}
 
 
 def _publish_events(database: Database, bus: Bus) -> None:

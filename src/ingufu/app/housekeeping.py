@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import structlog
 
 from ingufu.app.compose import GatewayProcess
 from ingufu.app.settings import RetentionSettings
 from ingufu.core.errors import IngufuError
-from ingufu.infra.storage.retention import prune
+from ingufu.gateway.websocket import Counters
 from ingufu.infra.telemetry import Figure, exposition
 from ingufu.services import Services
 
@@ -18,17 +19,30 @@ FIRST_PRUNE_AFTER_S = 60.0  # the start belongs to the stations that come back
 log = structlog.get_logger(__name__)
 
 
-async def keep_house(services: Services, retention: RetentionSettings) -> None:
+async def keep_house(services: Services, retention: RetentionSettings, *, first_s: float = FIRST_PRUNE_AFTER_S) -> None:
     """Delete what is older than it is kept, each hour, until cancelled."""
-    await asyncio.sleep(FIRST_PRUNE_AFTER_S)
+    await asyncio.sleep(first_s)
     while True:
         try:
-            await prune(services.database, retention_rules(retention), services.clock.now())
+            await prune(services, retention)
         except IngufuError as error:
             log.warning("housekeeping.prune_failed", error=str(error))
         except Exception:
             log.exception("housekeeping.prune_failed")
         await asyncio.sleep(PRUNE_EVERY_S)
+
+
+async def prune(services: Services, retention: RetentionSettings) -> None:
+    """Delete what the settings no longer keep, in portions, so that no station waits for it."""
+    now = services.clock.now()
+    for days, delete in (
+        (retention.frames_days, services.stations.frames.prune),
+        (retention.attempts_days, services.stations.prune_attempts),
+        (retention.audit_days, services.accounts.prune_audit),
+    ):
+        if days:
+            await delete(now - timedelta(days=days))
+    await services.accounts.prune()
 
 
 def metrics_responder(process: GatewayProcess) -> Callable[[bytes], Awaitable[bytes]]:
@@ -44,52 +58,45 @@ def metrics_responder(process: GatewayProcess) -> Callable[[bytes], Awaitable[by
 
 def figures(process: GatewayProcess) -> tuple[Figure, ...]:
     """Return the figures of the gateway's process, by name and meaning."""
-    gateway, writer = process.gateway, process.services.database.writer
+    gateway, writer, bus = process.gateway, process.services.database.writer, process.bus
+    none_yet = Counters()
 
-    def counter(name: str) -> Callable[[], float]:
-        return lambda: float(getattr(gateway.counters, name, 0))
+    def gauge(name: str, meaning: str, read: Callable[[Counters], float]) -> Figure:
+        return Figure(f"ingufu_{name}", meaning, lambda: float(read(gateway.counters or none_yet)))
 
-    def by_label(name: str) -> Callable[[], dict[str, float]]:
-        return lambda: {str(key): float(value) for key, value in getattr(gateway.counters, name, {}).items()}
+    def count(name: str, meaning: str, read: Callable[[Counters], float]) -> Figure:
+        return Figure(f"ingufu_{name}", meaning, lambda: float(read(gateway.counters or none_yet)), counts_up=True)
+
+    def counts(
+        name: str, meaning: str, label: str, read: Callable[[Counters], dict[int, int] | dict[str, int]]
+    ) -> Figure:
+        def by_label() -> dict[str, float]:
+            return {str(key): float(value) for key, value in read(gateway.counters or none_yet).items()}
+
+        return Figure(f"ingufu_{name}", meaning, by_label, label=label, counts_up=True)
 
     return (
-        Figure("ingufu_stations_connected", "Stations connected now.", lambda: float(len(gateway.connections))),
-        Figure("ingufu_sockets_open", "Open WebSockets.", counter("sockets_open")),
-        Figure("ingufu_handshakes_open", "Connection attempts under way.", counter("handshakes_open")),
-        Figure("ingufu_upgrades", "WebSockets opened.", counter("upgrades"), counts_up=True),
-        Figure(
-            "ingufu_connections_refused",
-            "Connection attempts refused, by HTTP status.",
-            by_label("refused"),
-            label="status",
-            counts_up=True,
-        ),
-        Figure(
-            "ingufu_connections_failed",
-            "Connection attempts that broke before a decision, by cause.",
-            by_label("failed"),
-            label="cause",
-            counts_up=True,
-        ),
-        Figure(
-            "ingufu_sockets_closed",
-            "WebSockets closed, by close code.",
-            by_label("closed"),
-            label="code",
-            counts_up=True,
-        ),
-        Figure("ingufu_messages_received", "Messages received.", counter("messages_received"), counts_up=True),
-        Figure("ingufu_messages_sent", "Messages sent.", counter("messages_sent"), counts_up=True),
-        Figure("ingufu_bytes_received", "Bytes received.", counter("bytes_received"), counts_up=True),
-        Figure("ingufu_half_open", "Sockets given up as silent.", counter("half_open"), counts_up=True),
-        Figure(
-            "ingufu_protocol_violations", "Breaches of the WebSocket protocol.", counter("violations"), counts_up=True
-        ),
-        Figure("ingufu_read_pauses", "Readings paused by a rate limit.", counter("read_pauses"), counts_up=True),
-        Figure("ingufu_commits", "Commits of the writer.", lambda: float(writer.commits), counts_up=True),
-        Figure("ingufu_units_of_work", "Units of work made durable.", lambda: float(writer.units), counts_up=True),
-        Figure("ingufu_units_waiting", "Units of work that wait for their commit.", lambda: float(writer.backlog)),
-        Figure(
-            "ingufu_rows_lost", "Rows written behind that were lost.", lambda: float(writer.lost_behind), counts_up=True
-        ),
+        gauge("stations_connected", "Stations connected now.", lambda _: len(gateway.connections)),
+        gauge("sockets_open", "Open WebSockets.", lambda its: its.sockets_open),
+        gauge("handshakes_open", "Connection attempts under way.", lambda its: its.handshakes_open),
+        count("handshakes_delayed", "Connection attempts made to wait by a limit.", lambda its: its.handshakes_delayed),
+        count("upgrades", "WebSockets opened.", lambda its: its.upgrades),
+        counts("connections_refused", "Connection attempts refused.", "status", lambda its: its.refused),
+        counts("connections_failed", "Connection attempts that broke undecided.", "cause", lambda its: its.failed),
+        counts("sockets_closed", "WebSockets closed.", "code", lambda its: its.closed),
+        count("messages_received", "Messages received.", lambda its: its.messages_received),
+        count("messages_sent", "Messages sent.", lambda its: its.messages_sent),
+        count("bytes_received", "Bytes received.", lambda its: its.bytes_received),
+        count("half_open", "Sockets given up as silent.", lambda its: its.half_open),
+        count("stalled", "Sockets given up because they did not read.", lambda its: its.stalled),
+        count("oversized", "Messages refused as too large.", lambda its: its.oversized),
+        count("protocol_violations", "Breaches of the WebSocket protocol.", lambda its: its.violations),
+        count("read_pauses", "Readings paused by a rate limit.", lambda its: its.read_pauses),
+        count("handler_failures", "Messages on which the program failed.", lambda its: its.handler_failures),
+        count("commits", "Commits of the writer.", lambda _: writer.commits),
+        count("units_of_work", "Units of work made durable.", lambda _: writer.units),
+        gauge("units_waiting", "Units of work that wait for their commit.", lambda _: writer.backlog),
+        count("rows_lost", "Rows written behind that were lost.", lambda _: writer.lost_behind),
+        gauge("web_processes", "Processes that ask this one.", lambda _: bus.dialled),
+        count("live_events_dropped", "Live events that a process did not read in time.", lambda _: bus.dropped),
     )

@@ -1,83 +1,177 @@
 """`ingufu serve`: the gateway in this process, console and API in one beside it, and the house kept in order."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import msgspec
 import structlog
 
 from ingufu.accounts.model import Role
-from ingufu.app import compose, housekeeping
+from ingufu.app import compose, housekeeping, listening
 from ingufu.app.compose import GatewayProcess
-from ingufu.app.settings import HANDED_OVER, Settings
-from ingufu.core.errors import SettingsError
+from ingufu.app.outcomes import SAID, WRONG_USE
+from ingufu.app.settings import Settings
+from ingufu.app.settings_loading import hand_over
+from ingufu.app.web_supervisor import WebSupervisor, console_url
+from ingufu.core.errors import SettingsError, Unavailable
 from ingufu.infra.storage.file_locks import FileLock
-from ingufu.infra.storage.migrate import migrate
 from ingufu.infra.telemetry import METRICS_SUBJECT
 from ingufu.services import Services
 
 FIRST_USER = "admin@ingufu.local"
 FIRST_PASSWORD_BYTES = 12
-RESTART_AFTER_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # waits before the web process is started again
-STOP_WEB_S = 10.0
+LOCK_FILE = "serve.lock"
+STORAGE_LOOK_S = 1.0
 
 Say = Callable[[str], None]
 
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, say: Say) -> None:
-    """Serve until SIGTERM or SIGINT, then close connections gently and return.
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs."""
 
-    Raises SettingsError, Unavailable, SchemaMismatch, OSError for what keeps it from starting.
+    process: GatewayProcess
+    web: WebSupervisor
+    console: str  # where people find it
+    stations: dict[str, str]  # listener to the address for stations, without their identity
+
+
+async def serve(settings: Settings, say: Say) -> None:
+    """Serve until SIGTERM or SIGINT, then close connections gently and return; a second signal ends at once.
+
+    Raises SettingsError, Unavailable, SchemaMismatch, OSError for what keeps it from starting, and Unavailable when
+    the database can no longer be written, so that whoever started this can start it anew.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with serving(settings, say):
-        await stop.wait()
+    async with serving(settings, say) as server:
+        failure = await until_signal(server.process)
         say("Stopping: connections are closed one after the other.")
+    if failure is not None:
+        raise Unavailable(f"The database can no longer be written: {failure}")
 
 
 @asynccontextmanager
-async def serving(settings: Settings, say: Say) -> AsyncIterator[GatewayProcess]:
+async def serving(settings: Settings, say: Say) -> AsyncIterator[Server]:
     """Serve while the block runs."""
-    folder = settings.data_folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(folder / "serve.lock")
-    if not lock.try_acquire():
-        lock.close()
-        raise SettingsError(f"Another server already runs on the data folder {folder}.")
-    with closing(lock):
-        await migrate(compose.storage_url(settings))
+    with data_folder(settings.data_folder):
+        await migrate(settings)
         async with compose.gateway_process(settings) as process:
             await _prepare_accounts(process.services, settings, say)
-            bound = await process.gateway.start(process.endpoints)
-            process.bus.respond(METRICS_SUBJECT, housekeeping.metrics_responder(process))
-            web = asyncio.create_task(_keep_web_running(settings))
-            chores = asyncio.create_task(housekeeping.keep_house(process.services, settings.retention))
+            web = WebSupervisor(os.environ)
+            address = web.open(settings.http)
             try:
-                for name, (host, port) in bound.items():
-                    scheme = "ws" if name == "plain" else "wss"
-                    say(f"Stations connect to {scheme}://{host}:{port}{settings.ocpp.base_path}/<identity>")
-                say(f"Console and API: {console_url(settings)}")
-                yield process
+                bound = await _listen(process)
+                process.bus.respond(METRICS_SUBJECT, housekeeping.metrics_responder(process))
+                web.start(_with_addresses(settings, address, bound))
+                server = Server(
+                    process=process,
+                    web=web,
+                    console=console_url(settings, address),
+                    stations=compose.station_urls(_with_addresses(settings, address, bound).ocpp),
+                )
+                async with _chores(server, settings):
+                    for url in server.stations.values():
+                        say(f"Stations connect to {url}/<identity>")
+                    say(f"Console and API: {server.console}")
+                    gc.collect()
+                    gc.freeze()  # what lives as long as the process need not be looked at again
+                    yield server
             finally:
-                chores.cancel()
-                await process.gateway.stop()
-                web.cancel()
-                await asyncio.gather(web, chores, return_exceptions=True)
+                await asyncio.gather(process.gateway.stop(), web.stop())
 
 
-def console_url(settings: Settings) -> str:
-    scheme = "https" if settings.http.certificate else "http"
-    return settings.http.public_url or f"{scheme}://{settings.http.listen}"
+async def until_signal(process: GatewayProcess) -> str | None:
+    """Return at SIGTERM or SIGINT, or with a reason when nothing can be written any more."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        while not stop.is_set() and process.services.database.failure is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), STORAGE_LOOK_S)
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    return process.services.database.failure
+
+
+@contextmanager
+def data_folder(folder: Path) -> Iterator[None]:
+    """Hold the data folder for this server alone. Raises SettingsError if it cannot be used, Unavailable if taken."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(folder / LOCK_FILE)
+    except OSError as error:
+        raise SettingsError(
+            f"The data folder {folder} cannot be used: {error.strerror}. Choose one with --data."
+        ) from error
+    with contextlib.closing(lock):
+        if not lock.try_acquire():
+            raise Unavailable(f"Another server already runs on the data folder {folder}.")
+        yield
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the database up to date, in a process of its own: what it needs for that would stay in memory here.
+
+    Raises SettingsError, Unavailable.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ingufu", "migrate"),
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=PIPE,
+        env=hand_over(settings, os.environ),
+    )
+    _, output = await process.communicate()
+    if process.returncode:
+        lines = output.decode(errors="replace").splitlines()
+        said = next(
+            (line for line in lines if line.startswith(SAID)), f"{SAID}The database could not be brought up to date."
+        )
+        kind = SettingsError if process.returncode == WRONG_USE else Unavailable
+        raise kind(said.removeprefix(SAID))
+
+
+async def _listen(process: GatewayProcess) -> dict[str, tuple[str, int]]:
+    try:
+        return await process.gateway.start(process.endpoints)
+    except OSError as error:
+        await process.gateway.stop()
+        raise listening.failed_endpoint(process.endpoints, error) from error
+
+
+def _with_addresses(settings: Settings, http: tuple[str, int], bound: dict[str, tuple[str, int]]) -> Settings:
+    """Return the settings with the ports that were really taken, where 0 left the choice to the system."""
+    fields = {"plain": "listen", "tls": "tls_listen", "mutual-tls": "mutual_tls_listen"}
+    taken = {fields[name]: listening.shown(*address) for name, address in bound.items()}
+    replace = msgspec.structs.replace
+    return replace(
+        settings,
+        http=replace(settings.http, listen=listening.shown(*http)),
+        ocpp=replace(settings.ocpp, **taken),
+    )
+
+
+@asynccontextmanager
+async def _chores(server: Server, settings: Settings) -> AsyncIterator[None]:
+    task = asyncio.create_task(housekeeping.keep_house(server.process.services, settings.retention))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _prepare_accounts(services: Services, settings: Settings, say: Say) -> None:
@@ -97,32 +191,3 @@ async def _prepare_accounts(services: Services, settings: Settings, say: Say) ->
             roles=(Role.ADMIN,),
         )
     say(f"First start. Log in as {FIRST_USER} with the password {password} (shown only now).")
-
-
-async def _keep_web_running(settings: Settings) -> None:
-    """Run the web process, and run it again when it ends: stations never notice."""
-    failures = 0
-    while True:
-        started_at = asyncio.get_running_loop().time()
-        await _run_web(settings)
-        if asyncio.get_running_loop().time() - started_at > RESTART_AFTER_S[-1]:
-            failures = 0
-        wait_s = RESTART_AFTER_S[min(failures, len(RESTART_AFTER_S) - 1)]
-        failures += 1
-        log.error("web.ended", restart_in_s=wait_s)
-        await asyncio.sleep(wait_s)
-
-
-async def _run_web(settings: Settings) -> None:
-    environment = {**os.environ, HANDED_OVER: msgspec.json.encode(settings).decode()}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "ingufu", "web", env=environment)
-    try:
-        await process.wait()
-    except asyncio.CancelledError:
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_WEB_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-        raise

@@ -1,0 +1,117 @@
+"""The web process from inside: console and API over the same database, stations asked through the gateway's process."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import structlog
+import uvicorn
+
+from ingufu.app import compose, listening
+from ingufu.app.compose import AskingProcess
+from ingufu.app.settings import Settings, split_address
+from ingufu.core.errors import Unavailable
+from ingufu.ocpp.catalogue import Catalogue
+from ingufu.web.app import create_app
+from ingufu.web.context import WebContext, WebSettings
+
+HUB_WAIT_S = 2.0  # then it serves all the same, and says of stations that they cannot be reached
+GRACE_S = 3.0  # for requests in hand; live streams end by it
+
+log = structlog.get_logger(__name__)
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own handling of signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `serve_web`."""
+        yield
+
+
+async def serve_web(settings: Settings, *, inherited: int | None = None) -> None:
+    """Serve console and API until SIGTERM (SIGINT too, when started by hand) or the end of the starting process.
+
+    `inherited` is the number of a listening socket that the starting process holds.
+    The database is of this program's version. Raises Unavailable, SettingsError.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if inherited is None:
+        host, port = split_address(settings.http.listen, "http.listen")
+        listener = listening.listener(host, port, "http.listen")
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+    else:
+        listener = socket.socket(fileno=inherited)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C goes to both; the parent decides
+        _stop_with_parent(loop, stop)
+    async with compose.asking_process(settings, wait_s=HUB_WAIT_S) as process:
+        await _serve(settings, process, listener, stop)
+
+
+async def _serve(settings: Settings, process: AskingProcess, listener: socket.socket, stop: asyncio.Event) -> None:
+    server = Server(_config(settings, process))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at again
+    log.info("web.started", pid=os.getpid())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopping.cancel()
+    await serving
+    if not server.started:
+        raise Unavailable("The web process could not start; the log says why.")
+
+
+def _config(settings: Settings, process: AskingProcess) -> uvicorn.Config:
+    http = settings.http
+    return uvicorn.Config(
+        create_app(web_context(settings, process)),
+        log_config=None,
+        access_log=False,  # the application writes a line of its own for each request
+        server_header=False,
+        proxy_headers=False,  # the application believes the proxies that the settings name, and no others
+        ws="none",
+        lifespan="on",
+        ssl_certfile=http.certificate or None,
+        ssl_keyfile=http.private_key or None,
+        timeout_graceful_shutdown=int(GRACE_S),
+    )
+
+
+def web_context(settings: Settings, process: AskingProcess) -> WebContext:
+    """Return what the web application is given."""
+    http = settings.http
+    return WebContext(
+        services=process.services,
+        link=process.link,
+        bus=process.bus,
+        catalogue=Catalogue(),
+        settings=WebSettings(
+            version=version("ingufu"),
+            public_url=http.public_url,
+            session_hours=http.session_hours,
+            trusted_proxies=frozenset(http.trusted_proxies),
+            call_timeout_s=settings.ocpp.call_timeout_s,
+            ocpp_addresses=tuple(compose.station_urls(settings.ocpp).values()),
+        ),
+    )
+
+
+def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Set `stop` when standard input ends: the other end is the parent's, and closes however it ends."""
+
+    def watch() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            stop.set()
+
+    loop.add_reader(0, watch)
