@@ -9,7 +9,8 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("|\\?\Z)', re.DOTALL)
 _SCALAR = re.compile(r"[^\s{}\[\]:,\"]+")
 _LITERAL = re.compile(r"true|false|null|-?\d[\d.eE+-]*")
-_CUT_LITERAL = re.compile(r"-?\d*[\d.eE+-]*|tr?|true?|fa?|fals?|false|nu?|null?")
+_CUT_NUMBER = re.compile(r"-?\d*[\d.eE+-]*")
+_WORDS = ("true", "false", "null")
 _CUT_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{0,3}\Z|\\\Z")
 
 Kind = Literal["object", "array", "string", "scalar"]
@@ -127,9 +128,13 @@ class _Reader:
         node.text = found[0]
         node.end = self._at = found.end()
         node.is_cut = node.end == len(self._text)
-        if not (_CUT_LITERAL if node.is_cut else _LITERAL).fullmatch(node.text):
+        if not (_is_begun(node.text) if node.is_cut else _LITERAL.fullmatch(node.text)):
             raise Unreadable
         return node
+
+
+def _is_begun(text: str) -> bool:
+    return _CUT_NUMBER.fullmatch(text) is not None or any(word.startswith(text) for word in _WORDS)
 
 
 def _decoded(raw: str, *, is_cut: bool) -> str:
