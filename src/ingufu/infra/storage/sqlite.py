@@ -170,12 +170,17 @@ class SqliteEngine:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection that survives a power cut with all it has acknowledged (WAL and full sync)."""
+    """Return a connection that survives a power cut with all it has acknowledged (WAL and full sync).
+
+    Of a new file, free pages can be given back later.
+    """
+    is_new = path.stat().st_size == 0
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=STATEMENT_CACHE
     )
     try:
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heeded by an empty file only: free pages can be cut off
+        if is_new:  # later it would be a write at every start, and change nothing
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
