@@ -43,6 +43,17 @@ _FAMILIES: tuple[tuple[str, Unit], ...] = (
     ("Frequency", Unit.HERTZ),
     ("RPM", Unit.NONE),
 )
+# The measurands most messages carry, so that they need no search.
+_COMMON: dict[str, Unit] = {
+    REGISTER: Unit.WH,
+    "Power.Active.Import": Unit.W,
+    "Power.Offered": Unit.W,
+    "Current.Import": Unit.A,
+    "Current.Offered": Unit.A,
+    "Voltage": Unit.V,
+    "SoC": Unit.PERCENT,
+    "Temperature": Unit.CELSIUS,
+}
 _KNOWN_UNITS = frozenset(unit.value for unit in Unit)
 _LOCATIONS = {name.casefold(): name for name in ("Body", "Cable", "EV", "Inlet", "Outlet", "Upstream")}
 _PHASES = {name.casefold(): name for name in ("L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1")}
@@ -123,8 +134,11 @@ def _build(
     format: str | None,  # noqa: A002
     signed: SignedValue | None,
 ) -> Sample:
-    name, location, phase = _split_measurand(measurand or REGISTER, location, phase)
-    family = _family(name)
+    name = measurand or REGISTER
+    family = _COMMON.get(name)
+    if family is None:
+        name, location, phase = _split_measurand(name, location, phase)
+        family = _family(name)
     kept_unit = unit if unit is not None and unit.strip() else (family or "")
     if value is not None and -MULTIPLIER_MAX <= multiplier <= MULTIPLIER_MAX:
         value, kept_unit = _to_family(value, kept_unit, multiplier, family)

@@ -30,6 +30,7 @@ from ingufu.charging.service.locating import Locator
 from ingufu.core.clock import Clock
 from ingufu.core.errors import NotFound, Unavailable
 from ingufu.core.ids import IdMaker
+from ingufu.core.texts import plain_or_none
 from ingufu.infra.storage.database import Database, Work
 
 
@@ -156,7 +157,7 @@ class Charging:
             station_id=station_id,
             version=version,
             evse=intake.int32_or_none(evse),
-            reference=reference,
+            reference=plain_or_none(reference, intake.REFERENCE_MAX),
             at=min(times),
             received_at=received_at,
             trigger="MeterValues",
