@@ -1,8 +1,8 @@
 """What every test may ask for: a fresh database on either engine, a frozen clock, predictable ids.
 
 Coroutine tests and async fixtures run on a fresh uvloop by anyio's pytest plugin (it comes with our dependencies);
-nothing has to be marked. A test that takes `database` runs twice, once per engine; use
-`@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)` where one engine is enough.
+nothing has to be marked, but who takes an async fixture must be a coroutine too. A test that takes `database` runs
+twice, once per engine; use `@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)` where one is enough.
 """
 
 import inspect

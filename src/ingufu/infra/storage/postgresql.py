@@ -81,6 +81,8 @@ class PostgresqlEngine:
         try:
             try:
                 return await self._fetch(prepared, values)
+            except TimeoutError:  # a question that takes so long is not asked again
+                raise
             except _LOST:  # perhaps only this connection was lost; reading twice does no harm
                 return await self._fetch(prepared, values)
         except asyncpg.DataError as error:

@@ -1,0 +1,80 @@
+"""What is particular to SQLite: safe settings, the turn to write, reads beside writes."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ingufu.infra.storage import sqlite
+from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.opening import open_database
+from ingufu.infra.storage.sqlite import SqliteEngine
+from ingufu.infra.storage.targets import StorageUrl
+from storage_samples import ALL, APPEND, INSERT, sample, step
+
+pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
+
+
+async def test_every_connection_keeps_what_it_acknowledges(storage_url: StorageUrl) -> None:
+    assert storage_url.path is not None
+    connection = sqlite.connect(storage_url.path)
+    found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    assert found == {"journal_mode": "wal", "synchronous": 2}
+    assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    assert connection.execute("PRAGMA auto_vacuum").fetchone()[0] == 2
+    connection.close()
+
+
+async def test_merely_opening_writes_nothing(storage_url: StorageUrl) -> None:
+    assert storage_url.path is not None
+    before = storage_url.path.read_bytes()
+    database = await open_database(storage_url, inline_reads=True)
+    await database.close()
+    assert storage_url.path.read_bytes() == before
+
+
+async def test_inline_reads_see_what_was_committed_and_cannot_write(sampled: Database, storage_url: StorageUrl) -> None:
+    inline = await open_database(storage_url, inline_reads=True)
+    for number in range(50):
+        async with inline.work() as work:
+            work.execute(INSERT, sample(f"{number:02}"))
+        assert len(await inline.fetch_all(ALL)) == number + 1
+    assert isinstance(inline.engine, SqliteEngine)
+    with pytest.raises(Exception, match="readonly"):
+        inline.engine._reader().execute("DELETE FROM samples")
+    await inline.close()
+
+
+async def test_reads_do_not_wait_for_a_long_commit(sampled: Database) -> None:
+    async with sampled.work() as work:
+        work.execute(INSERT, sample("a"))
+    big = sampled.work()
+    for number in range(60_000):
+        big.append(APPEND, step("u", number))
+    committing = asyncio.create_task(big.commit())
+    reads = 0
+    while not committing.done():
+        assert len(await sampled.fetch_all(ALL)) == 1
+        reads += 1
+    await committing
+    assert reads >= 5
+
+
+async def test_log_is_folded_back_while_running(sampled: Database, storage_url: StorageUrl) -> None:
+    text = "x" * 2000
+    for number in range(60):
+        async with sampled.work() as work:
+            for row in range(400):
+                work.execute(INSERT, sample(f"{number}-{row}", text=text))
+    log = Path(f"{storage_url.path}-wal")
+    assert log.stat().st_size < 1.5 * sqlite.CHECKPOINT_PAGES * 4096
+    assert storage_url.path is not None
+    assert storage_url.path.stat().st_size > 30_000_000
+
+
+async def test_lock_files_tell_nothing(database: Database, storage_url: StorageUrl) -> None:
+    await database.close()
+    assert storage_url.path is not None
+    others = [path for path in storage_url.path.parent.iterdir() if path != storage_url.path]
+    assert sorted(path.name for path in others) == [f"ingufu.sqlite-{name}" for name in ("next", "now", "open")]
+    assert all(path.stat().st_size == 0 and path.stat().st_mode & 0o777 == 0o600 for path in others)
