@@ -52,7 +52,7 @@ fix: setup ## Format and repair what can be repaired
 	$(BIN)/ruff format .
 
 bench: setup ## Measure throughput and latency against the plain alternatives
-	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench
 
 docs: setup ## Build the documentation into site/
 	$(UV) pip install --quiet --require-hashes --requirement locks/docs.txt
