@@ -14,7 +14,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that this folder is a package however it is started
 
-from bench.load import Plan, Result  # noqa: E402 - after the path
+from bench.load import Plan, Result
 
 HERE = Path(__file__).parent
 
@@ -39,10 +39,14 @@ def main() -> None:
         floor_row = _measure("floor", floor, floor_port, "meter-values", arguments.seconds)
     rows = [floor_row]
     with _started([str(HERE / "server.py")], ["2000", arguments.database]) as (server, port):
-        for mix in ("meter-values", "transaction-events", "session"):
-            rows.append(_measure("ingufu", server, port, mix, arguments.seconds))
-        for rate in (1000.0, 5000.0):
-            rows.append(_measure("ingufu", server, port, "meter-values", arguments.seconds, stations=500, rate=rate))
+        rows += [
+            _measure("ingufu", server, port, mix, arguments.seconds)
+            for mix in ("meter-values", "transaction-events", "session")
+        ]
+        rows += [
+            _measure("ingufu", server, port, "meter-values", arguments.seconds, stations=500, rate=rate)
+            for rate in (1000.0, 5000.0)
+        ]
     memory = _memory(arguments.idle)
     _print(rows, floor_row, memory, arguments.idle)
 
@@ -123,7 +127,9 @@ def _started(command: list[str], arguments: list[str] | None = None) -> Iterator
 
 
 def _print(rows: list[Row], floor: Row, memory_kb: float, idle: int) -> None:
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, every call durable before its answer (SQLite FULL)\n")
+    print(
+        f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, every call durable before its answer (SQLite FULL)\n"
+    )
     print("| Server | Mix | calls/s | calls/CPU-s | of the floor | p50 ms | p99 ms | sessions/s | errors |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for row in rows:

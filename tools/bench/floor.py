@@ -7,7 +7,7 @@ import picows
 import uvloop
 
 
-class Echo(picows.WSListener):  # type: ignore[misc]  # picows is compiled and untyped
+class Echo(picows.WSListener):
     """Answers `[2,"id",...]` with `[3,"id",{}]`, and a start with a transaction id."""
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:

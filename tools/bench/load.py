@@ -1,16 +1,19 @@
-"""The load generator: a process of its own that drives simulated stations as fast as they are answered, or at a rate."""
+"""The load generator: a process of its own that drives stations as fast as they are answered, or at a rate."""
 
 import asyncio
 import base64
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
+from typing import Any, TypeAlias
 
 import msgspec
 import picows
 import uvloop
+
+Messages: TypeAlias = Generator[bytes, list[Any] | None, None]
 
 
 class Plan(msgspec.Struct, kw_only=True, frozen=True):
@@ -38,7 +41,7 @@ class Result(msgspec.Struct, kw_only=True, frozen=True):
     sessions: int = 0
 
 
-class StationClient(picows.WSListener):  # type: ignore[misc]  # picows is compiled and untyped
+class StationClient(picows.WSListener):
     """One station: sends its next call when the one before was answered."""
 
     def __init__(self, number: int, plan: Plan, sink: "Sink") -> None:
@@ -49,12 +52,13 @@ class StationClient(picows.WSListener):  # type: ignore[misc]  # picows is compi
         self._transport: picows.WSTransport | None = None
         self._sent_at = 0.0
         self._due_at = 0.0
-        self._reply: list[object] | None = None
+        self._reply: list[Any] | None = None
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        del transport
         if frame.msg_type != picows.WSMsgType.TEXT:
             return
         payload = frame.get_payload_as_bytes()
@@ -84,7 +88,7 @@ class StationClient(picows.WSListener):  # type: ignore[misc]  # picows is compi
         if self._sink.is_over or self._transport is None:
             return
         self._sent_at = now
-        message = self._messages.send(self._reply)  # type: ignore[attr-defined]  # generators take the reply
+        message = self._messages.send(self._reply)
         if message.startswith(b"*"):  # a session ended
             self._sink.sessions += 1
             message = message[1:]
@@ -109,11 +113,11 @@ def _stamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _meter_values(number: int) -> Iterator[bytes]:
+def _meter_values(number: int) -> Messages:
     yield b""
     register = 1000
     reply = yield _frame(0, "StartTransaction", connectorId=1, idTag=f"T{number}", meterStart=0, timestamp=_stamp())
-    transaction = reply[2]["transactionId"] if reply else 1  # type: ignore[index]
+    transaction = reply[2]["transactionId"] if reply else 1
     count = 0
     while True:
         count, register = count + 1, register + 10
@@ -122,38 +126,54 @@ def _meter_values(number: int) -> Iterator[bytes]:
             "MeterValues",
             connectorId=1,
             transactionId=transaction,
-            meterValue=[{"timestamp": _stamp(), "sampledValue": [
-                {"value": str(register), "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
-                {"value": "7200.0", "measurand": "Power.Active.Import", "unit": "W"},
-            ]}],
+            meterValue=[
+                {
+                    "timestamp": _stamp(),
+                    "sampledValue": [
+                        {"value": str(register), "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
+                        {"value": "7200.0", "measurand": "Power.Active.Import", "unit": "W"},
+                    ],
+                }
+            ],
         )
 
 
-def _session(number: int) -> Iterator[bytes]:
+def _session(number: int) -> Messages:
     yield b""
     count, register, last = 0, 0, b""
     while True:
         tag = f"T{number}"
-        for action, payload in (("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"}),
-                                ("Authorize", {"idTag": tag})):
+        for action, payload in (
+            ("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"}),
+            ("Authorize", {"idTag": tag}),
+        ):
             count += 1
             yield last + _frame(count, action, **payload)
             last = b""
         count += 1
-        reply = yield _frame(count, "StartTransaction", connectorId=1, idTag=tag, meterStart=register, timestamp=_stamp())
-        transaction = reply[2]["transactionId"]  # type: ignore[index]
+        reply = yield _frame(
+            count, "StartTransaction", connectorId=1, idTag=tag, meterStart=register, timestamp=_stamp()
+        )
+        transaction = reply[2]["transactionId"]
         for _ in range(10):
             count, register = count + 1, register + 100
-            yield _frame(count, "MeterValues", connectorId=1, transactionId=transaction, meterValue=[
-                {"timestamp": _stamp(), "sampledValue": [{"value": str(register)}]}])
+            yield _frame(
+                count,
+                "MeterValues",
+                connectorId=1,
+                transactionId=transaction,
+                meterValue=[{"timestamp": _stamp(), "sampledValue": [{"value": str(register)}]}],
+            )
         count += 1
-        yield _frame(count, "StopTransaction", transactionId=transaction, meterStop=register, timestamp=_stamp(), idTag=tag)
+        yield _frame(
+            count, "StopTransaction", transactionId=transaction, meterStop=register, timestamp=_stamp(), idTag=tag
+        )
         count += 1
         yield _frame(count, "StatusNotification", connectorId=1, errorCode="NoError", status="Available")
         last = b"*"
 
 
-def _transaction_events(number: int) -> Iterator[bytes]:
+def _transaction_events(number: int) -> Messages:
     yield b""
     reference, sequence, register = f"bench-{number}-{time.time_ns()}", 0, 0
     while True:
@@ -166,15 +186,24 @@ def _transaction_events(number: int) -> Iterator[bytes]:
             seqNo=sequence,
             transactionInfo={"transactionId": reference, "chargingState": "Charging"},
             evse={"id": 1, "connectorId": 1},
-            meterValue=[{"timestamp": _stamp(), "sampledValue": [
-                {"value": register, "measurand": "Energy.Active.Import.Register", "unitOfMeasure": {"unit": "Wh"}},
-                {"value": 7200.5, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "W"}},
-            ]}],
+            meterValue=[
+                {
+                    "timestamp": _stamp(),
+                    "sampledValue": [
+                        {
+                            "value": register,
+                            "measurand": "Energy.Active.Import.Register",
+                            "unitOfMeasure": {"unit": "Wh"},
+                        },
+                        {"value": 7200.5, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "W"}},
+                    ],
+                }
+            ],
         )
         sequence, register = sequence + 1, register + 20
 
 
-def _idle(number: int) -> Iterator[bytes]:
+def _idle(number: int) -> Messages:
     yield b""
     count = 0
     while True:
@@ -231,8 +260,9 @@ async def _connect(number: int, plan: Plan, sink: Sink, gate: asyncio.Semaphore)
         _, client = await picows.ws_connect(
             lambda: StationClient(number, plan, sink), f"{plan.url}/{identity}", extra_headers=headers
         )
-    found: StationClient = client
-    return found
+    if not isinstance(client, StationClient):
+        raise TypeError("picows made another listener.")
+    return client
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from ingufu.app import compose
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.authorization.model import TokenDetails
 from ingufu.core.clock import SystemClock
-from ingufu.infra.storage.migrate import migrate
 from ingufu.infra.logs import configure_logs
+from ingufu.infra.storage.migrate import migrate
 from ingufu.services import Services
 
 
