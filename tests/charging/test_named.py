@@ -443,6 +443,39 @@ async def test_pruned_readings_do_not_take_energy_from_an_old_transaction(statio
     assert (row.energy_wh, row.is_open) == (850, False)
 
 
+async def test_long_queue_of_a_closed_transaction_is_read_back_once(station, database, charging):
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0)
+    await s.end(reference="T1", seq=100, minute=100)
+    engine = database.engine
+    fetch, reads = engine.fetch, []
+
+    async def counted(prepared, values):
+        reads.append(prepared.sql)
+        return await fetch(prepared, values)
+
+    engine.fetch = counted
+    try:
+        for minute in range(101, 121):
+            await s.read(reading(s.at(minute), minute * 10), reference="T1")
+    finally:
+        engine.fetch = fetch
+    assert len(reads) < 10
+    assert (await s.row("T1")).energy_wh == 190
+
+
+async def test_operator_ends_what_a_station_never_ended_and_the_real_end_corrects_it(station, database, charging):
+    s = station("2.0.1")
+    started = await s.start(reference="T1", seq=0, minute=0, readings=(reading(s.at(0), 0), reading(s.at(5), 500)))
+    for _ in range(2):
+        async with database.work() as work:
+            ended = await charging.end_by_estimate(work, started.transaction.id)
+        assert (ended.is_open, ended.is_estimated, ended.energy_wh, ended.ended_at) == (False, True, 500, s.at(5))
+    await s.end(reference="T1", seq=1, minute=9, readings=(reading(s.at(9), 900, context="Transaction.End"),))
+    row = await s.row("T1")
+    assert (row.is_estimated, row.energy_wh, row.anomaly_count) == (False, 900, 0)
+
+
 async def test_what_is_not_there_is_not_found(charging):
     with pytest.raises(NotFound):
         await charging.get("nothing")

@@ -8,29 +8,52 @@ from ingufu.charging.fold import Known
 from ingufu.charging.model import AnomalyKind
 from ingufu.infra.storage.database import Work
 
+RECENT = 2  # closed transactions of a station that are held, because messages about them still come
+
 
 class Holding:
-    """What is held of one station: its open transactions by id, and what it was marked with outside of them."""
+    """What is held of one station: its open transactions by id, and what it was marked with outside of them.
 
-    __slots__ = ("noted", "open")
+    A closed one is let go, unless it is told of after it was closed: a queue may hold thousands of its readings.
+    """
 
-    def __init__(self, running: dict[str, Known], noted: frozenset[AnomalyKind] = frozenset()) -> None:
+    __slots__ = ("noted", "open", "recent")
+
+    def __init__(
+        self,
+        running: dict[str, Known],
+        recent: dict[str, Known] | None = None,
+        noted: frozenset[AnomalyKind] = frozenset(),
+    ) -> None:
         self.open = running
+        self.recent = recent or {}
         self.noted = noted
 
+    def copy(self) -> "Holding":
+        return Holding(dict(self.open), dict(self.recent), self.noted)
+
+    def find(self, transaction_id: str) -> Known | None:
+        """Return the transaction of this id."""
+        return self.open.get(transaction_id) or self.recent.get(transaction_id)
+
     def named(self, reference: str) -> Known | None:
-        """Return the open transaction that the station calls so."""
-        for known in self.open.values():
-            if known.transaction.reference == reference:
-                return known
+        """Return the transaction that the station calls so."""
+        for held in (self.open, self.recent):
+            for known in held.values():
+                if known.transaction.reference == reference:
+                    return known
         return None
 
     def keep(self, known: Known) -> None:
-        """Hold a transaction as it is now; a closed one is let go."""
+        """Hold a transaction as it is now."""
+        id_ = known.transaction.id
         if known.transaction.is_open:
-            self.open[known.transaction.id] = known
-        else:
-            self.open.pop(known.transaction.id, None)
+            self.open[id_] = known
+        elif self.open.pop(id_, None) is None:
+            self.recent.pop(id_, None)
+            self.recent[id_] = known
+            if len(self.recent) > RECENT:
+                del self.recent[next(iter(self.recent))]
 
 
 class Running:
@@ -55,7 +78,7 @@ class Running:
         held = self._held.get(station_id)
         if held is None:
             held = Holding(await self._load(station_id))
-        copy = Holding(dict(held.open), held.noted)
+        copy = held.copy()
         self._pending[station_id] = (work, copy)
         work.after_commit(partial(self._settle, station_id, work))
         return copy

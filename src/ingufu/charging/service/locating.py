@@ -107,4 +107,4 @@ class Locator:
         return None
 
     async def _load(self, transaction: Transaction, held: Holding) -> Known:
-        return held.open.get(transaction.id) or await self._history.load(transaction)
+        return held.find(transaction.id) or await self._history.load(transaction)

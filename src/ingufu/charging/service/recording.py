@@ -191,6 +191,20 @@ class Charging:
         if not decide.is_taken(known, event):
             await self._ledger.apply(work, held, known, Step(received_at=now, event=event))
 
+    async def end_by_estimate(self, work: Work, transaction_id: str) -> Transaction:
+        """End a transaction whose station will not: at its newest register. The real end, if it comes, corrects it.
+
+        Raises NotFound.
+        """
+        transaction = await self.get(transaction_id)
+        self.forget(transaction.station_id)
+        held = await self._running.of(work, transaction.station_id)
+        known = held.open.get(transaction_id)
+        if known is None:
+            return transaction
+        closed = await self._ledger.close(work, held, known, self._clock.now(), "An operator ended it.")
+        return closed.transaction
+
     async def _begin_midway(self, work: Work, held: Holding, report: TransactionReport, name: str, step: Step) -> None:
         """Begin a transaction of which only readings are known. One that is long over is closed at once."""
         taken = intake.clean(report, self._rules)
