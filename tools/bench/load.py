@@ -154,7 +154,7 @@ def _session(number: int) -> Messages:
         reply = yield _frame(
             count, "StartTransaction", connectorId=1, idTag=tag, meterStart=register, timestamp=_stamp()
         )
-        transaction = reply[2]["transactionId"]
+        transaction = reply[2]["transactionId"] if reply else 1
         for _ in range(10):
             count, register = count + 1, register + 100
             yield _frame(
