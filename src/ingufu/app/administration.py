@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from ingufu.accounts.model import ActorKind, Principal, Scope
-from ingufu.app import compose
-from ingufu.app.compose import AskingProcess
+from ingufu.app import parts
+from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings
 from ingufu.core.errors import InvalidInput, NotFound, StationUnavailable, Unavailable
 from ingufu.infra.storage.database import Work
@@ -111,9 +111,9 @@ class Administration:
 @asynccontextmanager
 async def administration(settings: Settings) -> AsyncIterator[Administration]:
     """Open the data, and the line to the server if one runs. Raises SchemaMismatch, Unavailable, SettingsError."""
-    await check_version(compose.storage_url(settings))
-    is_running = await asyncio.to_thread(compose.bus_socket(settings).exists)
-    async with compose.asking_process(settings, wait_s=SERVER_WAIT_S if is_running else 0.0) as process:
+    await check_version(parts.storage_url(settings))
+    is_running = await asyncio.to_thread(parts.bus_socket(settings).exists)
+    async with parts.asking_process(settings, wait_s=SERVER_WAIT_S if is_running else 0.0) as process:
         async with process.services.database.work() as work:
             operator = await process.services.accounts.ensure_operator(work, settings.operator)
         yield Administration(process, operator.id, _principal())

@@ -2,10 +2,8 @@
 
 import errno
 import socket
-from collections.abc import Iterable
 
 from ingufu.core.errors import Unavailable
-from ingufu.gateway.websocket import Endpoint
 
 BACKLOG = 1024  # browsers and clients that come while the web process is started anew wait here
 
@@ -28,16 +26,6 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def failed_endpoint(endpoints: Iterable[Endpoint], error: OSError) -> Unavailable:
-    """Return what is wrong with the one of these endpoints that could not be bound."""
-    for endpoint in endpoints:
-        try:
-            listener(endpoint.host, endpoint.port, _FLAGS[endpoint.name]).close()
-        except Unavailable as found:
-            return found
-    return Unavailable(f"Stations cannot be listened for: {error.strerror or error}.")
-
-
 def shown(host: str, port: int) -> str:
     """Return the address as settings have it."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -52,7 +40,6 @@ def cannot_listen(host: str, port: int, flag: str, error: OSError) -> str:
     return f"{address} cannot be listened on: {reason} with {flag}."
 
 
-_FLAGS = {"plain": "--ocpp", "tls": "ocpp.tls_listen", "mutual-tls": "ocpp.mutual_tls_listen"}
 _REASONS = {
     errno.EADDRINUSE: "another program listens there already. Stop it, or choose another port",
     errno.EACCES: "ports below 1024 need rights that this user does not have. Choose a higher port",

@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -16,13 +16,14 @@ import msgspec
 import structlog
 
 from ingufu.accounts.model import Role
-from ingufu.app import compose, housekeeping, listening
+from ingufu.app import compose, housekeeping, listening, parts
 from ingufu.app.compose import GatewayProcess
 from ingufu.app.outcomes import SAID, WRONG_USE
 from ingufu.app.settings import Settings
 from ingufu.app.settings_loading import hand_over
 from ingufu.app.web_supervisor import WebSupervisor, console_url
 from ingufu.core.errors import SettingsError, Unavailable
+from ingufu.gateway.websocket import Endpoint
 from ingufu.infra.storage.file_locks import FileLock
 from ingufu.infra.telemetry import METRICS_SUBJECT
 from ingufu.services import Services
@@ -31,6 +32,7 @@ FIRST_USER = "admin@ingufu.local"
 FIRST_PASSWORD_BYTES = 12
 LOCK_FILE = "serve.lock"
 STORAGE_LOOK_S = 1.0
+_FLAGS = {"plain": "--ocpp", "tls": "ocpp.tls_listen", "mutual-tls": "ocpp.mutual_tls_listen"}
 
 Say = Callable[[str], None]
 
@@ -76,7 +78,7 @@ async def serving(settings: Settings, say: Say) -> AsyncIterator[Server]:
                     process=process,
                     web=web,
                     console=console_url(settings, address),
-                    stations=compose.station_urls(_with_addresses(settings, address, bound).ocpp),
+                    stations=parts.station_urls(_with_addresses(settings, address, bound).ocpp),
                 )
                 async with _chores(server, settings):
                     for url in server.stations.values():
@@ -149,7 +151,17 @@ async def _listen(process: GatewayProcess) -> dict[str, tuple[str, int]]:
         return await process.gateway.start(process.endpoints)
     except OSError as error:
         await process.gateway.stop()
-        raise listening.failed_endpoint(process.endpoints, error) from error
+        raise _failed_endpoint(process.endpoints, error) from error
+
+
+def _failed_endpoint(endpoints: Iterable[Endpoint], error: OSError) -> Unavailable:
+    """Return what is wrong with the one of these endpoints that could not be bound."""
+    for endpoint in endpoints:
+        try:
+            listening.listener(endpoint.host, endpoint.port, _FLAGS[endpoint.name]).close()
+        except Unavailable as found:
+            return found
+    return Unavailable(f"Stations cannot be listened for: {error.strerror or error}.")
 
 
 def _with_addresses(settings: Settings, http: tuple[str, int], bound: dict[str, tuple[str, int]]) -> Settings:

@@ -12,8 +12,8 @@ from importlib.metadata import version
 import structlog
 import uvicorn
 
-from ingufu.app import compose, listening
-from ingufu.app.compose import AskingProcess
+from ingufu.app import listening, parts
+from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
 from ingufu.core.errors import Unavailable
 from ingufu.ocpp.catalogue import Catalogue
@@ -52,7 +52,7 @@ async def serve_web(settings: Settings, *, inherited: int | None = None) -> None
         listener = socket.socket(fileno=inherited)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C goes to both; the parent decides
         _stop_with_parent(loop, stop)
-    async with compose.asking_process(settings, wait_s=HUB_WAIT_S) as process:
+    async with parts.asking_process(settings, wait_s=HUB_WAIT_S) as process:
         await _serve(settings, process, listener, stop)
 
 
@@ -101,7 +101,7 @@ def web_context(settings: Settings, process: AskingProcess) -> WebContext:
             session_hours=http.session_hours,
             trusted_proxies=frozenset(http.trusted_proxies),
             call_timeout_s=settings.ocpp.call_timeout_s,
-            ocpp_addresses=tuple(compose.station_urls(settings.ocpp).values()),
+            ocpp_addresses=tuple(parts.station_urls(settings.ocpp).values()),
         ),
     )
 

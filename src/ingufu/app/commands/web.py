@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ingufu.app import compose, web_process
+from ingufu.app import parts, web_process
 from ingufu.app.commands import running
 from ingufu.app.settings import Settings
 
@@ -24,4 +24,4 @@ def web(listener: int | None, **given: Any) -> None:
 def _check_version(settings: Settings) -> None:
     from ingufu.infra.storage.migrate import check_version  # noqa: PLC0415 - 20 MB that `serve` has spared this process
 
-    running.run(lambda: check_version(compose.storage_url(settings)))
+    running.run(lambda: check_version(parts.storage_url(settings)))

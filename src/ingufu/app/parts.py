@@ -1,0 +1,147 @@
+"""What every process is made of: services on one database, and the line to the process that holds the sockets."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ingufu.accounts.model import AccountRules
+from ingufu.accounts.service import Accounts
+from ingufu.app.settings import OcppSettings, Settings
+from ingufu.authorization.model import AuthorizationRules
+from ingufu.authorization.service import Authorization
+from ingufu.charging.service import Charging, OpenCount
+from ingufu.core.clock import Clock, SystemClock
+from ingufu.core.errors import SettingsError
+from ingufu.core.events import Event
+from ingufu.core.ids import IdMaker
+from ingufu.infra import remote_link
+from ingufu.infra.bus.dialled import DialledBus
+from ingufu.infra.bus.port import Bus
+from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.opening import open_database
+from ingufu.infra.storage.targets import StorageUrl
+from ingufu.services import Services
+from ingufu.sites.service import Sites
+from ingufu.stations.model import StationRules, UnknownPolicy
+from ingufu.stations.service import Stations
+
+EVENTS_TOPIC = "events"
+BUS_SOCKET = "bus.sock"
+SOCKET_PATH_LIMIT = 100  # bytes; Linux allows 107, others 103
+OWN_FOLDER_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class AskingProcess:
+    """What a process has that holds no sockets: web pages, the command line."""
+
+    services: Services
+    link: remote_link.RemoteLink
+    bus: DialledBus
+
+
+def storage_url(settings: Settings) -> StorageUrl:
+    return StorageUrl.parse(settings.database or None, settings.data_folder)
+
+
+def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMaker) -> Services:
+    """Return all services on one database."""
+    authorization = Authorization(database, clock, ids, OpenCount(database), authorization_rules(settings))
+    return Services(
+        database=database,
+        clock=clock,
+        ids=ids,
+        accounts=Accounts(database, clock, ids, AccountRules(idle_s=settings.http.session_hours * 3600)),
+        sites=Sites(database, clock, ids),
+        stations=Stations(database, clock, ids, station_rules(settings.ocpp)),
+        authorization=authorization,
+        charging=Charging(database, clock, ids, authorization),
+    )
+
+
+@asynccontextmanager
+async def asking_process(settings: Settings, *, wait_s: float = 5.0) -> AsyncIterator[AskingProcess]:
+    """Open what a process needs that reaches stations through the gateway's."""
+    clock = SystemClock()
+    ids = IdMaker(clock)
+    database = await open_database(storage_url(settings))
+    bus = DialledBus(bus_socket(settings))
+    try:
+        await bus.open(wait_s=wait_s)
+        publish_events(database, bus)
+        yield AskingProcess(services_of(settings, database, clock, ids), remote_link.RemoteLink(bus), bus)
+    finally:
+        await bus.close()
+        await database.close()
+
+
+def bus_socket(settings: Settings) -> Path:
+    """Return where the local bus listens: in the data folder, or elsewhere if its path is too long for a socket.
+
+    Raises SettingsError.
+    """
+    path = settings.data_folder.resolve() / BUS_SOCKET
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return _own_folder(Path(tempfile.gettempdir()) / f"ingufu-{os.getuid()}") / f"{digest}.sock"
+
+
+def _own_folder(folder: Path) -> Path:
+    """Return the folder, made if need be, of which nobody else can have made anything. Raises SettingsError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != OWN_FOLDER_MODE:
+        raise SettingsError(
+            f"{folder} belongs to someone else. Remove it, or choose a data folder with a shorter name."
+        )
+    return folder
+
+
+def authorization_rules(settings: Settings) -> AuthorizationRules:
+    return AuthorizationRules(
+        ghost_age_s=settings.authorization.open_transaction_counts_h * 3600,
+        late_start_s=settings.authorization.late_start_s,
+    )
+
+
+def station_rules(ocpp: OcppSettings) -> StationRules:
+    return StationRules(
+        heartbeat_interval_s=ocpp.heartbeat_interval_s,
+        pending_retry_s=ocpp.pending_retry_s,
+        unknown_policy=UnknownPolicy(ocpp.unknown_stations),
+        max_waiting=ocpp.max_waiting_stations,
+        default_security_profile=ocpp.default_security_profile,
+        password_grace_s=ocpp.password_grace_s,
+        certificate_organisation=ocpp.client_organisation or None,
+    )
+
+
+def station_urls(ocpp: OcppSettings) -> dict[str, str]:
+    """Return by listener what is typed into stations, without their identity."""
+    if ocpp.public_url:
+        return {"public": ocpp.public_url.rstrip("/") + ocpp.base_path.rstrip("/")}
+    listeners = (
+        ("plain", "ws", ocpp.listen),
+        ("tls", "wss", ocpp.tls_listen),
+        ("mutual-tls", "wss", ocpp.mutual_tls_listen),
+    )
+    return {name: f"{scheme}://{text}{ocpp.base_path.rstrip('/')}" for name, scheme, text in listeners if text}
+
+
+def publish_events(database: Database, bus: Bus) -> None:
+    """Let everyone who listens on the bus hear what happened, after the commit that keeps it."""
+    encode = msgspec.json.Encoder().encode
+
+    def publish(events: Sequence[Event]) -> None:
+        for event in events:
+            bus.publish(EVENTS_TOPIC, encode(event))
+
+    database.publish = publish
