@@ -330,9 +330,10 @@ def _power(known: Known) -> float | None:
     """Return the power now: some stations stop sending it when the vehicle rests, and the last value would stick."""
     if known.power_w is None:
         return None
-    is_resting = known.transaction.state in RESTING and known.state_at is not None and known.power_at is not None
-    if not known.transaction.is_open or (is_resting and known.state_at >= known.power_at):  # type: ignore[operator]  # checked
+    if not known.transaction.is_open:
         return 0.0
+    if known.state_at is not None and known.power_at is not None and known.transaction.state in RESTING:
+        return 0.0 if known.state_at >= known.power_at else known.power_w
     return known.power_w
 
 
