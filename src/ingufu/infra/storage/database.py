@@ -1,6 +1,5 @@
 """The door to storage: reads of committed data, and units of work that commit together or not at all."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -131,7 +130,7 @@ class Work:
         self._after.append(do)
 
     async def commit(self) -> None:
-        """Return when all of it is durable.
+        """Return when all of it is durable. Who is cancelled while waiting leaves the unit to be written all the same.
 
         Raises Conflict if a key exists or an expected row had changed, InvalidInput if the database refuses a value,
         Unavailable if storage failed. Nothing is written then, unless Unavailable says that this is not known.
@@ -142,19 +141,12 @@ class Work:
         if not self._writes:
             self._follow_up()
             return
-        written = self._database.writer.submit(self._writes)
-        written.add_done_callback(self._written)
-        # The one who waits may go away (a station that hangs up); what follows the commit happens all the same.
-        await asyncio.shield(written)
+        await self._database.writer.submit(self._writes, self._follow_up)
 
     def _add(self, write: Write) -> None:
         if self._is_done:
             raise RuntimeError("This unit of work has been committed; begin another one.")
         self._writes.append(write)
-
-    def _written(self, written: asyncio.Future[None]) -> None:
-        if not written.cancelled() and written.exception() is None:
-            self._follow_up()
 
     def _follow_up(self) -> None:
         for do in self._after:

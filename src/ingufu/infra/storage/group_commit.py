@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import structlog
 
 from ingufu.core.errors import Unavailable
-from ingufu.infra.storage.engine import Engine, Unit, Write
+from ingufu.infra.storage.engine import Engine, Outcome, Unit, Write
 
 MAX_UNITS = 4000  # a bound on how long one commit may make the others wait
 MAX_BEHIND_UNITS = 5000  # of the rows below that one commit takes along
@@ -15,6 +16,23 @@ MAX_BEHIND = 200_000  # rows that may wait without anyone waiting for them; beyo
 BEHIND_DELAY_S = 0.5  # how long such a row may wait for a commit to join
 
 log = structlog.get_logger(__name__)
+
+
+class _Waiting(NamedTuple):
+    """A unit, who waits for it, and what follows it."""
+
+    unit: Unit
+    future: asyncio.Future[None]
+    follow: Callable[[], None]
+
+    def settle(self, outcome: Outcome) -> None:
+        """Tell what became of the unit. Whoever waited may have gone away; what follows happens all the same."""
+        if outcome is None:
+            self.follow()
+            if not self.future.done():
+                self.future.set_result(None)
+        elif not self.future.done():
+            self.future.set_exception(outcome)
 
 
 class GroupCommit:
@@ -26,7 +44,7 @@ class GroupCommit:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: deque[tuple[Unit, asyncio.Future[None]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._behind: deque[Unit] = deque()  # of one write each: a bad one takes no other with it
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -35,13 +53,16 @@ class GroupCommit:
         self.units = 0
         self.lost_behind = 0
 
-    def submit(self, unit: Unit) -> asyncio.Future[None]:
-        """Return a future that is done when `unit` is on disk, or fails with why it is not."""
+    def submit(self, unit: Unit, follow: Callable[[], None]) -> asyncio.Future[None]:
+        """Return a future that is done when `unit` is on disk, or fails with why it is not.
+
+        `follow` is called when it is on disk, before those who wait go on, and also if nobody waits any more.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._is_closed:
             future.set_exception(Unavailable("The database is closed."))
             return future
-        self._waiting.append((unit, future))
+        self._waiting.append(_Waiting(unit, future, follow))
         self._start()
         return future
 
@@ -97,7 +118,7 @@ class GroupCommit:
     async def _commit_once(self) -> None:
         waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
         behind = [self._behind.popleft() for _ in range(min(len(self._behind), MAX_BEHIND_UNITS))]
-        units = [unit for unit, _ in waiting]
+        units = [one.unit for one in waiting]
         try:
             outcomes = await self._engine.commit(units + behind)
         except Exception as error:
@@ -105,13 +126,13 @@ class GroupCommit:
                 log.exception("storage.commit_failed", units=len(units))
             reason = str(error) if isinstance(error, Unavailable) else "The database could not be written."
             self._lose(len(behind), reason)
-            for _, future in waiting:
-                _settle(future, Unavailable(reason))  # one for each: raised ones collect traces
+            for one in waiting:
+                one.settle(Unavailable(reason))  # an error for each: raised ones collect traces
             return
         self.commits += 1
         self.units += len(units)
-        for (_, future), outcome in zip(waiting, outcomes, strict=False):
-            _settle(future, outcome)
+        for one, outcome in zip(waiting, outcomes, strict=False):
+            one.settle(outcome)
         failed = [outcome for outcome in outcomes[len(units) :] if outcome is not None]
         if failed:
             self._lose(len(failed), str(failed[0]))
@@ -120,12 +141,3 @@ class GroupCommit:
         if rows:
             self.lost_behind += rows
             log.warning("storage.behind_lost", rows=rows, reason=reason)
-
-
-def _settle(future: asyncio.Future[None], outcome: Exception | None) -> None:
-    if future.done():  # whoever waited was cancelled; the data is safe all the same
-        return
-    if outcome is None:
-        future.set_result(None)
-    else:
-        future.set_exception(outcome)
