@@ -1,4 +1,4 @@
-"""What the handshakes of one listener share: limits, who is waiting, and whom to ask and to tell."""
+"""What the handshakes of one listener share: limits, who is within, and whom to ask and to tell."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,13 +10,14 @@ from ingufu.gateway.websocket.decisions import AttemptFailed, Cause, Decide
 from ingufu.gateway.websocket.limits import ServerLimits
 from ingufu.gateway.websocket.rates import AddressKeys, Bucket, Buckets
 from ingufu.gateway.websocket.socket import Socket, Surroundings
-from ingufu.gateway.websocket.tls import ServerTls
 
 
 class Attempt(Protocol):
-    """A handshake that can be ended from outside."""
+    """A handshake under way, in whichever phase."""
 
-    def turn_away(self, cause: Cause, detail: str) -> None: ...
+    def turn_away(self, cause: Cause, detail: str, wait_s: float = 0.0) -> None:
+        """End it for a reason of ours; the station is told when to come back, if that can be said already."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class House:
     keys: AddressKeys
     address_handshakes: Buckets
     address_messages: Buckets
-    attempts: set[Attempt] = field(default_factory=set)  # not yet upgraded or refused
+    attempts: dict[object, Attempt] = field(default_factory=dict)  # not yet upgraded or refused, by visit
     attempts_of: Counter[str] = field(default_factory=Counter)  # by address key
     leaving: set[Callable[[], None]] = field(default_factory=set)  # refused, still flushing: how to abort each
     sockets: set[Socket]
@@ -46,7 +47,6 @@ class Entrance:
     """One listener."""
 
     name: str
-    tls: ServerTls | None
     house: House
     bucket: Bucket | None
 

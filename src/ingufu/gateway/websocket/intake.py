@@ -20,12 +20,31 @@ class Intake:
     As nothing is read while held, the queue is bounded by what one read can bring.
     """
 
-    __slots__ = ("_buckets", "_frames", "_is_closed", "_is_draining", "_queue", "_resume", "_take", "_wheel", "held")
+    __slots__ = (
+        "_buckets",
+        "_frames",
+        "_is_closed",
+        "_is_draining",
+        "_monotonic",
+        "_queue",
+        "_resume",
+        "_take",
+        "_wheel",
+        "held",
+    )
 
-    def __init__(self, frames: Frames, buckets: tuple[Bucket, ...], wheel: Wheel, take: Take) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        buckets: tuple[Bucket, ...],
+        wheel: Wheel,
+        monotonic: Callable[[], float],
+        take: Take,
+    ) -> None:
         self._frames = frames
         self._buckets = buckets
         self._wheel = wheel
+        self._monotonic = monotonic
         self._take = take
         self._queue: deque[tuple[Opcode, int, bytes]] | None = None
         self._resume: Timer | None = None
@@ -33,11 +52,9 @@ class Intake:
         self._is_closed = False
         self.held = 0
 
-    def charge(self, now: float, tokens: float) -> bool:
+    def charge(self, tokens: float) -> bool:
         """Pay for a frame that was taken; True if reading is now held until the debt is paid."""
-        wait_s = 0.0
-        for bucket in self._buckets:
-            wait_s = max(wait_s, bucket.take(now, tokens))
+        wait_s = self._debt_s(tokens)
         if not wait_s or self._is_closed:
             return False
         self.hold(HELD_BY_RATE)
@@ -71,9 +88,21 @@ class Intake:
         self.held = 0
         self._wheel.cancel(self._resume)
 
+    def _debt_s(self, tokens: float) -> float:
+        wait_s = 0.0
+        if self._buckets:
+            now = self._monotonic()
+            for bucket in self._buckets:
+                wait_s = max(wait_s, bucket.take(now, tokens))
+        return wait_s
+
     def _resume_after_wait(self) -> None:
-        self._resume = None
-        self.release(HELD_BY_RATE)
+        wait_s = self._debt_s(0.0)  # pings are taken while held, and an address has other sockets
+        if wait_s:
+            self._resume = self._wheel.schedule(wait_s, self._resume_after_wait)
+        else:
+            self._resume = None
+            self.release(HELD_BY_RATE)
 
     def _drain(self) -> None:
         self._is_draining = True

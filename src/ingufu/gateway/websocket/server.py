@@ -1,9 +1,11 @@
 """The WebSocket server: listeners plain, with TLS and with client certificates side by side, and their end."""
 
 import asyncio
+import socket as sockets
 from asyncio import Event, Server
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -15,6 +17,7 @@ from ingufu.gateway.websocket.handshake import Handshake
 from ingufu.gateway.websocket.limits import ServerLimits
 from ingufu.gateway.websocket.messages import CloseCode
 from ingufu.gateway.websocket.rates import AddressKeys, Bucket, Buckets
+from ingufu.gateway.websocket.securing import SecureDoor
 from ingufu.gateway.websocket.socket import Socket, Surroundings
 from ingufu.gateway.websocket.timers import Wheel
 from ingufu.gateway.websocket.tls import ServerTls
@@ -56,7 +59,7 @@ class WebSocketServer:
         self._sockets: set[Socket] = set()
         self._is_empty = Event()
         self._wheel = Wheel(loop, monotonic)
-        self._servers: list[Server] = []
+        self._doors: list[Server | SecureDoor] = []
         self._monotonic = monotonic
         self._house = House(
             limits=limits,
@@ -84,22 +87,22 @@ class WebSocketServer:
         """
         limits = self._house.limits
         rate = limits.handshakes_per_s
-        entrance = Entrance(
-            name=endpoint.name,
-            tls=endpoint.tls,
-            house=self._house,
-            bucket=None if rate is None else Bucket(rate, limits.handshake_burst, self._monotonic()),
-        )
-        server = await asyncio.get_running_loop().create_server(
-            partial(Handshake, entrance),
-            endpoint.host,
-            endpoint.port,
-            backlog=_BACKLOG,
-            reuse_port=endpoint.shares_port or None,
-        )
-        self._servers.append(server)
-        host, port = server.sockets[0].getsockname()[:2]
+        bucket = None if rate is None else Bucket(rate, limits.handshake_burst, self._monotonic())
+        entrance = Entrance(name=endpoint.name, house=self._house, bucket=bucket)
+        listening = await _bind(endpoint)
+        for socket in listening:
+            await self._accept_on(socket, entrance, endpoint.tls)
+        host, port = listening[0].getsockname()[:2]
         return host, port
+
+    async def _accept_on(self, socket: sockets.socket, entrance: Entrance, server_tls: ServerTls | None) -> None:
+        if server_tls is None:
+            loop = asyncio.get_running_loop()
+            self._doors.append(await loop.create_server(partial(Handshake, entrance), sock=socket, backlog=_BACKLOG))
+        else:
+            door = SecureDoor(entrance, server_tls, socket)
+            door.open()
+            self._doors.append(door)
 
     async def stop(self, *, spread_s: float, deadline_s: float, reason: str = "going away") -> None:
         """Accept nothing more, close the sockets one after the other over `spread_s`, return when all are closed.
@@ -122,9 +125,9 @@ class WebSocketServer:
 
     def _stop_accepting(self) -> None:
         self._house.is_stopping = True
-        for server in self._servers:
-            server.close()
-        for attempt in list(self._house.attempts):
+        for door in self._doors:
+            door.close()
+        for attempt in list(self._house.attempts.values()):
             attempt.turn_away(Cause.STOPPING, "the server is stopping")
 
     async def _emptied(self, timeout_s: float) -> bool:
@@ -140,3 +143,31 @@ class WebSocketServer:
         self._sockets.discard(socket)
         if not self._sockets:
             self._is_empty.set()
+
+
+async def _bind(endpoint: Endpoint) -> list[sockets.socket]:
+    """Return a listening socket for each address that the host name has."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=sockets.SOCK_STREAM, flags=sockets.AI_PASSIVE)
+    listening: list[sockets.socket] = []
+    try:
+        for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
+            socket = sockets.socket(family, sockets.SOCK_STREAM)
+            listening.append(socket)
+            _listen(socket, address, endpoint)
+    except OSError:
+        for socket in listening:
+            socket.close()
+        raise
+    return listening
+
+
+def _listen(socket: sockets.socket, address: tuple[Any, ...], endpoint: Endpoint) -> None:  # as typeshed types it
+    socket.setblocking(False)
+    socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+    if endpoint.shares_port:
+        socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEPORT, 1)
+    if socket.family == sockets.AF_INET6:
+        socket.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_V6ONLY, 1)  # IPv4 has a socket of its own
+    socket.bind(address)
+    socket.listen(_BACKLOG)

@@ -14,6 +14,7 @@ from ingufu.gateway.websocket.deflate import Codec
 from ingufu.gateway.websocket.frames import Frames
 from ingufu.gateway.websocket.intake import HELD_BY_OWNER, Intake
 from ingufu.gateway.websocket.limits import SocketLimits
+from ingufu.gateway.websocket.lingering import LINGER_S
 from ingufu.gateway.websocket.messages import (
     FIN,
     RSV,
@@ -90,7 +91,7 @@ class Socket:
         self._frames = Frames(transport, self, limits.max_message_bytes)
         self._phase = Phase.OPEN
         self._closure: Closure | None = None
-        self._intake = Intake(self._frames, _buckets(terms, now), shared.wheel, self._take)
+        self._intake = Intake(self._frames, _buckets(terms, now), shared.wheel, shared.monotonic, self._take)
         self._assembly: Assembly | None = None
         self._is_writable = True
         self._silent = 0  # ping intervals in a row without one byte
@@ -297,7 +298,7 @@ class Socket:
     # Limits and signs of life.
 
     def _charge(self, tokens: float) -> None:
-        if self._intake.charge(self._shared.monotonic(), tokens):
+        if self._intake.charge(tokens):
             self._shared.counters.read_pauses += 1
 
     def _check_life(self) -> None:
@@ -361,7 +362,7 @@ class Socket:
         if self._closure is not None:
             self._closure = msgspec.structs.replace(self._closure, is_clean=True)
         self._end()
-        self._expire(self._terms.limits.close_timeout_s)
+        self._expire(min(self._terms.limits.close_timeout_s, LINGER_S))  # TLS awaits an end that some never send
         self._frames.close()
 
     def _end(self) -> None:

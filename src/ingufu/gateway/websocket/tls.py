@@ -19,6 +19,7 @@ CIPHERS = (
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:"
     "AES256-GCM-SHA384:AES128-GCM-SHA256"
 )
+ENDED_WITHIN = "the connection ended within the TLS handshake"
 _PLAIN_HTTP_REASONS = {"HTTP_REQUEST", "HTTPS_PROXY_REQUEST"}
 _CAUSE_OF_REASON = {
     "UNSUPPORTED_PROTOCOL": Cause.TLS_VERSION,
@@ -147,6 +148,10 @@ def cause_of(failure: Exception) -> tuple[Cause, str]:
     if isinstance(failure, ssl.SSLError):
         reason = failure.reason or ""
         if "_ALERT_" in reason:  # OpenSSL's name for what the other side has said
-            return Cause.TLS_REJECTED, f"the station ended TLS: {reason.partition('_ALERT_')[2].lower()}"
-        return _CAUSE_OF_REASON.get(reason, Cause.TLS_BROKEN), reason.lower().replace("_", " ") or str(failure)
-    return Cause.TLS_BROKEN, "the connection ended within the TLS handshake"
+            return Cause.TLS_REJECTED, f"the station ended TLS: {_words(reason.partition('_ALERT_')[2])}"
+        return _CAUSE_OF_REASON.get(reason, Cause.TLS_BROKEN), _words(reason) or str(failure)
+    return Cause.TLS_BROKEN, ENDED_WITHIN
+
+
+def _words(reason: str) -> str:
+    return reason.lower().replace("_", " ")
