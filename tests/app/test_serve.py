@@ -1,0 +1,267 @@
+"""`ingufu serve` as a real process: it starts, serves, stops, comes again, and says why when it cannot."""
+
+import asyncio
+import base64
+import os
+import re
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from app.processes import OUTPUT, PATIENCE_S, Program, Server, ingufu, serving
+
+PASSWORD = "a-password-of-this-station"
+BOOT = '[2,"%s","BootNotification",{"chargePointVendor":"Acme","chargePointModel":"One"}]'
+
+
+@asynccontextmanager
+async def station(server: Server, identity: str = "CP1"):
+    token = base64.b64encode(f"{identity}:{PASSWORD}".encode()).decode()
+    async with connect(
+        f"{server.stations}/{identity}",
+        subprotocols=["ocpp1.6"],
+        additional_headers={"Authorization": f"Basic {token}"},
+        open_timeout=PATIENCE_S,
+        compression=None,
+    ) as socket:
+        yield socket
+
+
+async def boot(socket: ClientConnection, number: str = "1") -> str:
+    await socket.send(BOOT % number)
+    return str(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+
+
+def add_station(data: Path, identity: str = "CP1") -> None:
+    done = ingufu("admin", "station", "add", identity, "--password-stdin", "--data", data, stdin=f"{PASSWORD}\n")
+    assert done.returncode == 0, done.stderr
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for the tests that leave it as it is."""
+    with serving(tmp_path_factory.mktemp("shared") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def key(shared: Server) -> str:
+    return shared.make_key("stations:read", "admin")
+
+
+async def test_a_station_connects_is_listed_and_is_told_when_the_server_stops(data):
+    with serving(data) as server:
+        add_station(data)
+        key = server.make_key("stations:read")
+        async with station(server) as socket:
+            assert '"Accepted"' in await boot(socket)
+            status, found = server.request("/api/v1/stations", key=key)
+            assert status == 200
+            (listed,) = found["items"]
+            assert (listed["identity"], listed["is_online"], listed["vendor"]) == ("CP1", True, "Acme")
+            assert server.request("/health")[0] == 200
+            assert server.request("/api/v1/stations")[0] == 401
+            started = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(socket.recv(), PATIENCE_S)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
+        assert server.wait() == 0
+        assert time.monotonic() - started < 10
+        assert not server.logged or not any("error" in line for line in server.logged), server.logged
+        assert not (data / "bus.sock").exists()
+    with sqlite3.connect(data / "ingufu.sqlite") as stored:
+        assert stored.execute("SELECT is_online FROM stations").fetchall() == [(0,)]
+
+
+async def test_the_web_process_may_die_and_no_station_notices(shared, key):
+    add_station(shared.data, "STEADY")
+    async with station(shared, "STEADY") as socket:
+        await boot(socket)
+        first = shared.web().pid
+        os.kill(first, signal.SIGKILL)
+        assert shared.request("/health")[0] == 200  # waits in the backlog, is never refused
+        assert '"Accepted"' in await boot(socket, "2")
+        assert shared.web().pid != first
+        listed = shared.request("/api/v1/stations/STEADY", key=key)[1]
+        assert listed["is_online"] is True
+    shared.until("web.ended")
+
+
+async def test_a_killed_server_leaves_nothing_in_the_way_of_the_next(data):
+    with serving(data) as server:
+        add_station(data)
+        async with station(server) as socket:
+            await boot(socket)
+            web = server.web()
+            server.process.kill()
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(socket.recv(), PATIENCE_S)
+        server.wait()
+        assert (data / "bus.sock").exists()
+        eventually(lambda: not web.is_running() or web.status() == psutil.STATUS_ZOMBIE)
+    with serving(data) as server:
+        key = server.make_key("stations:read")
+        (listed,) = server.request("/api/v1/stations", key=key)[1]["items"]
+        assert listed["is_online"] is False
+        async with station(server) as socket:
+            assert '"Accepted"' in await boot(socket)
+        assert not any(OUTPUT.search(line) for line in server.said)
+        assert server.end(signal.SIGINT) == 0
+
+
+async def test_approving_at_the_shell_lets_a_waiting_station_in_at_once(shared):
+    data = shared.data
+    with pytest.raises(InvalidStatus):
+        async with station(shared, "NEW"):
+            pass
+    done = ingufu("admin", "station", "approve", "new", "--keep-password", "--data", data)
+    assert done.stdout == "Station NEW is approved.\n"
+    async with station(shared, "NEW") as socket:
+        assert '"Accepted"' in await boot(socket)
+        assert ingufu("admin", "station", "boot-answer", "NEW", "pending", "--data", data).returncode == 0
+        assert '"Pending"' in await boot(socket, "2")
+        done = ingufu("admin", "station", "refuse", "NEW", "--data", data)
+        assert done.stdout == "Station NEW is refused.\n"
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), PATIENCE_S)
+    with pytest.raises(InvalidStatus):
+        async with station(shared, "NEW"):
+            pass
+
+
+def test_the_first_start_makes_an_administrator_whose_password_is_shown_once_and_works(shared):
+    found = shared.until(OUTPUT.pattern)
+    status, _ = shared.request("/api/v1/login", method="POST", body={"email": found[1], "password": found[2]})
+    assert status in {200, 201, 204}
+    status, _ = shared.request("/api/v1/login", method="POST", body={"email": found[1], "password": found[2] + "x"})
+    assert status == 401
+    assert found[2] not in "\n".join(shared.logged)
+    assert stat.S_IMODE(shared.data.stat().st_mode) == 0o700
+
+
+def test_figures_of_both_processes_are_shown_to_prometheus(shared, key):
+    status, text = shared.request("/metrics", key=key)
+    assert status == 200
+    assert re.search(r'^ingufu_stations_connected(?:{process="stations"})? 0.0$', text, re.MULTILINE)
+    assert re.search(r'^ingufu_units_of_work_total(?:{process="stations"})? [1-9]', text, re.MULTILINE)
+
+
+def test_both_processes_are_lean(shared):
+    shared.request("/health")
+    gateway = psutil.Process(shared.process.pid)
+    assert gateway.memory_info().rss < 110e6
+    assert shared.web().memory_info().rss < 130e6
+
+
+def test_a_data_folder_serves_one_server(shared):
+    done = ingufu("serve", "--data", shared.data, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"ingufu: Another server already runs on the data folder {shared.data}.\n"
+
+
+def test_the_gateway_loads_neither_web_nor_migrations():
+    code = "import sys, ingufu.app.commands.serving; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    modules = set(done.stdout.replace("'", "").strip("[]\n").split(", "))
+    assert "ingufu.gateway.gateway" in modules
+    assert not modules & {"litestar", "jinja2", "uvicorn", "alembic", "babel", "ingufu.simulator.run"}
+
+
+@pytest.mark.parametrize("flag", ["--http", "--ocpp"])
+def test_a_port_in_use_is_named_with_the_flag_that_changes_it(flag, data):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        other = "--ocpp" if flag == "--http" else "--http"
+        done = ingufu("serve", "--data", data, flag, address, other, "127.0.0.1:0")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"ingufu: {address} cannot be listened on: another program listens there already. "
+        f"Stop it, or choose another port with {flag}.\n"
+    )
+
+
+def test_an_address_that_this_machine_does_not_have_is_named(data):
+    done = ingufu("serve", "--data", data, "--http", "127.0.0.1:0", "--ocpp", "192.0.2.1:9000")
+    assert done.returncode == 1
+    assert "192.0.2.1:9000 cannot be listened on: this machine has no such address." in done.stderr
+
+
+def test_wrong_settings_stop_the_start_with_a_sentence_and_their_own_exit_code(data):
+    done = ingufu("serve", "--data", data, "--ocpp", "9000")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ingufu: ocpp.listen, from the flag --ocpp is '9000'; it must be an address")
+    assert not data.exists()
+    assert ingufu("serve", "--no-such-flag").returncode == 2
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = ingufu("serve", "--data", tmp_path / "file" / "data", "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0")
+    assert done.returncode == 2
+    assert f"The data folder {tmp_path / 'file' / 'data'} cannot be used: Not a directory." in done.stderr
+
+
+def test_a_newer_database_is_left_alone(data):
+    assert ingufu("migrate", "--data", data).returncode == 0
+    path = data / "ingufu.sqlite"
+    with sqlite3.connect(path) as stored:
+        stored.execute("UPDATE alembic_version SET version_num = '9999'")
+    stored.close()
+    done = ingufu("serve", "--data", data, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "The database is of a newer version (schema 9999) than this program" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(data):
+    url = "postgresql://ingufu:HUNTER2@127.0.0.1:1/ingufu"
+    done = ingufu("serve", "--data", data, "--database", url, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "postgresql://ingufu@127.0.0.1:1/ingufu cannot be used" in done.stderr
+    assert "HUNTER2" not in done.stderr
+
+
+def test_a_folder_with_a_long_name_works_too(tmp_path):
+    data = tmp_path / ("long" * 30)
+    with serving(data) as server:
+        assert server.request("/health")[0] == 200
+        assert server.end() == 0
+
+
+def test_the_web_process_serves_alone_and_says_that_stations_are_out_of_reach(data):
+    assert ingufu("web", "--data", data).returncode == 1
+    assert ingufu("migrate", "--data", data).returncode == 0
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    web = Program("web", "--data", data, "--http", f"127.0.0.1:{port}")
+    try:
+        web.until("web.started")
+        assert web.end() == 0
+    finally:
+        web.destroy()
