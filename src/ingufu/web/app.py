@@ -10,14 +10,14 @@ from litestar.middleware import DefineMiddleware
 
 from ingufu.core.errors import IngufuError
 from ingufu.views.power import PowerCurve
-from ingufu.web import api, errors, exchange, health
+from ingufu.web import errors, exchange, health
 from ingufu.web.auth import Authentication, guard
 from ingufu.web.context import WebContext
+from ingufu.web.docs import documents
 from ingufu.web.idempotency import Idempotency
 from ingufu.web.live import LiveHub
+from ingufu.web.openapi import API_PATH
 from ingufu.web.reading import MAX_BODY_BYTES
-
-API_PATH = "/api/v1"
 
 
 def create_app(context: WebContext) -> Litestar:
@@ -28,7 +28,7 @@ def create_app(context: WebContext) -> Litestar:
     hub = LiveHub(context.services.database, context.bus)
     curve = PowerCurve(context.services.database, context.services.clock)
     return Litestar(
-        route_handlers=[Router(API_PATH, route_handlers=[*api.ROUTES]), *health.ROUTES],
+        route_handlers=[Router(API_PATH, route_handlers=[*documents.API_ROUTES]), *documents.ROUTES, *health.ROUTES],
         guards=[guard],
         middleware=[DefineMiddleware(Authentication), DefineMiddleware(Idempotency)],
         exception_handlers={

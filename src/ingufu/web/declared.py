@@ -16,10 +16,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One route, as it is guarded and documented."""
 
     method: str
-    path: str
+    path: str  # without the path of the router it hangs in
+    name: str
+    tag: str  # the noun it is about
     summary: str
     description: str = ""
-    tag: str = ""
     scope: Scope | None = None  # what the principal must hold; None: being known is enough
     is_public: bool = False  # nobody has to be known
     is_for_network: bool = False  # only for principals that are not tied to sites

@@ -47,6 +47,8 @@ def route(
         known = Route(
             method=method,
             path=path,
+            name=function.__name__,
+            tag=function.__module__.rpartition(".")[2],
             summary=summary,
             description=_paragraphs(description),
             status=fitting,

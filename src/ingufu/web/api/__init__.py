@@ -1,5 +1,7 @@
 """The REST API: one module per noun, each with its `ROUTES`."""
 
+from collections.abc import Mapping
+
 from litestar.handlers import HTTPRouteHandler
 
 from ingufu.web.api import accounts, commands, events, session, sites, stations, tokens, transactions
@@ -14,3 +16,16 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *tokens.ROUTES,
     *accounts.ROUTES,
 )
+
+TAGS: Mapping[str, str] = {  # in the order in which people look for them
+    "session": "Logging in and out, and who one is.",
+    "sites": "The places where stations stand, and the network at a glance.",
+    "stations": "Which stations there are, what we allow each, EVSEs and connectors.",
+    "commands": "Any request of the station's own OCPP version just as given, and typed commands on top of it.",
+    "transactions": "What was charged, with events, readings, curves, anomalies and raw frames.",
+    "events": "The timeline, live events, and every attempt to connect.",
+    "tokens": "Who may charge: drivers, groups, id tokens, and the decisions on them.",
+    "accounts": "Who runs the network: organisations, users, API keys, and the audit trail.",
+    "documents": "The description of this API.",
+    "health": "Whether everything works, and figures for Prometheus.",
+}

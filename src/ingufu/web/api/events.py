@@ -33,7 +33,7 @@ class LiveQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = ()
     kind: Kinds = ()
     last_event_id: (
-        Annotated[int, Meta(ge=0, lt=2**63, description="As the header Last-Event-ID, for what cannot set headers.")]
+        Annotated[int, Meta(ge=0, le=2**63 - 1, description="As the header Last-Event-ID, where none can be set.")]
         | None
     ) = None
 
