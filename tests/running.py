@@ -1,12 +1,13 @@
 """A real gateway on a real port for tests, with the services behind it in the same process."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ingufu.app.compose import gateway_rules, services_of
 from ingufu.app.settings import OcppSettings, Settings
-from ingufu.core.clock import Clock
+from ingufu.core.clock import Clock, FrozenClock
 from ingufu.core.ids import IdMaker
 from ingufu.gateway.gateway import Gateway
 from ingufu.gateway.link import Connections
@@ -16,6 +17,13 @@ from ingufu.services import Services
 
 PASSWORD = "correct-horse-battery"
 OPERATOR = "Operator"
+
+
+class StandingClock(FrozenClock):
+    """The date moves only when told to; seconds pass, as rate limits and deadlines need them."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 @dataclass(frozen=True)

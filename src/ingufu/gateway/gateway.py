@@ -82,6 +82,10 @@ class Gateway:
             await self._server.stop(spread_s=self._rules.drain_s, deadline_s=self._rules.drain_s + 5.0)
         while self._tasks:
             await asyncio.wait(self._tasks)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand on what has gathered of frames and of counted refusals, for storage to write soon."""
         self._frames.flush()
         self._services.stations.flush_attempts(is_last=True)
 

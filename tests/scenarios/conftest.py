@@ -1,0 +1,21 @@
+"""What scenarios share: a gateway on a real port, with a date that stands still and seconds that pass."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.database import Database
+from running import Running, StandingClock, running_gateway
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+async def house(database: Database, clock: StandingClock, ids: IdMaker) -> AsyncIterator[Running]:
+    async with running_gateway(database, clock, ids) as running:
+        yield running

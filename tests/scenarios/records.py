@@ -1,0 +1,60 @@
+"""What a gateway has written down, for scenarios to look at."""
+
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from ingufu.authorization.model import TokenDetails
+from ingufu.authorization.tables import decisions
+from ingufu.charging.tables import anomalies, readings, transaction_events, transactions
+from ingufu.infra.storage.outbox import events
+from ingufu.stations.tables import attempts, connectors, evses, frames, stations
+from running import Running
+
+__all__ = [
+    "add_token",
+    "anomalies",
+    "attempts",
+    "connectors",
+    "decisions",
+    "events",
+    "evses",
+    "frames",
+    "kinds",
+    "only",
+    "readings",
+    "rows",
+    "stations",
+    "transaction_events",
+    "transactions",
+]
+
+
+async def rows(house: Running, table: Table, **where: Any) -> list[dict[str, Any]]:
+    """Return the rows of a table, in the order in which they were written, with all that waits written first."""
+    house.gateway.flush()
+    await house.services.database.writer.flush()
+    statement = select(table).order_by(*table.primary_key.columns)
+    for name, value in where.items():
+        statement = statement.where(table.c[name] == value)
+    return await house.services.database.select(statement)
+
+
+async def only(house: Running, table: Table, **where: Any) -> dict[str, Any]:
+    found = await rows(house, table, **where)
+    assert len(found) == 1, found
+    return found[0]
+
+
+async def kinds(house: Running, station_id: str) -> list[str]:
+    """Return the kinds of the stored events of a station, in order."""
+    return [row["kind"] for row in await rows(house, events, station_id=station_id)]
+
+
+async def add_token(house: Running, value: str, **details: Any) -> str:
+    """Register a token and return its id."""
+    async with house.services.database.work() as work:
+        token = await house.services.authorization.create_token(
+            work, TokenDetails(value=value, **details), organisation_id="operator"
+        )
+    return token.id
