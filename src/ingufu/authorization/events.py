@@ -4,23 +4,33 @@ from ingufu.core.events import Event
 
 
 class TokenCreated(Event, frozen=True, kw_only=True):
+    """An id token was entered."""
+
     token_id: str
 
 
 class TokenChanged(Event, frozen=True, kw_only=True):
+    """What is known of an id token changed."""
+
     token_id: str
 
 
 class TokenBlocked(Event, frozen=True, kw_only=True):
+    """An id token was blocked: it is refused from now on."""
+
     token_id: str
     reason: str
 
 
 class TokenUnblocked(Event, frozen=True, kw_only=True):
+    """A blocked id token may be used again."""
+
     token_id: str
 
 
 class TokenDeleted(Event, frozen=True, kw_only=True):
+    """An id token was deleted."""
+
     token_id: str
 
 
@@ -31,20 +41,30 @@ class GroupChanged(Event, frozen=True, kw_only=True):
 
 
 class DriverCreated(Event, frozen=True, kw_only=True):
+    """A driver was entered."""
+
     driver_id: str
 
 
 class DriverChanged(Event, frozen=True, kw_only=True):
+    """What is known of a driver changed."""
+
     driver_id: str
 
 
 class DriverBlocked(Event, frozen=True, kw_only=True):
+    """A driver was blocked: all the driver's tokens are refused from now on."""
+
     driver_id: str
 
 
 class DriverUnblocked(Event, frozen=True, kw_only=True):
+    """A blocked driver may charge again."""
+
     driver_id: str
 
 
 class DriverDeleted(Event, frozen=True, kw_only=True):
+    """A driver was deleted."""
+
     driver_id: str

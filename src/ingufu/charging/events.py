@@ -6,6 +6,8 @@ from ingufu.core.events import Event
 
 
 class TransactionStarted(Event, frozen=True, kw_only=True):
+    """A charging transaction began."""
+
     evse: int | None
     verdict: str | None
 
@@ -21,6 +23,8 @@ class TransactionUpdated(Event, frozen=True, kw_only=True):
 
 
 class TransactionEnded(Event, frozen=True, kw_only=True):
+    """A charging transaction ended; again, if the station's own end replaces our estimate."""
+
     evse: int | None
     energy_wh: Decimal
     stop_reason: str | None
@@ -35,5 +39,7 @@ class TransactionCorrected(Event, frozen=True, kw_only=True):
 
 
 class AnomalySeen(Event, frozen=True, kw_only=True):
+    """Something odd was reported; it is kept as it came and marked."""
+
     anomaly: str
     detail: str

@@ -16,18 +16,24 @@ class StationChanged(Event, frozen=True, kw_only=True):
 
 
 class StationConnected(Event, frozen=True, kw_only=True):
+    """A station opened its connection."""
+
     version: str
     address: str
     connection_id: str
 
 
 class StationDisconnected(Event, frozen=True, kw_only=True):
+    """A station's connection ended."""
+
     connection_id: str
     code: int | None = None
     reason: str = ""
 
 
 class StationBooted(Event, frozen=True, kw_only=True):
+    """A station booted and was told whether it is accepted."""
+
     vendor: str
     model: str
     firmware_version: str | None = None
@@ -36,11 +42,15 @@ class StationBooted(Event, frozen=True, kw_only=True):
 
 
 class FirmwareChanged(Event, frozen=True, kw_only=True):
+    """A station booted with another firmware than before."""
+
     before: str | None
     after: str | None
 
 
 class StatusChanged(Event, frozen=True, kw_only=True):
+    """The status of a connector, or of a whole station, changed."""
+
     evse: int
     connector: int
     before: str | None
