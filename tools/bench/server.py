@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from ingufu.app import compose
+from ingufu.app import compose, parts
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.authorization.model import TokenDetails
 from ingufu.core.clock import SystemClock
@@ -24,7 +24,7 @@ async def main(port: int, stations: int, database: str) -> None:
             listen=f"127.0.0.1:{port}", messages_per_s=1_000_000, handshakes_per_s=100_000, heartbeat_interval_s=86_400
         )
         settings = Settings(data=str(Path(folder)), database=database, ocpp=ocpp)
-        await migrate(compose.storage_url(settings))
+        await migrate(parts.storage_url(settings))
         async with compose.gateway_process(settings, clock=SystemClock()) as process:
             await _prepare(process.services, stations)
             await process.gateway.start(process.endpoints)

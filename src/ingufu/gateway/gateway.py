@@ -190,7 +190,9 @@ class Gateway:
         """Ask for each connector that is known; where none is, for whatever there is (1.6: all of them)."""
         topology = await self._services.stations.topology(connection.station_id)
         known = [(evse.number, connector.number) for evse, connectors in topology for connector in connectors]
-        for evse, connector in known or [(None, None)]:
+        if not known:
+            await self._ask(connection, Trigger.STATUS)
+        for evse, connector in known:
             await self._ask(connection, Trigger.STATUS, evse, connector)
 
     async def _ask(
