@@ -1,0 +1,168 @@
+"""Import files read: CSV with a header line, one file a kind; or one JSON file with all kinds."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ingufu.app.importing.columns import COLUMNS, Column
+from ingufu.app.importing.model import Kind, Row, RowError
+from ingufu.infra import json_places
+from ingufu.infra.json_places import Node, Unreadable
+
+EMPTIED = "-"  # in a cell: empties what is there, which an empty cell leaves as it is
+DELIMITERS = ",;\t"
+MAX_BYTES = 200 * 1024 * 1024
+
+Read = tuple[list[Row], list[RowError]]
+
+
+def read_file(path: Path, kind: Kind | None) -> Read:
+    """Return the rows that can be read, and what is wrong with the others. `kind` None: the file is JSON."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return [], [RowError(file=str(path), reason=f"is larger than {MAX_BYTES} bytes; divide it")]
+        raw = path.read_bytes()
+    except OSError as error:
+        return [], [RowError(file=str(path), reason=f"cannot be read: {error.strerror}")]
+    try:
+        content = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return [], [RowError(file=str(path), line=line, reason="is not UTF-8; save it as UTF-8")]
+    return read_json(str(path), content) if kind is None else read_csv(str(path), content, kind)
+
+
+def read_csv(file: str, content: str, kind: Kind) -> Read:
+    """Return the rows of a CSV file; commas, semicolons or tabs stand between cells, as in its first line."""
+    header, _, _ = content.lstrip("\r\n").partition("\n")
+    delimiter = max(DELIMITERS, key=header.count)
+    lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    rows: list[Row] = []
+    errors: list[RowError] = []
+    try:
+        names, errors = _header(file, lines, kind)
+        if errors:
+            return [], errors
+        before = lines.line_num
+        for cells in lines:
+            line, before = before + 1, lines.line_num
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) > len(names):
+                errors.append(RowError(file=file, line=line, reason=f"has {len(cells)} cells for {len(names)} columns"))
+                continue
+            given = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if cell.strip()}
+            _take(Row(kind=kind, file=file, line=line, values=given), rows, errors)
+    except csv.Error as error:
+        errors.append(RowError(file=file, line=lines.line_num, reason=f"is not CSV: {error}"))
+    return rows, errors
+
+
+def read_json(file: str, content: str) -> Read:
+    """Return the rows of a JSON file: an object with an array of objects for each kind."""
+    try:
+        json.loads(content)  # places are found in broken text too, which is no import
+        root = json_places.read(content)
+    except (ValueError, RecursionError, Unreadable) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 0
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        return [], [RowError(file=file, line=line, reason=f"is not JSON: {reason}")]
+    rows: list[Row] = []
+    errors: list[RowError] = []
+    if root.kind != "object":
+        return [], [RowError(file=file, line=1, reason=f"must be an object with {', '.join(Kind)}")]
+    for name, value in root.members:
+        if name.text not in set(Kind):
+            reason = f"is no kind of row.{_nearest(name.text, list(Kind))}"
+            errors.append(RowError(file=file, line=_line(content, name), field=name.text, reason=reason))
+        elif value is None or value.kind != "array":
+            errors.append(RowError(file=file, line=_line(content, name), field=name.text, reason="must be an array"))
+        else:
+            for item in value.items:
+                _take_object(file, content, Kind(name.text), item, rows, errors)
+    return rows, errors
+
+
+def _header(file: str, lines: Iterator[list[str]], kind: Kind) -> tuple[list[str], list[RowError]]:
+    names: list[str] = []
+    for cells in lines:
+        names = [cell.strip().casefold().replace(" ", "_") for cell in cells]
+        if any(names):
+            break
+    known = {column.name: column for column in COLUMNS[kind]}
+    errors = [
+        RowError(file=file, line=1, field=name or "(nothing)", reason=f"is no column of {kind}.{_nearest(name, known)}")
+        for name in names
+        if name not in known
+    ]
+    errors += [
+        RowError(file=file, line=1, field=name, reason="stands twice")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    missing = [column.name for column in known.values() if column.is_key and column.name not in names]
+    errors += [RowError(file=file, line=1, field=name, reason="is missing") for name in missing]
+    return names, errors
+
+
+def _cell(cell: str) -> str | None:
+    return None if cell.strip() == EMPTIED else cell.strip()
+
+
+def _take_object(file: str, content: str, kind: Kind, item: Node, rows: list[Row], errors: list[RowError]) -> None:
+    line = _line(content, item)
+    if item.kind != "object":
+        errors.append(RowError(file=file, line=line, reason=f"must be an object, one of the {kind}"))
+        return
+    given: dict[str, Any] = json.loads(content[item.start : item.end])
+    names = [name.text for name, _ in item.members]
+    known = {column.name: column for column in COLUMNS[kind]}
+    wrong = [
+        RowError(file=file, line=line, field=name, reason=f"is no field of {kind}.{_nearest(name, known)}")
+        for name in given
+        if name not in known
+    ]
+    wrong += [
+        RowError(file=file, line=line, field=name, reason="stands twice") for name in given if names.count(name) > 1
+    ]
+    errors += wrong
+    if not wrong:
+        _take(Row(kind=kind, file=file, line=line, values=given), rows, errors)
+
+
+def _take(row: Row, rows: list[Row], errors: list[RowError]) -> None:
+    """Add the row with its values converted, or what is wrong with them."""
+    values: dict[str, Any] = {}
+    wrong: list[RowError] = []
+    for column in COLUMNS[row.kind]:
+        try:
+            _convert(column, row.values, values)
+        except ValueError as error:
+            wrong.append(RowError(file=row.file, line=row.line, field=column.name, reason=str(error)))
+    if wrong:
+        errors.extend(wrong)
+    else:
+        rows.append(Row(kind=row.kind, file=row.file, line=row.line, values=values))
+
+
+def _convert(column: Column, given: Mapping[str, Any], values: dict[str, Any]) -> None:
+    if column.name not in given:
+        if column.is_key:
+            raise ValueError("is missing")
+        return
+    value = given[column.name]
+    if value is None and not column.may_be_empty:
+        raise ValueError("cannot be emptied")
+    values[column.name] = None if value is None else column.convert(value)
+
+
+def _line(content: str, node: Node) -> int:
+    return content.count("\n", 0, node.start) + 1
+
+
+def _nearest(name: str, known: Mapping[str, Any] | list[Kind]) -> str:
+    close = get_close_matches(name, list(known), 1)
+    return f" Did you mean {close[0]}?" if close else ""
