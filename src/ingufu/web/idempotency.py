@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.exceptions import ClientException
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
 from ingufu.accounts.model import InProgress, Mismatch, New, Principal, Replay
@@ -49,7 +48,7 @@ class Idempotency:
             return
         if _KEY.fullmatch(key) is None:
             raise MalformedRequest("An idempotency key has 1 to 255 visible ASCII characters.")
-        body = await _read(request)
+        body = await read_body(request)
         await self._once(scope, _replaying(body, receive), send, _Claim(route, principal, key, _hash(scope, body)))
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, claim: "_Claim") -> None:
@@ -114,13 +113,6 @@ class _Answer:
         """Return those that are kept."""
         plain = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
         return {name: value for name, value in plain.items() if name in _KEPT_HEADERS}
-
-
-async def _read(request: Asked) -> bytes:
-    try:
-        return await read_body(request)
-    except ClientException as error:
-        raise MalformedRequest("The body ended too early.") from error
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

@@ -57,10 +57,11 @@ class LiveEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Listener:
     """One reader of events, and what waits for it."""
 
-    def __init__(self, wanted: EventFilter, last_id: int | None) -> None:
+    def __init__(self, wanted: EventFilter, last_id: int) -> None:
         self.wanted = wanted
-        self.last_id = last_id or 0
-        self.is_behind = last_id is not None  # stored events have to be read from storage first
+        self.last_id = last_id
+        self.is_behind = True  # stored events have to be read from storage first
+        self.told: set[int] = set()  # read from storage before they were offered
         self.lost = 0  # live-only events that it missed since it was last told
         self.waiting: deque[LiveEvent] = deque()
         self.stirred = asyncio.Event()
@@ -69,6 +70,9 @@ class Listener:
     def offer(self, event: LiveEvent) -> None:
         """Queue the event if it is wanted. One that does not fit is lost if live-only, else read from storage later."""
         if not self.wanted.admits(event.kind, event.station_id, event.site_id):
+            return
+        if event.id in self.told:
+            self.told.discard(event.id)
             return
         if len(self.waiting) < QUEUE_LENGTH:
             self.waiting.append(event)
@@ -141,7 +145,7 @@ class LiveHub:
             self._base_id = newest
             self._delivered.clear()
             self._pending.clear()
-        listener = Listener(wanted, None if last_id is None else min(last_id, newest))
+        listener = Listener(wanted, newest if last_id is None else min(last_id, newest))
         listener.is_closed = self._is_closed
         self._listeners.add(listener)
         return listener
@@ -166,10 +170,16 @@ class LiveHub:
 
     async def _catch_up(self, listener: Listener) -> list[LiveEvent]:
         """Read from storage what the listener missed. What was queued meanwhile and is read now is not told twice."""
-        rows = await timeline.events_after(self._database, listener.last_id, listener.wanted, limit=PAGE)
-        if len(rows) < PAGE:
-            listener.is_behind = False
+        listener.is_behind = False  # what does not fit while we read makes it fall behind again
+        try:
+            rows = await timeline.events_after(self._database, listener.last_id, listener.wanted, limit=PAGE)
+        except IngufuError:
+            listener.is_behind = True
+            raise
+        if len(rows) == PAGE:
+            listener.is_behind = True
         read = {row.id for row in rows}
+        listener.told |= {number for number in read if number > self._base_id and number not in self._delivered}
         listener.waiting = deque(event for event in listener.waiting if event.id not in read)
         if rows:
             listener.last_id = rows[-1].id

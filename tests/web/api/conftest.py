@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,10 +13,12 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
+from conftest import run_sql
 from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Authorization
 from ingufu.charging.service import Charging, OpenCount
+from ingufu.charging.tables import transactions
 from ingufu.core.clock import FrozenClock
 from ingufu.core.commands import Command, Outcome, RawReply, ReplyKind
 from ingufu.core.errors import StationOffline
@@ -24,12 +28,16 @@ from ingufu.infra import remote_link
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.remote_link import RemoteLink
 from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.statements import insert
+from ingufu.infra.storage.targets import StorageUrl
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.service import StationRules, Stations
 from ingufu.web.app import close_streams, create_app
 from ingufu.web.context import WebContext, WebSettings
+
+INSERT_TRANSACTION = insert(transactions)
 
 
 @dataclass
@@ -213,7 +221,7 @@ class serving:  # noqa: N801 - used as a function
     def __init__(self, app: Litestar) -> None:
         config = uvicorn.Config(
             app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on", ws="none",
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=5, proxy_headers=False,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._server.capture_signals = _no_signals  # type: ignore[method-assign]
@@ -245,4 +253,32 @@ async def admin(house: House) -> httpx.AsyncClient:
     return house.client(await house.key())
 
 
-Clients = Callable[..., httpx.AsyncClient]
+@pytest.fixture
+async def transaction(house: House) -> Callable[..., Any]:
+    """Puts a transaction into storage; returns its id."""
+
+    async def put(station_id: str, *, reference: str, **fields: Any) -> str:
+        now = house.clock.now()
+        row = {
+            "id": house.services.ids.new(), "station_id": station_id, "reference": reference, "version": "2.0.1",
+            "evse": 1, "state": "Charging", "is_open": True, "started_at": now, "start_received_at": now,
+            "energy_wh": Decimal(0), "energy_source": "nothing", "is_offline_start": False, "is_estimated": False,
+            "seq_count": 0, "anomaly_count": 0, "updated_at": now,
+        } | fields  # fmt: skip
+        async with house.database.work() as work:
+            work.execute(INSERT_TRANSACTION, row)
+        return str(row["id"])
+
+    return put
+
+
+@pytest.fixture(params=["sqlite"])
+async def storage_url(request: pytest.FixtureRequest, _makers: Any, tmp_path: Path) -> AsyncIterator[StorageUrl]:
+    """As everywhere, but on SQLite alone unless a test asks for `both_engines`: most tests here are about HTTP."""
+    if request.param == "sqlite":
+        yield await _makers.sqlite(tmp_path)
+        return
+    server = request.getfixturevalue("postgresql_server")
+    url, name = await _makers.postgresql(server)
+    yield url
+    await run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
