@@ -147,7 +147,8 @@ class RunningServer:
     def end(self) -> None:
         if self._thread.is_alive():
             self.do(self.server.stop(spread_s=0, deadline_s=0.05))
-            self.do(asyncio.sleep(0.02))  # aborted transports tell their end in the next turns of the loop
+            for _ in range(3):  # aborted transports tell their end in the next turns of the loop
+                self.call(lambda: None)
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(DEADLINE_S)
         self.loop.close()

@@ -14,6 +14,7 @@ from gateway.websocket.peer import (
     PONG,
     TEXT,
     Frame,
+    Recorder,
     close,
     frame,
 )
@@ -386,6 +387,58 @@ class TestSending:
         assert [station.frame().payload for _ in texts] == texts
         station.send(close(1000))
         assert server.handler.wait("closed").is_clean
+
+
+class TestOpening:
+    """A handler may do anything in `opened` already."""
+
+    class AtOnce(Recorder):
+        def __init__(self, action):
+            super().__init__()
+            self.action = action
+
+        def opened(self, socket):
+            super().opened(socket)
+            self.action(socket)
+
+    def open_with(self, server, connect, action):
+        server.handler = self.AtOnce(action)
+        station = connect()
+        station.send(station.request() + frame(TEXT, b"early"))
+        return station
+
+    def test_message_sent_at_once_follows_the_answer(self, server, connect):
+        station = self.open_with(server, connect, lambda socket: socket.send(b"welcome"))
+        assert station.answer().status == 101
+        assert station.frame() == Frame(TEXT, b"welcome")
+        server.handler.wait("opened")
+        assert server.handler.wait("received") == b"early"
+
+    def test_close_at_once_follows_the_answer(self, server, connect):
+        station = self.open_with(server, connect, lambda socket: socket.close(1008, "not now"))
+        assert station.answer().status == 101
+        assert station.frame() == Frame(CLOSE, b"\x03\xf0not now")
+        station.send(close(1008))
+        assert station.is_ended()
+        server.handler.wait("opened")
+        assert server.handler.wait("closed").is_clean
+
+    def test_abort_at_once_ends_it(self, server, connect):
+        self.open_with(server, connect, lambda socket: socket.abort("no"))
+        server.handler.wait("opened")
+        assert server.handler.wait("closed").reason == "no"
+
+    def test_failure_at_once_is_1011(self, server, connect):
+        def fail(socket):
+            raise LookupError
+
+        station = self.open_with(server, connect, fail)
+        assert station.answer().status == 101
+        assert station.frame().close_code == 1011
+        station.close()
+        server.handler.wait("opened")
+        assert server.handler.wait("closed").by is ClosedBy.FAILURE
+        server.failures.clear()
 
 
 class TestHandlerThatFails:

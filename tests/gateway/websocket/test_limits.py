@@ -278,7 +278,7 @@ class TestStationThatDoesNotRead:
 
         def send_all():
             while server.handler.socket.send(b"x" * 8000):
-                assert server.handler.socket._frames.write_buffer_bytes <= 200_000
+                assert server.handler.socket._frames.write_buffer_bytes() <= 200_000
 
         server.call(send_all)
         assert server.handler.wait_closed().by is ClosedBy.STALL
@@ -295,10 +295,10 @@ class TestStationThatDoesNotRead:
         station = deaf(max_write_buffer_bytes=10_000_000)
         self.fill(server)
         server.handler.wait("write_paused")
-        before = server.call(lambda: server.handler.socket._frames.write_buffer_bytes)
+        before = server.call(server.handler.socket._frames.write_buffer_bytes)
         station.send(frame(PING, b"x" * 125) * 100 + frame(TEXT, b"done"))
         assert server.handler.wait("received") == b"done"
-        assert server.call(lambda: server.handler.socket._frames.write_buffer_bytes) <= before
+        assert server.call(server.handler.socket._frames.write_buffer_bytes) <= before
 
     def test_close_of_a_deaf_station_ends_in_time(self, server, deaf):
         station = deaf(max_write_buffer_bytes=10_000_000, close_timeout_s=0.05)

@@ -9,7 +9,8 @@ from typing import Protocol
 from ingufu.gateway.websocket.decisions import AttemptFailed, Cause, Decide
 from ingufu.gateway.websocket.limits import ServerLimits
 from ingufu.gateway.websocket.rates import AddressKeys, Bucket, Buckets
-from ingufu.gateway.websocket.socket import Socket, Surroundings
+from ingufu.gateway.websocket.socket import Socket
+from ingufu.gateway.websocket.surroundings import Surroundings
 
 
 class Attempt(Protocol):

@@ -29,8 +29,9 @@ _CONSTANT_REQUEST = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-_OPCODES = {WSMsgType(opcode): opcode for opcode in Opcode}
-_TYPES = {int(opcode): WSMsgType(opcode) for opcode in Opcode}
+_TEXT = WSMsgType.TEXT
+_TYPES = {opcode: WSMsgType(opcode) for opcode in Opcode}
+_parse = WSProtocol.buffer_updated
 
 
 class FrameOwner(Protocol):
@@ -38,7 +39,7 @@ class FrameOwner(Protocol):
 
     def bytes_received(self, count: int) -> None: ...
 
-    def frame_received(self, opcode: Opcode, flags: int, payload: bytes) -> None: ...
+    def frame_received(self, opcode: int, flags: int, payload: bytes) -> None: ...
 
     def parser_failed(self, code: int, reason: str) -> None: ...
 
@@ -52,33 +53,39 @@ class FrameOwner(Protocol):
 class Frames(WSListener):
     """Frames of one connection, in both directions; masking and frame headers are done, nothing else is judged."""
 
-    __slots__ = ("_is_close_sent", "_max_frame_bytes", "_owner", "_wire", "_writer")
+    __slots__ = ("_is_close_sent", "_max_frame_bytes", "_wire", "_writer", "owner", "write_buffer_bytes")
 
     def __init__(self, transport: Transport, owner: FrameOwner, max_frame_bytes: int) -> None:
         self._wire = _Wire(transport, self._parser_gave_up)
+        self.write_buffer_bytes = transport.get_write_buffer_size
         self._is_close_sent = False
-        self._owner = owner
+        self.owner = owner
         self._max_frame_bytes = max_frame_bytes
         self._writer: WSTransport | None = None
 
-    def start(self, received: bytes) -> None:
-        """Take the transport, which must not be reading and still is not afterwards.
+    def start(self) -> None:
+        """Take the transport, which must not be reading and still is not afterwards."""
+        self._attach_reader()
 
-        `received` is what came after the request.
-        """
-        reader = self._attach_reader()
+    def feed(self, received: bytes) -> None:
+        """Take what came together with the request."""
         while received:
+            reader = self._wire.transport.get_protocol()
+            if not isinstance(reader, _Reader):
+                return  # failed by what came before
             with reader.get_buffer(-1) as buffer:
                 count = min(len(buffer), len(received))
                 buffer[:count] = received[:count]
             received = received[count:]
             reader.buffer_updated(count)
-            if self._wire.transport.get_protocol() is not reader:
-                break  # failed; or replaced after a large frame, which cannot happen with more to come
 
-    def send(self, opcode: Opcode, payload: bytes, *, is_deflated: bool = False) -> None:
-        """Write one unfragmented frame, not a close frame."""
-        self._writer.send(_TYPES[opcode], payload, True, is_deflated)  # type: ignore[union-attr]  # set by start
+    def send_text(self, payload: bytes, is_deflated: bool) -> None:  # noqa: FBT001 - the one hot call out
+        """Write a whole text message as one frame."""
+        self._writer.send(_TEXT, payload, True, is_deflated)  # type: ignore[union-attr]  # set by start
+
+    def send_control(self, opcode: Opcode, payload: bytes) -> None:
+        """Write a ping or a pong."""
+        self._writer.send(_TYPES[opcode], payload)  # type: ignore[union-attr]  # set by start
 
     def send_close(self, payload: bytes) -> None:
         """Write a close frame; whatever is written after it is dropped."""
@@ -86,11 +93,7 @@ class Frames(WSListener):
         if payload:
             self._writer.send_close(int.from_bytes(payload[:2], "big"), payload[2:])  # type: ignore[union-attr, arg-type]  # takes any code
         else:  # picows would send the code 0
-            self.send(Opcode.CLOSE, b"")
-
-    @property
-    def write_buffer_bytes(self) -> int:
-        return self._wire.get_write_buffer_size()
+            self.send_control(Opcode.CLOSE, b"")
 
     @property
     def is_closing(self) -> bool:
@@ -114,7 +117,7 @@ class Frames(WSListener):
 
     def linger(self, wheel: Wheel) -> None:
         """Say and take nothing more; see `lingering`."""
-        Linger(self._wire.transport, wheel, self._owner.connection_lost).start()
+        Linger(self._wire.transport, wheel, self.owner.connection_lost).start()
 
     # What picows calls.
 
@@ -124,36 +127,33 @@ class Frames(WSListener):
 
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
         flags = frame.fin << 3 | frame.rsv1 << 2 | frame.rsv2 << 1 | frame.rsv3
-        size = frame.payload_size
-        is_last = size >= _LARGE_FRAME_BYTES and frame.last_in_buffer and not frame.tail_size
-        self._owner.frame_received(_OPCODES[frame.msg_type], flags, frame.get_payload_as_bytes())
-        if is_last:
+        payload = frame.get_payload_as_bytes()
+        is_seam = len(payload) >= _LARGE_FRAME_BYTES and frame.last_in_buffer and not frame.tail_size
+        self.owner.frame_received(frame.msg_type, flags, payload)  # type: ignore[arg-type]  # an IntEnum, whatever the stub says
+        if is_seam:
             self._shrink()
 
     def pause_writing(self) -> None:
-        self._owner.writing_paused()
+        self.owner.writing_paused()
 
     def resume_writing(self) -> None:
-        self._owner.writing_resumed()
-
-    def bytes_received(self, count: int) -> None:
-        self._owner.bytes_received(count)
+        self.owner.writing_resumed()
 
     def parser_stopped(self, writer: WSTransport) -> None:
         """A close frame was sent; by the parser, for a broken frame, if not by us."""
         sent = writer.close_handshake.sent
         if sent is not None and not self._is_close_sent:
-            self._owner.parser_failed(sent.code.value, sent.reason)
+            self.owner.parser_failed(sent.code.value, sent.reason)
 
     def connection_lost(self, failure: Exception | None) -> None:
-        self._owner.connection_lost(failure)
+        self.owner.connection_lost(failure)
 
     def _parser_gave_up(self) -> None:
         """Told 10 ms after a broken frame; news only if it came after our close frame."""
         if self._is_close_sent:
-            self._owner.parser_failed(CloseCode.PROTOCOL_ERROR, "broken frame")
+            self.owner.parser_failed(CloseCode.PROTOCOL_ERROR, "broken frame")
 
-    def _attach_reader(self) -> "_Reader":
+    def _attach_reader(self) -> None:
         reader = _Reader(
             None,  # host_port, ws_path: of clients
             None,
@@ -175,10 +175,9 @@ class Frames(WSListener):
         reader.connection_made(self._wire)
         with reader.get_buffer(-1) as buffer:
             buffer[: len(_CONSTANT_REQUEST)] = _CONSTANT_REQUEST
-        WSProtocol.buffer_updated(reader, len(_CONSTANT_REQUEST))
+        _parse(reader, len(_CONSTANT_REQUEST))
         self._wire.is_muted = False
         self._wire.transport.set_protocol(reader)
-        return reader
 
     def _shrink(self) -> None:
         """Let a new parser with a small buffer go on; the old one is at a frame's end and holds nothing."""
@@ -194,8 +193,8 @@ class _Reader(WSProtocol):  # type: ignore[misc]  # a Cython class
 
     def buffer_updated(self, nbytes: int) -> None:
         frames: Frames = self.listener
-        frames.bytes_received(nbytes)
-        WSProtocol.buffer_updated(self, nbytes)
+        frames.owner.bytes_received(nbytes)
+        _parse(self, nbytes)
         if self.transport.is_close_frame_sent:
             frames.parser_stopped(self.transport)
 

@@ -16,7 +16,8 @@ from ingufu.gateway.websocket.decisions import Accept, Cause, Decision, Refuse
 from ingufu.gateway.websocket.entrance import Entrance
 from ingufu.gateway.websocket.lingering import Linger
 from ingufu.gateway.websocket.request import UpgradeRequest
-from ingufu.gateway.websocket.socket import Socket, Terms
+from ingufu.gateway.websocket.socket import Socket
+from ingufu.gateway.websocket.surroundings import Terms
 from ingufu.gateway.websocket.visit import Visit
 
 _BUSY = 503

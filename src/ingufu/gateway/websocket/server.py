@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ingufu.gateway.websocket.counters import Counters
-from ingufu.gateway.websocket.decisions import AttemptFailed, Cause, ClosedBy, Decide
+from ingufu.gateway.websocket.decisions import AttemptFailed, Cause, ClosedBy, Connection, Decide
 from ingufu.gateway.websocket.deflate import Codec
 from ingufu.gateway.websocket.entrance import Entrance, House
 from ingufu.gateway.websocket.handshake import Handshake
@@ -18,7 +18,8 @@ from ingufu.gateway.websocket.limits import ServerLimits
 from ingufu.gateway.websocket.messages import CloseCode
 from ingufu.gateway.websocket.rates import AddressKeys, Bucket, Buckets
 from ingufu.gateway.websocket.securing import SecureDoor
-from ingufu.gateway.websocket.socket import Socket, Surroundings
+from ingufu.gateway.websocket.socket import Socket
+from ingufu.gateway.websocket.surroundings import Surroundings
 from ingufu.gateway.websocket.timers import Wheel
 from ingufu.gateway.websocket.tls import ServerTls
 
@@ -139,7 +140,7 @@ class WebSocketServer:
                 return False
         return True
 
-    def _forget(self, socket: Socket) -> None:
+    def _forget(self, socket: Connection) -> None:
         self._sockets.discard(socket)
         if not self._sockets:
             self._is_empty.set()

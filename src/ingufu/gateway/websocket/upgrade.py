@@ -19,7 +19,7 @@ from ingufu.gateway.websocket.request import Header, TlsInfo, UpgradeRequest
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # a tab may be within a value
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")  # a tab may be within a value
 _TLS_RECORD = b"\x16\x03"  # how a TLS ClientHello begins
 _KEY_BYTES = 16
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -89,6 +89,8 @@ def parse(head: bytes, origin: Origin, max_lines: int) -> UpgradeRequest | Rejec
 
 
 def _lines(head: bytes, max_lines: int) -> list[bytes]:
+    if _CONTROL.search(head):
+        raise _Fault(Cause.MALFORMED, 400, "control character in the request")
     lines = [line.removesuffix(b"\r") for line in head.lstrip(b"\r\n").rstrip(b"\r\n").split(b"\n")]
     if len(lines) > max_lines:
         raise _Fault(Cause.TOO_LARGE, 431, "too many header lines")
@@ -104,7 +106,7 @@ def _request_line(line: bytes) -> tuple[str, str]:
         raise _Fault(Cause.VERSION, 505, "HTTP version is not 1.1")
     if method != b"GET":
         raise _Fault(Cause.METHOD, 405, "method is not GET")
-    if _CONTROL.search(target) or not target.isascii():
+    if not target.isascii():
         raise _Fault(Cause.MALFORMED, 400, "invalid characters in the request target")
     text = target.decode("ascii")
     if not text.startswith("/"):
@@ -138,9 +140,6 @@ def _headers(lines: list[bytes]) -> tuple[tuple[Header, ...], list[str]]:
         if not colon or not _TOKEN.fullmatch(name):
             raise _Fault(Cause.MALFORMED, 400, "malformed header")
         pairs.append([name, value.strip(b" \t")])
-    for _, value in pairs:
-        if _CONTROL.search(value):
-            raise _Fault(Cause.MALFORMED, 400, "control character in a header")
     return tuple(Header(name.decode("ascii"), value) for name, value in pairs), tolerated
 
 
