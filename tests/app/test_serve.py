@@ -110,7 +110,7 @@ async def test_the_web_process_may_die_and_no_station_notices(shared, key):
         assert shared.web().pid != first
         listed = shared.request("/api/v1/stations/STEADY", key=key)[1]
         assert listed["is_online"] is True
-    shared.until("web.ended")
+    shared.until("child.ended")
 
 
 async def test_a_killed_server_leaves_nothing_in_the_way_of_the_next(data):

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 
 from ingufu.app import listening, parts
+from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
 from ingufu.core.errors import Unavailable
@@ -51,7 +52,7 @@ async def serve_web(settings: Settings, *, inherited: int | None = None) -> None
     else:
         listener = socket.socket(fileno=inherited)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C goes to both; the parent decides
-        _stop_with_parent(loop, stop)
+        stop_with_parent(stop)
     async with parts.asking_process(settings, wait_s=HUB_WAIT_S) as process:
         await _serve(settings, process, listener, stop)
 
@@ -104,14 +105,3 @@ def web_context(settings: Settings, process: AskingProcess) -> WebContext:
             ocpp_addresses=tuple(parts.station_urls(settings.ocpp).values()),
         ),
     )
-
-
-def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Set `stop` when standard input ends: the other end is the parent's, and closes however it ends."""
-
-    def watch() -> None:
-        if not os.read(0, 4096):
-            loop.remove_reader(0)
-            stop.set()
-
-    loop.add_reader(0, watch)

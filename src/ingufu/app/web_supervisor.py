@@ -1,37 +1,23 @@
 """The web process from outside: started, and started again when it ends; stations never notice."""
 
-import asyncio
 import socket
 import ssl
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 
-import structlog
-
 from ingufu.app import listening
+from ingufu.app.children import Child
 from ingufu.app.settings import HttpSettings, Settings, split_address
 from ingufu.app.settings_loading import hand_over
 from ingufu.core.errors import SettingsError
 
-RESTART_AFTER_S = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)  # waits before it is started again, when it ends again and again
-STOP_S = 10.0  # to finish what it has in hand
-
-log = structlog.get_logger(__name__)
-
 
 class WebSupervisor:
-    """Holds the port of console and API, so that no request meets a closed door while the process is started anew.
-
-    The process is told to go by the end of its standard input, so it does not outlive this one, however this one ends.
-    """
+    """Holds the port of console and API, so that no request meets a closed door while the process is started anew."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._listener: socket.socket | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._process: Process | None = None
-        self.restarts = 0
+        self._child: Child | None = None
 
     def open(self, http: HttpSettings) -> tuple[str, int]:
         """Take the port; return the address. Raises Unavailable if it is taken, SettingsError for a bad certificate."""
@@ -42,65 +28,19 @@ class WebSupervisor:
         return bound
 
     def start(self, settings: Settings) -> None:
-        """Start the process with these settings, and keep it running."""
-        self._task = asyncio.create_task(self._keep_running(hand_over(settings, self._environment)))
-
-    @property
-    def pid(self) -> int | None:
-        """The process, while there is one."""
-        return None if self._process is None else self._process.pid
+        """Start the process with these settings on the port that was taken, and keep it running."""
+        assert self._listener is not None  # noqa: S101 - `open` came before
+        number = self._listener.fileno()
+        environment = hand_over(settings, self._environment)
+        self._child = Child("web", ("web", "--listener", str(number)), environment, inherits=(number,))
+        self._child.start()
 
     async def stop(self) -> None:
         """Let the process finish what it has in hand, and give the port back."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._child is not None:
+            await self._child.stop()
         if self._listener is not None:
             self._listener.close()
-
-    async def _keep_running(self, environment: Mapping[str, str]) -> None:
-        loop = asyncio.get_running_loop()
-        failures = 0
-        while True:
-            started_at = loop.time()
-            code = await self._run(environment)
-            if loop.time() - started_at > RESTART_AFTER_S[-1]:
-                failures = 0
-            wait_s = RESTART_AFTER_S[min(failures, len(RESTART_AFTER_S) - 1)]
-            failures += 1
-            self.restarts += 1
-            log.error("web.ended", exit_code=code, restart_in_s=wait_s)
-            await asyncio.sleep(wait_s)
-
-    async def _run(self, environment: Mapping[str, str]) -> int:
-        assert self._listener is not None  # noqa: S101 - `open` came before `start`
-        number = self._listener.fileno()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ingufu", "web", "--listener", str(number)),
-            stdin=PIPE,
-            stdout=DEVNULL,
-            env=environment,
-            pass_fds=(number,),
-        )
-        self._process = process
-        try:
-            return await process.wait()
-        finally:
-            self._process = None
-            await asyncio.shield(_end(process))
-
-
-async def _end(process: Process) -> None:
-    """Return when the process is gone: asked first, killed then."""
-    if process.returncode is None:
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
 
 
 def check_certificate(http: HttpSettings) -> None:
