@@ -100,7 +100,7 @@ class TestSection5_2BaseFraming:
 
 class TestSection5_4Fragmentation:
     def test_two_fragments_are_one_message(self, server, station):
-        station.send(frame(TEXT, b"Hel", fin=False) + frame(CONTINUATION, b"lo"))
+        station.send(frame(TEXT, b"He", fin=False) + frame(CONTINUATION, b"llo"))
         assert server.handler.wait("received") == b"Hello"
 
     def test_empty_fragments_are_allowed(self, server, station):
@@ -114,13 +114,13 @@ class TestSection5_4Fragmentation:
         assert server.handler.wait("received") == b"".join(parts)
 
     def test_ping_between_fragments_is_answered_before_the_message(self, server, station):
-        station.send(frame(TEXT, b"Hel", fin=False) + frame(PING, b"alive?"))
+        station.send(frame(TEXT, b"He", fin=False) + frame(PING, b"alive?"))
         assert station.frame() == Frame(PONG, b"alive?")
-        station.send(frame(CONTINUATION, b"lo"))
+        station.send(frame(CONTINUATION, b"llo"))
         assert server.handler.wait("received") == b"Hello"
 
     def test_close_between_fragments_ends_it_without_the_message(self, server, station):
-        station.send(frame(TEXT, b"Hel", fin=False) + close(1000))
+        station.send(frame(TEXT, b"He", fin=False) + close(1000))
         assert station.frame().close_code == 1000
         assert server.handler.wait("closed").is_clean
 
