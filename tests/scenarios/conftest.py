@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ingufu.app.settings import OcppSettings
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from running import Running, StandingClock, running_gateway
@@ -17,5 +18,6 @@ def clock() -> StandingClock:
 
 @pytest.fixture
 async def house(database: Database, clock: StandingClock, ids: IdMaker) -> AsyncIterator[Running]:
-    async with running_gateway(database, clock, ids) as running:
+    ocpp = OcppSettings(drain_s=0.0, messages_per_s=100_000.0)
+    async with running_gateway(database, clock, ids, ocpp=ocpp) as running:
         yield running

@@ -33,7 +33,7 @@ class StartCharging(Command[Outcome], frozen=True, kw_only=True):
     """Ask a station to start charging on an EVSE (or any free one) for a token."""
 
     token: str
-    token_kind: str = "central"
+    token_kind: str = "Central"  # OCPP 2.x IdTokenEnumType; 1.6 has no kinds
     evse: int | None = None
     remote_start_id: int
 

@@ -25,7 +25,7 @@ from ingufu.gateway.websocket import (
     basic_credentials,
 )
 from ingufu.ocpp import versions
-from ingufu.ocpp.versions import VERSIONS, Version
+from ingufu.ocpp.versions import Version
 from ingufu.services import Services
 from ingufu.stations import decide
 from ingufu.stations.model import Attempt, AttemptOutcome, Credentials, Presented, Station
@@ -60,7 +60,7 @@ _STATUS = {
     AttemptOutcome.BAD_IDENTITY: 404,
     AttemptOutcome.UNKNOWN_STATION: 404,
     AttemptOutcome.WAITING_FOR_APPROVAL: 404,
-    AttemptOutcome.REFUSED_STATION: 403,
+    AttemptOutcome.REFUSED_STATION: 404,
     AttemptOutcome.NO_CREDENTIALS: 401,
     AttemptOutcome.WRONG_CREDENTIALS: 401,
     AttemptOutcome.PROFILE_TOO_LOW: 403,
@@ -69,6 +69,7 @@ _STATUS = {
     AttemptOutcome.NO_SUBPROTOCOL: 400,
     AttemptOutcome.UNSUPPORTED_SUBPROTOCOL: 400,
     AttemptOutcome.TOO_MANY_ATTEMPTS: 503,
+    AttemptOutcome.SHUTTING_DOWN: 503,
     AttemptOutcome.INTERNAL_ERROR: 503,
 }
 
@@ -99,17 +100,23 @@ _OUTCOME_OF_CAUSE = {
 
 
 class Admission:
-    """Decides each upgrade request and keeps what became of it. `connect` makes the handler of one that may come in."""
+    """Decides each upgrade request and keeps what became of it. `connect` makes the handler of one that may come in.
+
+    Once `is_closed` is set, nobody comes in any more.
+    """
 
     def __init__(self, services: Services, rules: AdmissionRules, connect: Callable[[Admitted], Handler]) -> None:
         self._services = services
         self._rules = rules
         self._connect = connect
+        self.is_closed = False
 
     async def decide(self, request: UpgradeRequest) -> Decision:
         """Return whether to upgrade; a refusal is kept with its cause for the operator."""
         attempt = self._attempt(request)
         identity = self._identity(request)
+        if self.is_closed:
+            return self._refuse(attempt, AttemptOutcome.SHUTTING_DOWN, "The server is stopping.")
         if identity is None:
             return self._refuse(attempt, AttemptOutcome.WRONG_PATH, f"The path begins with {self._base()}/<identity>.")
         attempt = msgspec.structs.replace(attempt, identity=identity[:TEXT_LIMIT])
@@ -151,6 +158,8 @@ class Admission:
         if outcome is not AttemptOutcome.CONNECTED or station is None:
             if station is None and outcome is AttemptOutcome.WAITING_FOR_APPROVAL:
                 return await self._discover(attempt, identity, given)
+            if station is not None and outcome is AttemptOutcome.WAITING_FOR_APPROVAL:
+                stations.seen(station.id, attempt.at)  # it still calls: it is not to be swept from the list
             return self._refuse(attempt, outcome, _detail(outcome, station, given, presented))
         version = self._version(station, request.subprotocols)
         if version is None:
@@ -193,17 +202,17 @@ class Admission:
     @staticmethod
     def _version(station: Station, offered: tuple[str, ...]) -> Version | None:
         if not offered and station.assumed_version is not None:
-            return VERSIONS.get(station.assumed_version)
+            return versions.negotiate((station.assumed_version,))
         return versions.negotiate(offered)
 
     def _mismatch(self, attempt: Attempt, request: UpgradeRequest) -> Decision:
         if not request.subprotocols:
             return self._refuse(attempt, AttemptOutcome.NO_SUBPROTOCOL, "No Sec-WebSocket-Protocol was offered.")
-        detail = f"Offered: {', '.join(request.subprotocols)}."[:TEXT_LIMIT]
-        refusal = self._refuse(attempt, AttemptOutcome.UNSUPPORTED_SUBPROTOCOL, detail)
-        if self._rules.closes_on_mismatch:
-            return Accept(handler=_ClosingHandler(), subprotocol=None, may_deflate=False, ping_interval_s=None)
-        return refusal
+        outcome, detail = AttemptOutcome.UNSUPPORTED_SUBPROTOCOL, f"Offered: {', '.join(request.subprotocols)}."
+        if not self._rules.closes_on_mismatch:
+            return self._refuse(attempt, outcome, detail[:TEXT_LIMIT])
+        self._keep_refusal(attempt, outcome, 101, f"Closed after the upgrade. {detail}"[:TEXT_LIMIT])
+        return Accept(handler=_ClosingHandler(), subprotocol=None, may_deflate=False, ping_interval_s=None)
 
     def _presented(
         self,
@@ -265,11 +274,14 @@ class Admission:
 
     def _refuse(self, attempt: Attempt, outcome: AttemptOutcome, detail: str) -> Refuse:
         status = _STATUS.get(outcome, 403)
+        self._keep_refusal(attempt, outcome, status, detail)
+        return Refuse(status=status, reason=detail if status == 400 else _SAID.get(status, "Not allowed."))
+
+    def _keep_refusal(self, attempt: Attempt, outcome: AttemptOutcome, status: int, detail: str) -> None:
         self._services.stations.record_attempt(
             msgspec.structs.replace(attempt, outcome=outcome, http_status=status, detail=detail)
         )
         log.info("gateway.refused", outcome=outcome.value, address=attempt.address, identity=attempt.identity)
-        return Refuse(status=status, reason=detail if status == 400 else _SAID.get(status, "Not allowed."))
 
 
 class _ClosingHandler:

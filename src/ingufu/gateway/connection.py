@@ -1,14 +1,16 @@
 """One station's socket: frames in order to the session, answers back, and our own requests one at a time."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextvars
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import structlog
 
 from ingufu.core.clock import Clock
 from ingufu.core.commands import RawReply, ReplyKind
-from ingufu.core.errors import Conflict
+from ingufu.gateway.admission import Admitted
 from ingufu.gateway.frame_log import FrameLog
 from ingufu.gateway.websocket import CloseCode, Closure, Connection
 from ingufu.ocpp.rpc import Peer
@@ -26,17 +28,31 @@ from ingufu.ocpp.rpc_messages import (
     Send,
 )
 from ingufu.ocpp.session import Refused, Replied, Session
-from ingufu.ocpp.versions import Version
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Lane:
     """What is one per station over all its connections: its messages are handled one after the other."""
 
-    lock: asyncio.Lock
-    busy: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Keeper(Protocol):
+    """Who keeps account of connections."""
+
+    def opened(self, connection: "StationConnection") -> None: ...
+
+    def closed(self, connection: "StationConnection", closure: Closure) -> None: ...
+
+    def booted(self, connection: "StationConnection") -> None: ...
+
+    def seen(self, connection: "StationConnection") -> None: ...
+
+    def run(self, work: Coroutine[Any, Any, None], context: contextvars.Context) -> None:
+        """Have `work` run, and wait for it before everything ends."""
+        ...
 
 
 class StationConnection:
@@ -45,35 +61,35 @@ class StationConnection:
     def __init__(
         self,
         *,
-        id: str,  # noqa: A002 - the connection's own
-        version: Version,
         session: Session,
+        admitted: Admitted,
         peer: Peer,
         lane: Lane,
         clock: Clock,
         frames: FrameLog,
-        on_opened: Callable[["StationConnection"], None],
-        on_closed: Callable[["StationConnection", Closure], None],
-        on_booted: Callable[["StationConnection"], None],
-        on_seen: Callable[["StationConnection"], None],
+        keeper: Keeper,
     ) -> None:
-        self.id = id
-        self.version = version
+        self.id = admitted.attempt.id
+        self.version = admitted.version
+        self.admitted = admitted
         self.session = session
         self.peer = peer
         self._lane = lane
         self._clock = clock
         self._frames = frames
-        self._on_opened = on_opened
-        self._on_closed = on_closed
-        self._on_booted = on_booted
-        self._on_seen = on_seen
+        self._keeper = keeper
         self._socket: Connection | None = None
-        self._worker: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()  # of our requests: one is open at a time
-        self._waiting: asyncio.Future[RawReply] | None = None
+        self._context = contextvars.Context()  # of the worker: what its log lines say besides
+        self._context.run(
+            structlog.contextvars.bind_contextvars, station=admitted.station.identity, version=self.version.name
+        )
+        self._is_working = False
+        self._is_clogged = False  # the station does not read what we send
         self._is_paused = False
-        self._named: str | None = None  # the transaction that the message in hand names, for its answer's record
+        self._goodbye: tuple[int, str] | None = None  # with which to close once nothing is in hand
+        self._turn = asyncio.Lock()  # of our requests: one is open at a time
+        self._waiting: asyncio.Future[RawReply] | None = None  # for the answer to the open one
+        self._patience: asyncio.TimerHandle | None = None
 
     @property
     def station_id(self) -> str:
@@ -83,82 +99,111 @@ class StationConnection:
     def is_open(self) -> bool:
         return self._socket is not None and self._socket.is_open
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a message of the station is being worked on."""
-        return self._worker is not None
-
     # What happens on the socket
 
     def opened(self, socket: Connection) -> None:
         self._socket = socket
-        self._on_opened(self)
+        self._keeper.opened(self)
 
     def received(self, text: bytes) -> None:
-        self._on_seen(self)
-        messages = self.peer.receive(text, self._clock.monotonic())
-        named = self._log(text, is_inbound=True, action=_action_of(messages[0]) if messages else None)
-        for message in messages:
-            if named is not None and isinstance(message, Call):
-                self._named = named
+        self._keeper.seen(self)
+        self._record(text, is_inbound=True)
+        for message in self.peer.receive(text, self._clock.monotonic()):
             self._dispatch(message)
-        if self.peer.is_full and not self._is_paused and self._socket is not None:
-            self._is_paused = True
-            self._socket.pause_reading()
+        self._pause_or_resume()
 
     def write_paused(self) -> None:
-        """The station reads slowly; what waits in our buffer is bounded by the socket's own limit."""
+        """Take nothing more from a station that does not read our answers: they would pile up here."""
+        self._is_clogged = True
+        self._pause_or_resume()
 
     def write_resumed(self) -> None:
-        """The station reads again."""
+        self._is_clogged = False
+        self._pause_or_resume()
 
     def closed(self, closure: Closure) -> None:
-        self.peer.close()
-        self._settle(RawReply(kind=ReplyKind.OFFLINE))
         self._socket = None
-        self._on_closed(self, closure)
+        self._hang_up()
+        self._keeper.closed(self, closure)
 
     # What others ask of it
 
     def close(self, code: int, reason: str) -> None:
+        """Begin the end: nothing more is heard, and what waits for the station's answer waits in vain."""
         if self._socket is not None:
             self._socket.close(code, reason)
+        self._hang_up()
 
-    async def request(self, action: str, payload: bytes, *, message_id: str, timeout_s: float) -> RawReply:
-        """Send a CALL when it is its turn and return what comes of it. `timeout_s` counts from the asking."""
-        deadline = self._clock.monotonic() + timeout_s
+    def finish(self, code: int, reason: str) -> None:
+        """Read nothing more, and close when what has been read is answered."""
+        self._goodbye = (code, reason)
+        self._pause_or_resume()
+        if not self._is_working:
+            self.close(code, reason)
+
+    async def request(self, action: str, payload: bytes, *, message_id: str, timeout_s: float) -> RawReply | None:
+        """Send a CALL when it is its turn and return what comes of it; None if it never left, as the connection ended.
+
+        `timeout_s` counts from the asking. If the one who asked goes away, the answer is awaited all the same, for
+        only one request may be open. Raises InvalidInput if the payload is not JSON.
+        """
+        asked_at = self._clock.monotonic()
         try:
-            async with asyncio.timeout(timeout_s), self._turn:
-                return await self._exchange(action, payload, message_id, deadline)
+            async with asyncio.timeout(timeout_s):
+                await self._turn.acquire()
         except TimeoutError:
-            self.peer.expire(deadline)
             return RawReply(kind=ReplyKind.TIMEOUT, message_id=message_id, duration_s=timeout_s)
+        left_s = max(timeout_s - (self._clock.monotonic() - asked_at), 0.001)
+        try:
+            answer = self._ask(action, payload, message_id, left_s)
+        except BaseException:
+            self._turn.release()
+            raise
+        return None if answer is None else await asyncio.shield(answer)
 
-    async def _exchange(self, action: str, payload: bytes, message_id: str, deadline: float) -> RawReply:
-        if self._socket is None:
-            return RawReply(kind=ReplyKind.OFFLINE, message_id=message_id)
-        now = self._clock.monotonic()
+    def _ask(self, action: str, payload: bytes, message_id: str, timeout_s: float) -> asyncio.Future[RawReply] | None:
+        """Send the CALL; whoever settles it passes the turn on."""
+        if not self.is_open:
+            self._turn.release()
+            return None
+        frame = self.peer.call(message_id, action, payload, self._clock.monotonic(), timeout_s)
         self.session.note_request(action, payload)
-        try:
-            frame = self.peer.call(message_id, action, payload, now, max(deadline - now, 0.001))
-        except Conflict:
-            return RawReply(kind=ReplyKind.OFFLINE, message_id=message_id)
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._send(frame, action)
-        try:
-            return await self._waiting
-        finally:
-            self._waiting = None
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        self._patience = loop.call_later(timeout_s, self._give_up, message_id, timeout_s)
+        self._send(frame)
+        return self._waiting
+
+    def _give_up(self, message_id: str, timeout_s: float) -> None:
+        if self.peer.deadline is not None:
+            self.peer.expire(self.peer.deadline)
+        self._settle(RawReply(kind=ReplyKind.TIMEOUT, message_id=message_id, duration_s=timeout_s))
+
+    def _settle(self, reply: RawReply) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if not waiting.done():
+            waiting.set_result(reply)
+        self._turn.release()
+
+    def _hang_up(self) -> None:
+        call = self.peer.close()
+        self._settle(RawReply(kind=ReplyKind.OFFLINE, message_id=None if call is None else call.message_id))
 
     # Messages
 
     def _dispatch(self, message: Received) -> None:
         match message:
             case Call() | Send():
-                self._work(message)
-            case Repeated(call=call, reply=reply):
+                self._is_working = True
+                self._keeper.run(self._work_off(message), self._context)
+            case Repeated(reply=reply):
                 if reply is not None:
-                    self._send(reply, call.action)
+                    self._send(reply)
             case Answer(call=call, payload=payload):
                 self._settle(
                     RawReply(
@@ -181,13 +226,15 @@ class StationConnection:
                 )
             case Malformed():
                 self._malformed(message)
-            case ResultError() | Late():
-                log.info("ocpp.unpaired", message_id=message.message_id, what=type(message).__name__)
+            case ResultError():
+                log.warning("ocpp.result_refused", action=message.action, code=message.failure.spelling)
+            case Late():
+                log.info("ocpp.late_answer", message_id=message.message_id[:36], is_known=message.call is not None)
 
     def _malformed(self, message: Malformed) -> None:
         log.info("ocpp.malformed", cause=message.cause.value, message_id=message.message_id[:36])
         if message.reply is not None:
-            self._send(message.reply, None)
+            self._send(message.reply)
         if message.call is not None:
             self._settle(
                 RawReply(
@@ -199,23 +246,21 @@ class StationConnection:
                 )
             )
 
-    def _work(self, message: Request) -> None:
-        self._worker = asyncio.create_task(self._work_off(message))
-
     async def _work_off(self, message: Request | None) -> None:
-        """Answer the message and those that queued behind it, in the station's order."""
-        structlog.contextvars.bind_contextvars(station=self.session.station.identity, version=self.version.name)
+        """Answer the message and those that queue behind it, in the station's order."""
         try:
             while message is not None:
                 async with self._lane.lock:
                     await self._answer(message)
                 message = self.peer.take()
-                self._resume()
+                self._pause_or_resume()
         except Exception:
             log.exception("ocpp.conversation_failed")
             self.close(CloseCode.INTERNAL_ERROR, "internal error")
         finally:
-            self._worker = None
+            self._is_working = False
+        if self._goodbye is not None:
+            self.close(*self._goodbye)
 
     async def _answer(self, message: Request) -> None:
         reply = await self.session.answer(message)
@@ -223,57 +268,33 @@ class StationConnection:
             return
         match reply:
             case Replied(payload=payload):
-                self._send(self.peer.result(message, payload), message.action)
+                self._send(self.peer.result(message, payload))
                 if message.action == "BootNotification":
-                    self._on_booted(self)
+                    self._keeper.booted(self)
             case Refused(code=code, description=description):
-                self._send(self.peer.error(message, code, description), message.action)
+                self._send(self.peer.error(message, code, description))
                 if reply.ends_connection:
                     self.close(CloseCode.POLICY, description)
             case _:
                 self.peer.leave_unanswered(message)
-        self._named = None
 
-    def _resume(self) -> None:
-        if self._is_paused and not self.peer.is_full and self._socket is not None:
-            self._is_paused = False
+    def _pause_or_resume(self) -> None:
+        """Read only while there is room for what comes, and for our answers."""
+        is_due = self.peer.is_full or self._is_clogged or self._goodbye is not None
+        if is_due is self._is_paused or self._socket is None:
+            return
+        self._is_paused = is_due
+        if is_due:
+            self._socket.pause_reading()
+        else:
             self._socket.resume_reading()
-
-    def _settle(self, reply: RawReply) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(reply)
 
     def _since(self, call: Outgoing) -> float:
         return round(self._clock.monotonic() - call.sent_at, 4)
 
-    def _send(self, frame: bytes, action: str | None) -> None:
-        if self._socket is not None:
-            self._socket.send(frame)
-            self._log(frame, is_inbound=False, action=action)
+    def _send(self, frame: bytes) -> None:
+        if self._socket is not None and self._socket.send(frame):
+            self._record(frame, is_inbound=False)
 
-    def _log(self, frame: bytes, *, is_inbound: bool, action: str | None) -> str | None:
-        return self._frames.add(
-            frame,
-            at=self._clock.now(),
-            station_id=self.station_id,
-            connection_id=self.id,
-            is_inbound=is_inbound,
-            action=action,
-            transaction=None if is_inbound else self._named,
-        )
-
-
-def _action_of(message: Received) -> str | None:
-    match message:
-        case Call() | Send():
-            return message.action
-        case Repeated():
-            return message.call.action
-        case Answer() | AnswerError():
-            return message.call.action
-        case Late(call=call):
-            return None if call is None else call.action
-        case ResultError(action=action):
-            return action
-        case _:
-            return None
+    def _record(self, frame: bytes, *, is_inbound: bool) -> None:
+        self._frames.add(frame, self._clock.now(), self.station_id, self.id, is_inbound=is_inbound)

@@ -1,28 +1,30 @@
 """The gateway: listens for stations, makes their conversations, and keeps account of who is connected."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Coroutine
-from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
 
-from ingufu.core.commands import Trigger, TriggerMessage
-from ingufu.core.errors import IngufuError
+from ingufu.core.errors import IngufuError, Unavailable
 from ingufu.gateway.admission import Admission, AdmissionRules, Admitted
 from ingufu.gateway.connection import StationConnection
 from ingufu.gateway.frame_log import FrameLog
+from ingufu.gateway.greeting import Greeter
 from ingufu.gateway.link import Connections
-from ingufu.gateway.websocket import Closure, Counters, Endpoint, ServerLimits, WebSocketServer
+from ingufu.gateway.websocket import CloseCode, Closure, Counters, Endpoint, ServerLimits, WebSocketServer
 from ingufu.infra.storage.database import Work
 from ingufu.ocpp.rpc import Peer
 from ingufu.ocpp.session import Session
-from ingufu.ocpp.table import Phase
 from ingufu.services import Services
 
 GREETING_DELAY_S = 15.0  # a station that boots or reports by itself has done so by then
 ATTEMPTS_EVERY_S = 5.0
-STORE_TRIES = 3
+STORE_TRIES = 3  # of what other writers may overtake
+STORE_AGAIN_S = 2.0  # after storage failed
+GRACE_S = 5.0  # for what is in hand when everything ends, and for stations to say goodbye
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,8 @@ class Gateway:
         self._server: WebSocketServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_stopping = False
+        self._greeter = Greeter(services.stations, connections)
         self.connections = connections
 
     @property
@@ -75,19 +79,47 @@ class Gateway:
         return bound
 
     async def stop(self) -> None:
-        """Accept nothing more, let what is in hand be answered, close all connections, and store that they ended."""
+        """Let nobody in any more, answer what is in hand, close all connections, and store that they ended."""
+        self._is_stopping = True
+        self._admission.is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        await self._say_goodbye()
         if self._server is not None:
-            await self._server.stop(spread_s=self._rules.drain_s, deadline_s=self._rules.drain_s + 5.0)
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+            await self._server.stop(spread_s=0.0, deadline_s=GRACE_S)
+        await self._end_tasks()
         self.flush()
 
     def flush(self) -> None:
         """Hand on what has gathered of frames and of counted refusals, for storage to write soon."""
         self._frames.flush()
         self._services.stations.flush_attempts(is_last=True)
+
+    async def _say_goodbye(self) -> None:
+        """Close one connection after the other, each when what it had in hand is answered."""
+        loop = asyncio.get_running_loop()
+        waiting = list(self.connections)
+        timers = [
+            loop.call_later(self._rules.drain_s * number / len(waiting), one.finish, CloseCode.GOING_AWAY, "going away")
+            for number, one in enumerate(waiting)
+        ]
+        try:
+            async with asyncio.timeout(self._rules.drain_s + GRACE_S):
+                await self.connections.emptied()
+        except TimeoutError:
+            log.warning("gateway.not_drained", left=len(self.connections))
+        for timer in timers:
+            timer.cancel()
+
+    async def _end_tasks(self) -> None:
+        """Wait for what is still at work, and give up what hangs."""
+        if self._tasks:
+            _, hanging = await asyncio.wait(self._tasks, timeout=GRACE_S)
+            for task in hanging:
+                log.error("gateway.task_hangs", task=repr(task.get_coro())[:200])
+                task.cancel()
+            if hanging:
+                await asyncio.wait(hanging)
 
     def _connect(self, admitted: Admitted) -> StationConnection:
         station, version = admitted.station, admitted.version
@@ -100,22 +132,20 @@ class Gateway:
             certificate_name=admitted.certificate_name,
         )
         return StationConnection(
-            id=admitted.attempt.id,
-            version=version,
             session=session,
             peer=Peer(version.dialect, memory=self.connections.memory(station.id)),
             lane=self.connections.lane(station.id),
             clock=self._services.clock,
             frames=self._frames,
-            on_opened=partial(self._opened, admitted=admitted),
-            on_closed=self._closed,
-            on_booted=self._booted,
-            on_seen=self._seen,
+            admitted=admitted,
+            keeper=self,
         )
 
     # What happens to a connection
 
-    def _opened(self, connection: StationConnection, *, admitted: Admitted) -> None:
+    def opened(self, connection: StationConnection) -> None:
+        """Make it the station's connection, and have that stored before anything it says is handled."""
+        admitted = connection.admitted
         self._services.stations.record_attempt(admitted.attempt)
         self._services.charging.forget(connection.station_id)
         self.connections.add(connection)
@@ -131,10 +161,12 @@ class Gateway:
                 security_profile=admitted.security_profile,
                 at=now,
             ),
+            while_=lambda: self.connections.get(connection.station_id) is connection,
         )
         asyncio.get_running_loop().call_later(self._rules.greeting_delay_s, self._greet, connection)
 
-    def _closed(self, connection: StationConnection, closure: Closure) -> None:
+    def closed(self, connection: StationConnection, closure: Closure) -> None:
+        """Keep when and how it ended; the station is offline then, unless a newer connection has taken over."""
         now = self._services.clock.now()
         code, reason = closure.code, closure.reason or closure.by.value
         self._services.stations.close_attempt(connection.id, now, code, reason)
@@ -145,80 +177,73 @@ class Gateway:
             lambda work: self._services.stations.disconnected(
                 work, connection.station_id, connection_id=connection.id, code=code, reason=reason, at=now
             ),
+            while_=lambda: self.connections.get(connection.station_id) is None,
         )
 
-    def _booted(self, connection: StationConnection) -> None:
-        self._start(self._reload(connection))
+    def booted(self, connection: StationConnection) -> None:
+        self.run(self._reload(connection))
 
-    def _seen(self, connection: StationConnection) -> None:
+    def seen(self, connection: StationConnection) -> None:
         self._services.stations.seen(connection.station_id, self._services.clock.now())
 
-    def _store(self, connection: StationConnection, do: Callable[[Work], Coroutine[object, object, None]]) -> None:
-        self._start(self._in_lane(connection, do))
+    def run(self, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None) -> None:
+        """Run `work` and, when everything ends, wait for it."""
+        task = asyncio.get_running_loop().create_task(work, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
-    async def _in_lane(
-        self, connection: StationConnection, do: Callable[[Work], Coroutine[object, object, None]]
+    def _store(
+        self,
+        connection: StationConnection,
+        do: Callable[[Work], Coroutine[object, object, None]],
+        *,
+        while_: Callable[[], bool],
     ) -> None:
-        """Store a change of the connection when it is its turn among the station's messages."""
-        async with self.connections.lane(connection.station_id).lock:
-            for attempt in range(1, STORE_TRIES + 1):
-                try:
-                    async with self._services.database.work() as work:
-                        await do(work)
-                except IngufuError as error:
-                    log.warning("gateway.not_stored", station=connection.station_id, error=str(error), attempt=attempt)
-                else:
+        self.run(self._store_in_lane(connection, do, while_))
+
+    async def _store_in_lane(
+        self,
+        connection: StationConnection,
+        do: Callable[[Work], Coroutine[object, object, None]],
+        is_still_so: Callable[[], bool],
+    ) -> None:
+        """Store a change of the connection when it is its turn among the station's messages.
+
+        If storage fails it is tried again for as long as it is true: nobody else would ever correct it.
+        """
+        lane = self.connections.lane(connection.station_id)
+        tries = 0
+        while is_still_so():
+            tries += 1
+            try:
+                async with lane.lock, self._services.database.work() as work:
+                    await do(work)
+            except IngufuError as error:
+                log.warning("gateway.not_stored", station=connection.station_id, error=str(error), tries=tries)
+                if not isinstance(error, Unavailable) and tries >= STORE_TRIES:
                     return
+                if isinstance(error, Unavailable):
+                    if self._is_stopping:
+                        return  # the next start sets every station offline
+                    await asyncio.sleep(STORE_AGAIN_S)
+            else:
+                return
 
     async def _reload(self, connection: StationConnection) -> None:
         """Let the session know what the boot has told of the station."""
         connection.session.station = await self._services.stations.get(connection.station_id)
 
-    # What we ask by ourselves
-
     def _greet(self, connection: StationConnection) -> None:
-        """Ask a station for what it did not tell by itself; never one that is to be left alone, or not accepted."""
-        session = connection.session
-        if not connection.is_open or session.station.is_silent:
-            return
-        if session.phase is Phase.NEW:
-            self._start(self._ask(connection, Trigger.BOOT))
-        elif session.phase is Phase.ACCEPTED and not session.has_reported_status:
-            self._start(self._ask_status(connection))
-
-    async def _ask_status(self, connection: StationConnection) -> None:
-        """Ask for each connector that is known; where none is, for whatever there is (1.6: all of them)."""
-        topology = await self._services.stations.topology(connection.station_id)
-        known = [(evse.number, connector.number) for evse, connectors in topology for connector in connectors]
-        if not known:
-            await self._ask(connection, Trigger.STATUS)
-        for evse, connector in known:
-            await self._ask(connection, Trigger.STATUS, evse, connector)
-
-    async def _ask(
-        self, connection: StationConnection, trigger: Trigger, evse: int | None = None, connector: int | None = None
-    ) -> None:
-        try:
-            await self.connections.call(
-                connection.station_id, TriggerMessage(trigger=trigger, evse=evse, connector=connector)
-            )
-        except IngufuError as error:
-            log.info("gateway.trigger_failed", station=connection.session.station.identity, error=str(error))
+        if connection.is_open and not self._is_stopping:
+            self.run(self._greeter.greet(connection))
 
     # Keeping house
 
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.get_running_loop().create_task(_logged(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("gateway.task_failed", exc_info=task.exception())
 
     def _tick(self) -> None:
         self._services.stations.flush_attempts()
         self._timer = asyncio.get_running_loop().call_later(ATTEMPTS_EVERY_S, self._tick)
-
-
-async def _logged(work: Coroutine[object, object, None]) -> None:
-    try:
-        await work
-    except Exception:
-        log.exception("gateway.task_failed")

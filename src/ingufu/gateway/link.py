@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import TypeVar, cast
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -35,8 +36,9 @@ class Connections:
         self._stations = stations
         self._ids = ids
         self._by_station: dict[str, StationConnection] = {}
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: WeakValueDictionary[str, Lane] = WeakValueDictionary()  # connections and their tasks hold them
         self._memories: OrderedDict[str, ReplyMemory] = OrderedDict()
+        self._is_empty = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._by_station)
@@ -51,7 +53,7 @@ class Connections:
         """Return the lane in which the station's messages queue, whatever connection they came by."""
         lane = self._lanes.get(station_id)
         if lane is None:
-            lane = self._lanes[station_id] = Lane(lock=asyncio.Lock())
+            lane = self._lanes[station_id] = Lane()
         return lane
 
     def memory(self, station_id: str) -> ReplyMemory:
@@ -67,6 +69,7 @@ class Connections:
 
     def add(self, connection: StationConnection) -> None:
         """Make it the station's connection; an older one is told and closed."""
+        self._is_empty.clear()
         older = self._by_station.get(connection.station_id)
         self._by_station[connection.station_id] = connection
         if older is not None:
@@ -78,10 +81,14 @@ class Connections:
         if self._by_station.get(connection.station_id) is not connection:
             return False
         del self._by_station[connection.station_id]
-        lane = self._lanes.get(connection.station_id)
-        if lane is not None and not lane.lock.locked():
-            del self._lanes[connection.station_id]
+        if not self._by_station:
+            self._is_empty.set()
         return True
+
+    async def emptied(self) -> None:
+        """Return when nobody is connected."""
+        if self._by_station:
+            await self._is_empty.wait()
 
     # StationLink
 
@@ -92,9 +99,7 @@ class Connections:
             raise StationUnsupported(f"OCPP {connection.version.name} cannot say {type(command).__name__}.")
         request = row.render(command)
         wire.outbound_guard(request, connection.version.name)
-        reply = await connection.request(
-            row.action, wire.encode(request), message_id=self._ids.new(), timeout_s=timeout_s
-        )
+        reply = await self._ask(connection, row.action, wire.encode(request), self._ids.new(), timeout_s)
         if reply.kind is ReplyKind.RESULT and reply.payload is not None:
             try:
                 response, _ = wire.decode_lenient(row.response, reply.payload)
@@ -118,7 +123,7 @@ class Connections:
             return RawReply(kind=ReplyKind.OFFLINE)
         if validate:
             _check_shape(connection.version, action, payload)
-        return await connection.request(action, payload, message_id=message_id or self._ids.new(), timeout_s=timeout_s)
+        return await self._ask(connection, action, payload, message_id or self._ids.new(), timeout_s)
 
     async def disconnect(self, station_id: str, reason: str) -> bool:
         connection = self._by_station.get(station_id)
@@ -132,6 +137,24 @@ class Connections:
         self._stations.forget(station_id)
         if connection is not None:
             connection.session.station = await self._stations.get(station_id)
+
+    async def _ask(
+        self, connection: StationConnection, action: str, payload: bytes, message_id: str, timeout_s: float
+    ) -> RawReply:
+        """Return what comes of a CALL. One that waited for its turn on a connection that was replaced goes to the new
+        one, if that speaks the same version.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            left_s = max(deadline - loop.time(), 0.0)
+            reply = await connection.request(action, payload, message_id=message_id, timeout_s=left_s)
+            newer = self._by_station.get(connection.station_id)
+            if reply is not None:
+                return reply
+            if newer is None or newer is connection or newer.version is not connection.version:
+                return RawReply(kind=ReplyKind.OFFLINE, message_id=message_id)
+            connection = newer
 
     def _require(self, station_id: str) -> StationConnection:
         connection = self._by_station.get(station_id)
