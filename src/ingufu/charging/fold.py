@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ingufu.charging import energy, sequence
+from ingufu.charging import clocks, energy, sequence
 from ingufu.charging.energy import Limits, Place, Point, Track
 from ingufu.charging.intake import KeptReading
 from ingufu.charging.model import (
@@ -265,7 +265,8 @@ def _end(known: Known, event: TransactionEvent, started_at: datetime) -> dict[st
     clock_at, start_clock_at = event.facts.clock_at, known.start_clock_at
     if clock_at is not None and start_clock_at is not None and clock_at >= start_clock_at:
         # Both times were wrong, yet by the same clock: it measured how long the transaction was.
-        started_at = changes["started_at"] = min(started_at, ended_at - (clock_at - start_clock_at))
+        lasted = min(clock_at - start_clock_at, ended_at - clocks.EARLIEST)
+        started_at = changes["started_at"] = min(started_at, ended_at - lasted)
     is_estimate = event.facts.is_estimate
     return changes | {
         "is_open": False,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ingufu.charging.model import AnomalyKind, MeterReading, Sample
 from ingufu.ocpp.mending import RepairKind
+from ingufu.ocpp.table import CallContext
 from ingufu.ocpp.wire import Repair
 
 Oddities: TypeAlias = tuple[tuple[AnomalyKind, str], ...]
@@ -19,6 +20,11 @@ DETAIL_LIMIT = 300
 
 _SAMPLE = re.compile(r"\$\.(?:meterValue|transactionData)\[(\d+)\]\.sampledValue\[\d+\]")
 _READING = re.compile(r"\$\.(?:meterValue|transactionData)\[(\d+)\]")
+
+
+def find_gaps(context: CallContext) -> Oddities:
+    """Return what the message lacked, for the record of its transaction."""
+    return tuple((AnomalyKind.UNREADABLE_VALUE, gap) for gap in context.gaps)
 
 
 def salvage(

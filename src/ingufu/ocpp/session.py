@@ -7,13 +7,14 @@ import structlog
 
 from ingufu.core.errors import Conflict, Forbidden, IngufuError, Unavailable
 from ingufu.infra.secrets import redact
-from ingufu.ocpp import errors, wire
+from ingufu.ocpp import completion, errors, wire
+from ingufu.ocpp.completion import Reading
 from ingufu.ocpp.errors import ErrorCode
 from ingufu.ocpp.notices import CONTENT_LIMIT
 from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.rpc_messages import Call, Send
 from ingufu.ocpp.table import CallContext, Inbound, InboundTable, Loss, Phase
-from ingufu.ocpp.wire import Repair, WireError
+from ingufu.ocpp.wire import WireError
 from ingufu.services import Services
 from ingufu.stations.events import NoticeReceived
 from ingufu.stations.model import BootAnswer, Station
@@ -82,6 +83,7 @@ _TRIGGERED = {
 }
 
 
+_BROKEN = Refused(ErrorCode.INTERNAL, "Something failed here; nothing was changed.")
 _STATUS_REPORTS = frozenset({"StatusNotification", "NotifyEvent"})
 
 
@@ -128,25 +130,36 @@ class Session:
         if not self._is_allowed(message.action, row):
             return Refused(ErrorCode.SECURITY, "Send BootNotification and wait to be accepted.")
         try:
-            request, repairs = self._read(row, message)
+            return await self._answer(row, message)
+        except Exception:
+            log.exception("ocpp.handler_failed", action=message.action, message_id=message.message_id[:36])
+            self._forget()
+            return _BROKEN
+
+    async def _answer(self, row: Inbound, message: Call | Send) -> Reply:
+        try:
+            reading = self._read(row, message)
         except WireError as error:
             log.info("ocpp.unreadable_payload", action=message.action, error=str(error))
             return await self._unreadable(row, message, error)
-        return await self._handle(row, message.action, request, repairs)
+        return await self._handle(row, message.action, reading)
 
-    def _read(self, row: Inbound, message: Call | Send) -> tuple[Payload, tuple[Repair, ...]]:
+    def _read(self, row: Inbound, message: Call | Send) -> Reading:
         if self.station.is_strict:
             fault = wire.check(row.request, message.payload, self.version)
             if fault is not None:
                 raise fault
-            return wire.decode(row.request, message.payload), ()
-        return wire.decode_lenient(row.request, message.payload)
+            return Reading(wire.decode(row.request, message.payload))
+        try:
+            return Reading(*wire.decode_lenient(row.request, message.payload))
+        except WireError as error:
+            return completion.complete(row, message.payload, error, self._services.clock.now())
 
     async def _unreadable(self, row: Inbound, message: Call | Send, error: WireError) -> Reply:
         """Say what is wrong; readings that cannot be read are kept on record and acknowledged, as no retry helps."""
         if row.unreadable is None or self.station.is_strict:
             return Refused(errors.of_wire_kind(error.kind.name), str(error)[:255])
-        context = self._context(())
+        context = self._context(None)
         context.work.emit(
             NoticeReceived(
                 occurred_at=context.received_at,
@@ -174,18 +187,15 @@ class Session:
             return not self.station.is_strict
         return self.phase is Phase.PENDING and action in self._may_send
 
-    async def _handle(self, row: Inbound, action: str, request: Payload, repairs: tuple[Repair, ...]) -> Reply:
-        for attempt in range(1, TRIES + 1):
-            context = self._context(repairs)
+    async def _handle(self, row: Inbound, action: str, reading: Reading) -> Reply:
+        for _ in range(TRIES):
+            context = self._context(reading)
             try:
-                response = await row.handler(context, request)
+                response = await row.handler(context, reading.payload)
                 await context.work.commit()
             except Conflict:
                 self._forget()
-                if attempt < TRIES:
-                    continue
-                log.warning("ocpp.gave_up", action=action, tries=attempt)
-                return self._failed(row)
+                continue
             except Unavailable as error:
                 log.warning("ocpp.storage_unavailable", action=action, error=str(error))
                 self._forget()
@@ -193,15 +203,14 @@ class Session:
             except Forbidden as error:
                 return Refused(ErrorCode.SECURITY, error.message[:255], ends_connection=True)
             except IngufuError as error:
+                if row.loss is Loss.MONEY:
+                    raise  # what a station says of its transactions is never refused for being odd: this is a bug
                 return Refused(errors.of_exception(error), error.message[:255])
-            except Exception:
-                log.exception("ocpp.handler_failed", action=action)
-                self._forget()
-                return self._failed(row)
             return self._replied(context, action, response)
+        log.warning("ocpp.gave_up", action=action, tries=TRIES)
         return self._failed(row)
 
-    def _context(self, repairs: tuple[Repair, ...]) -> CallContext:
+    def _context(self, reading: Reading | None) -> CallContext:
         return CallContext(
             station=self.station,
             version=self.version,
@@ -209,7 +218,8 @@ class Session:
             services=self._services,
             received_at=self._services.clock.now(),
             certificate_name=self._certificate_name,
-            repairs=repairs,
+            repairs=() if reading is None else reading.repairs,
+            gaps=() if reading is None else reading.gaps,
         )
 
     def _replied(self, context: CallContext, action: str, response: Payload | None) -> Replied:
@@ -221,10 +231,10 @@ class Session:
         payload = b"{}" if response is None else wire.encode(response)
         return Replied(payload)
 
-    def _failed(self, row: Inbound) -> Reply:
-        if row.loss is Loss.MONEY:
-            return Unanswered()
-        return Refused(ErrorCode.INTERNAL, "Something failed here; nothing was changed.")
+    @staticmethod
+    def _failed(row: Inbound) -> Reply:
+        """Return what a station hears when its message could not be written."""
+        return Unanswered() if row.loss is Loss.MONEY else _BROKEN
 
     def _forget(self) -> None:
         """Drop what memory holds of the station, as it may no longer be what is stored."""

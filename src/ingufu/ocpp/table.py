@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,6 +40,7 @@ class CallContext:
     received_at: datetime
     certificate_name: str | None = None  # common name of the client certificate of this connection
     repairs: tuple[Repair, ...] = ()
+    gaps: tuple[str, ...] = ()  # what was missing or unusable, and has a stand-in
     phase: Phase | None = None  # set by a boot: the phase from now on, once the reply is durable
 
     @property
@@ -48,6 +50,9 @@ class CallContext:
 
 # A request and a response of one row are of one action; the table cannot say so in its type.
 Handler = Callable[[CallContext, Any], Awaitable[Payload | None]]
+
+
+StandIn = Callable[[datetime], Any]  # of the time of receipt: a JSON value
 
 
 class Loss(StrEnum):
@@ -63,9 +68,9 @@ class Inbound(msgspec.Struct, frozen=True):
     request: type[Payload]
     handler: Handler
     loss: Loss = Loss.NOTHING
-    is_light: bool = False  # needs no storage
     may_precede_boot: bool = False
     unreadable: Payload | None = None  # what a payload beyond repair is answered with, instead of an error
+    stand_ins: Mapping[str, StandIn] = MappingProxyType({})  # by property: what to go on with where it is unusable
 
 
 class Outbound(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from ingufu.charging import figures
 from ingufu.charging.model import AnomalyKind, MeterReading, ReportKind, Sample, TransactionReport
 from ingufu.core.commands import Outcome, StartCharging, StopCharging
 from ingufu.core.errors import InvalidInput, StationUnsupported
-from ingufu.ocpp.salvage import Oddities, salvage
+from ingufu.ocpp.completion import NO_REGISTER
+from ingufu.ocpp.salvage import Oddities, find_gaps, salvage
 from ingufu.ocpp.table import CallContext, given
 from ingufu.ocpp.v16 import authorization, types
 
@@ -26,14 +27,15 @@ async def start_transaction(
             kind=ReportKind.STARTED,
             station_id=context.station_id,
             version=context.version,
-            evse=request.connector_id,
+            evse=_evse(request.connector_id),
             connector=1,
             token=authorization.token(request.id_tag),
             at=request.timestamp,
             at_station=request.timestamp.isoformat(),
             received_at=context.received_at,
-            register_wh=Decimal(request.meter_start),
+            register_wh=_register(request.meter_start),
             reservation_id=given(request.reservation_id) or None,  # 0 stands for none (quirk 46)
+            oddities=find_gaps(context),
         ),
     )
     number, verdict = recorded.transaction.number, recorded.verdict
@@ -59,7 +61,7 @@ async def stop_transaction(
             at=request.timestamp,
             at_station=request.timestamp.isoformat(),
             received_at=context.received_at,
-            register_wh=Decimal(request.meter_stop),
+            register_wh=_register(request.meter_stop),
             stop_reason=given(request.reason) or "Local",
             readings=readings,
             oddities=oddities,
@@ -78,7 +80,7 @@ async def meter_values(context: CallContext, request: types.MeterValuesRequest) 
         context.work,
         station_id=context.station_id,
         version=context.version,
-        evse=request.connector_id or None,
+        evse=_evse(request.connector_id),
         reference=None if number is None else _reference(number),
         readings=readings,
         received_at=context.received_at,
@@ -114,6 +116,15 @@ def _reference(number: int) -> str | None:
     return str(number) if number > 0 else None
 
 
+def _evse(connector: int) -> int | None:
+    """Return the EVSE that a connector of 1.6 is to us; 0 is the station itself."""
+    return connector if connector > 0 else None
+
+
+def _register(value: int) -> Decimal | None:
+    return None if value == NO_REGISTER else Decimal(value)
+
+
 def _readings(
     context: CallContext,
     values: tuple[types.MeterValue, ...] | tuple[types.TransactionData, ...],
@@ -121,7 +132,7 @@ def _readings(
     oddities: list[tuple[AnomalyKind, str]] = []
     readings = tuple(_reading(value.timestamp, value.sampled_value, oddities) for value in values)
     readings, unread = salvage(readings, context.repairs, _plain_sample)
-    return readings, (*oddities, *unread)
+    return readings, (*oddities, *unread, *find_gaps(context))
 
 
 def _plain_sample(plain: Mapping[str, Any]) -> Sample:

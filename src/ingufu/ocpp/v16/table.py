@@ -1,6 +1,7 @@
 """OCPP 1.6: every message that stations send and every command of ours, one row each."""
 
 from ingufu.core import commands
+from ingufu.ocpp.completion import NO_REGISTER
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
 from ingufu.ocpp.v16 import authorization, charging, stations, types
@@ -11,7 +12,7 @@ VERSION = "1.6"
 INBOUND: InboundTable = {
     "Authorize": Inbound(types.AuthorizeRequest, authorization.authorize),
     "BootNotification": Inbound(types.BootNotificationRequest, stations.boot_notification, may_precede_boot=True),
-    "DataTransfer": Inbound(types.DataTransferRequest, stations.data_transfer, is_light=True),
+    "DataTransfer": Inbound(types.DataTransferRequest, stations.data_transfer),
     "DiagnosticsStatusNotification": Inbound(
         types.DiagnosticsStatusNotificationRequest,
         keeping("DiagnosticsStatusNotification", lambda _: types.DiagnosticsStatusNotificationResponse()),
@@ -20,13 +21,17 @@ INBOUND: InboundTable = {
         types.FirmwareStatusNotificationRequest,
         keeping("FirmwareStatusNotification", lambda _: types.FirmwareStatusNotificationResponse()),
     ),
-    "Heartbeat": Inbound(types.HeartbeatRequest, stations.heartbeat, is_light=True),
+    "Heartbeat": Inbound(types.HeartbeatRequest, stations.heartbeat),
     "LogStatusNotification": Inbound(
         types.LogStatusNotificationRequest,
         keeping("LogStatusNotification", lambda _: types.LogStatusNotificationResponse()),
     ),
     "MeterValues": Inbound(
-        types.MeterValuesRequest, charging.meter_values, Loss.MONEY, unreadable=types.MeterValuesResponse()
+        types.MeterValuesRequest,
+        charging.meter_values,
+        Loss.MONEY,
+        unreadable=types.MeterValuesResponse(),
+        stand_ins={"connectorId": lambda _: 0},
     ),
     "SecurityEventNotification": Inbound(types.SecurityEventNotificationRequest, stations.security_event),
     "SignCertificate": Inbound(
@@ -37,9 +42,28 @@ INBOUND: InboundTable = {
         types.SignedFirmwareStatusNotificationRequest,
         keeping("SignedFirmwareStatusNotification", lambda _: types.SignedFirmwareStatusNotificationResponse()),
     ),
-    "StartTransaction": Inbound(types.StartTransactionRequest, charging.start_transaction, Loss.MONEY),
+    "StartTransaction": Inbound(
+        types.StartTransactionRequest,
+        charging.start_transaction,
+        Loss.MONEY,
+        stand_ins={
+            "connectorId": lambda _: 0,
+            "idTag": lambda _: "",  # seen of stations that charge for nothing
+            "meterStart": lambda _: NO_REGISTER,
+            "timestamp": lambda received_at: received_at.isoformat(),
+        },
+    ),
     "StatusNotification": Inbound(types.StatusNotificationRequest, stations.status_notification),
-    "StopTransaction": Inbound(types.StopTransactionRequest, charging.stop_transaction, Loss.MONEY),
+    "StopTransaction": Inbound(
+        types.StopTransactionRequest,
+        charging.stop_transaction,
+        Loss.MONEY,
+        stand_ins={
+            "meterStop": lambda _: NO_REGISTER,
+            "timestamp": lambda received_at: received_at.isoformat(),
+            "transactionId": lambda _: -1,
+        },
+    ),
 }
 
 OUTBOUND: OutboundTable = {

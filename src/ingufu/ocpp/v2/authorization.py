@@ -10,6 +10,8 @@ GROUP_LIMIT = 36  # characters of an id token in 2.0.1; a longer group cannot be
 
 
 async def authorize(context: CallContext, request: types.AuthorizeRequest) -> types.AuthorizeResponse:
+    """Say whether the token may charge. Contract certificates are not verified here, so none is vouched for (C07)."""
+    has_certificate = request.certificate is not UNSET or request.iso15118_certificate_hash_data is not UNSET
     verdict = await context.services.authorization.check(
         context.work,
         token(request.id_token),
@@ -18,7 +20,9 @@ async def authorize(context: CallContext, request: types.AuthorizeRequest) -> ty
         at=context.received_at,
         occasion=Occasion.AUTHORIZE,
     )
-    return types.AuthorizeResponse(id_token_info=id_token_info(verdict))
+    return types.AuthorizeResponse(
+        id_token_info=id_token_info(verdict), certificate_status="CertChainError" if has_certificate else UNSET
+    )
 
 
 def token(id_token: types.IdToken) -> PresentedToken:

@@ -18,9 +18,13 @@ from ingufu.charging.model import (
     TransactionReport,
 )
 from ingufu.core.commands import Outcome, StartCharging, StopCharging
-from ingufu.ocpp.salvage import Oddities, salvage
+from ingufu.ocpp import wire
+from ingufu.ocpp.salvage import Oddities, find_gaps, salvage
 from ingufu.ocpp.table import CallContext, given
 from ingufu.ocpp.v2 import authorization, types
+
+_PLAIN = msgspec.json.Decoder(float_hook=Decimal)
+NO_SEQUENCE = -(2**63)  # stands in for a missing seqNo
 
 _KINDS: Mapping[str, ReportKind] = {
     "Started": ReportKind.STARTED,
@@ -97,14 +101,14 @@ def _report(context: CallContext, request: types.TransactionEventRequest) -> Tra
         kind=kind,
         station_id=context.station_id,
         version=context.version,
-        evse=None if evse is None or evse.id == 0 else evse.id,
+        evse=None if evse is None or evse.id <= 0 else evse.id,
         connector=None if evse is None else given(evse.connector_id),
         reference=info.transaction_id,
         token=None if id_token is None else authorization.token(id_token),
         at=request.timestamp,
         at_station=request.timestamp.isoformat(),
         received_at=context.received_at,
-        seq=request.seq_no,
+        seq=None if request.seq_no == NO_SEQUENCE else request.seq_no,
         trigger=request.trigger_reason,
         state=None if state is None else ChargingState(state),
         stop_reason=given(info.stopped_reason) or ("Local" if kind is ReportKind.ENDED else None),
@@ -123,7 +127,7 @@ def _details(request: types.TransactionEventRequest) -> dict[str, Any]:
         getattr(request.transaction_info, name) is not UNSET for name in _RARE_INFO
     ):
         return {}
-    plain: dict[str, Any] = msgspec.to_builtins(request, enc_hook=str)
+    plain: dict[str, Any] = _PLAIN.decode(wire.encode(request))
     info = plain.pop("transactionInfo")
     details = {name: value for name, value in plain.items() if name not in _PLACED}
     details |= {name: value for name, value in info.items() if name not in _PLACED_INFO}
@@ -152,7 +156,7 @@ def _readings(context: CallContext, values: tuple[types.MeterValue, ...]) -> tup
         for value in values
     )
     readings, unread = salvage(readings, context.repairs, _plain_sample)
-    return readings, (*oddities, *unread)
+    return readings, (*oddities, *unread, *find_gaps(context))
 
 
 def _plain_sample(plain: Mapping[str, Any]) -> Sample:
@@ -173,7 +177,7 @@ def _sample(sample: types.SampledValue, oddities: list[tuple[AnomalyKind, str]])
     unit = given(sample.unit_of_measure)
     signed = given(sample.signed_meter_value)
     kept = figures.sample_from_number(
-        sample.value,
+        Decimal(sample.value),  # plain again: what decoding made of it is a class of its own
         measurand=given(sample.measurand),
         unit=None if unit is None else given(unit.unit),
         multiplier=0 if unit is None else given(unit.multiplier) or 0,

@@ -23,20 +23,24 @@ INBOUND_201: InboundTable = {
     "ClearedChargingLimit": _kept(
         types.ClearedChargingLimitRequest, types.ClearedChargingLimitResponse, "ClearedChargingLimit"
     ),
-    "DataTransfer": Inbound(types.DataTransferRequest, stations.data_transfer, is_light=True),
+    "DataTransfer": Inbound(types.DataTransferRequest, stations.data_transfer),
     "FirmwareStatusNotification": _kept(
         types.FirmwareStatusNotificationRequest,
         types.FirmwareStatusNotificationResponse,
         "FirmwareStatusNotification",
     ),
-    "Get15118EVCertificate": Inbound(types.Get15118EVCertificateRequest, refusals.ev_certificate, is_light=True),
-    "GetCertificateStatus": Inbound(types.GetCertificateStatusRequest, refusals.certificate_status, is_light=True),
-    "Heartbeat": Inbound(types.HeartbeatRequest, stations.heartbeat, is_light=True),
+    "Get15118EVCertificate": Inbound(types.Get15118EVCertificateRequest, refusals.ev_certificate),
+    "GetCertificateStatus": Inbound(types.GetCertificateStatusRequest, refusals.certificate_status),
+    "Heartbeat": Inbound(types.HeartbeatRequest, stations.heartbeat),
     "LogStatusNotification": _kept(
         types.LogStatusNotificationRequest, types.LogStatusNotificationResponse, "LogStatusNotification"
     ),
     "MeterValues": Inbound(
-        types.MeterValuesRequest, charging.meter_values, Loss.MONEY, unreadable=types.MeterValuesResponse()
+        types.MeterValuesRequest,
+        charging.meter_values,
+        Loss.MONEY,
+        unreadable=types.MeterValuesResponse(),
+        stand_ins={"evseId": lambda _: 0},
     ),
     "NotifyChargingLimit": _kept(
         types.NotifyChargingLimitRequest, types.NotifyChargingLimitResponse, "NotifyChargingLimit"
@@ -71,7 +75,17 @@ INBOUND_201: InboundTable = {
     "SecurityEventNotification": Inbound(types.SecurityEventNotificationRequest, stations.security_event),
     "SignCertificate": Inbound(types.SignCertificateRequest, refusals.sign_certificate),
     "StatusNotification": Inbound(types.StatusNotificationRequest, stations.status_notification),
-    "TransactionEvent": Inbound(types.TransactionEventRequest, charging.transaction_event, Loss.MONEY),
+    "TransactionEvent": Inbound(
+        types.TransactionEventRequest,
+        charging.transaction_event,
+        Loss.MONEY,
+        stand_ins={
+            "eventType": lambda _: "Updated",
+            "seqNo": lambda _: charging.NO_SEQUENCE,
+            "timestamp": lambda received_at: received_at.isoformat(),
+            "triggerReason": lambda _: "AbnormalCondition",
+        },
+    ),
 }
 
 INBOUND_21: InboundTable = {
@@ -80,9 +94,7 @@ INBOUND_21: InboundTable = {
     "ClosePeriodicEventStream": _kept(
         types.ClosePeriodicEventStreamRequest, types.ClosePeriodicEventStreamResponse, "ClosePeriodicEventStream"
     ),
-    "GetCertificateChainStatus": Inbound(
-        types.GetCertificateChainStatusRequest, refusals.certificate_chain_status, is_light=True
-    ),
+    "GetCertificateChainStatus": Inbound(types.GetCertificateChainStatusRequest, refusals.certificate_chain_status),
     "NotifyDERAlarm": _kept(types.NotifyDERAlarmRequest, types.NotifyDERAlarmResponse, "NotifyDERAlarm"),
     "NotifyDERStartStop": _kept(
         types.NotifyDERStartStopRequest, types.NotifyDERStartStopResponse, "NotifyDERStartStop"
@@ -96,11 +108,9 @@ INBOUND_21: InboundTable = {
     ),
     "NotifySettlement": _kept(types.NotifySettlementRequest, types.NotifySettlementResponse, "NotifySettlement"),
     "OpenPeriodicEventStream": Inbound(types.OpenPeriodicEventStreamRequest, refusals.open_stream),
-    "PullDynamicScheduleUpdate": Inbound(
-        types.PullDynamicScheduleUpdateRequest, refusals.dynamic_schedule, is_light=True
-    ),
+    "PullDynamicScheduleUpdate": Inbound(types.PullDynamicScheduleUpdateRequest, refusals.dynamic_schedule),
     "ReportDERControl": _kept(types.ReportDERControlRequest, types.ReportDERControlResponse, "ReportDERControl"),
-    "VatNumberValidation": Inbound(types.VatNumberValidationRequest, refusals.vat_number, is_light=True),
+    "VatNumberValidation": Inbound(types.VatNumberValidationRequest, refusals.vat_number),
 }
 
 OUTBOUND: OutboundTable = {
