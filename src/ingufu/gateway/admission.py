@@ -305,9 +305,9 @@ def _detail(
     outcome: AttemptOutcome, station: Station | None, given: BasicCredentials | NoCredentials, presented: Presented
 ) -> str:
     """Return what the operator is told of a refusal, beside its cause."""
-    if outcome is AttemptOutcome.NO_CREDENTIALS and given is NoCredentials.MALFORMED:
-        return "The Authorization header is not HTTP Basic."
     if outcome is AttemptOutcome.WRONG_CREDENTIALS:
+        if given is NoCredentials.MALFORMED:
+            return "The Authorization header is not HTTP Basic."
         if isinstance(given, BasicCredentials):
             user = given.user.decode("utf-8", "replace")
             if user.casefold() != presented.identity.casefold():
