@@ -1,10 +1,12 @@
 """Tables of drivers, id tokens, groups and decisions."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 
 from ingufu.infra.storage.columns import BigId, Instant
 
 metadata = MetaData()
+
+IS_REFUSED = text("status <> 'Accepted'")
 
 drivers = Table(
     "drivers",
@@ -56,6 +58,7 @@ tokens = Table(
     UniqueConstraint("value_key", "kind", name="id_tokens_once"),
     Index("id_tokens_by_driver", "driver_id"),
     Index("id_tokens_by_group", "group_id"),
+    Index("id_tokens_by_creation", "created_at"),
 )
 
 decisions = Table(
@@ -75,4 +78,5 @@ decisions = Table(
     Index("decisions_by_time", "at"),
     Index("decisions_by_token", "token_id", "at"),
     Index("decisions_by_station", "station_id", "at"),
+    Index("decisions_refused", "at", sqlite_where=IS_REFUSED, postgresql_where=IS_REFUSED),
 )

@@ -1,10 +1,12 @@
 """Tables of transactions, their events, meter readings and anomalies."""
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 
 from ingufu.infra.storage.columns import BigId, Exact, Instant, Json
 
 metadata = MetaData()
+
+IS_ODD = text("anomaly_count > 0")
 
 sequences = Table(
     "sequences",
@@ -62,6 +64,8 @@ transactions = Table(
     Index("transactions_by_station", "station_id", "started_at"),
     Index("transactions_open", "is_open", "station_id"),
     Index("transactions_by_token", "token_id", "started_at"),
+    Index("transactions_by_driver", "driver_id", "started_at"),
+    Index("transactions_odd", "started_at", sqlite_where=IS_ODD, postgresql_where=IS_ODD),
 )
 
 transaction_events = Table(

@@ -23,6 +23,7 @@ events = Table(
     Index("events_by_station", "station_id", "id"),
     Index("events_by_transaction", "transaction_id", "id"),
     Index("events_by_time", "occurred_at"),
+    Index("events_by_kind", "kind", "id"),
 )
 
 INSERT = insert(events)

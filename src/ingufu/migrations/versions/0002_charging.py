@@ -38,6 +38,10 @@ def _authorization_decisions() -> None:
         sa.Column("transaction_id", sa.Text),
     )
     op.create_index("decisions_by_station", "authorization_decisions", ["station_id", "at"])
+    is_refused = sa.text("status <> 'Accepted'")
+    op.create_index(
+        "decisions_refused", "authorization_decisions", ["at"], sqlite_where=is_refused, postgresql_where=is_refused
+    )
     op.create_index("decisions_by_time", "authorization_decisions", ["at"])
     op.create_index("decisions_by_token", "authorization_decisions", ["token_id", "at"])
 
@@ -94,6 +98,7 @@ def _id_tokens() -> None:
         sa.UniqueConstraint("value_key", "kind", name="id_tokens_once"),
     )
     op.create_index("id_tokens_by_driver", "id_tokens", ["driver_id"])
+    op.create_index("id_tokens_by_creation", "id_tokens", ["created_at"])
     op.create_index("id_tokens_by_group", "id_tokens", ["group_id"])
 
 
@@ -212,7 +217,10 @@ def _transactions() -> None:
     )
     op.create_index("transactions_by_start", "transactions", ["started_at"])
     op.create_index("transactions_by_station", "transactions", ["station_id", "started_at"])
+    op.create_index("transactions_by_driver", "transactions", ["driver_id", "started_at"])
     op.create_index("transactions_by_token", "transactions", ["token_id", "started_at"])
+    is_odd = sa.text("anomaly_count > 0")
+    op.create_index("transactions_odd", "transactions", ["started_at"], sqlite_where=is_odd, postgresql_where=is_odd)
     op.create_index("transactions_open", "transactions", ["is_open", "station_id"])
 
 
@@ -227,5 +235,6 @@ def _events() -> None:
         sa.Column("details", Json, nullable=False),
     )
     op.create_index("events_by_station", "events", ["station_id", "id"])
+    op.create_index("events_by_kind", "events", ["kind", "id"])
     op.create_index("events_by_time", "events", ["occurred_at"])
     op.create_index("events_by_transaction", "events", ["transaction_id", "id"])
