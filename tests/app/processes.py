@@ -111,6 +111,24 @@ class Program:
             stream.close()
 
 
+def ask_console(
+    address: tuple[str, int], path: str, *, method: str = "GET", key: str | None = None, body: Any = None
+) -> tuple[int, Any]:
+    """Return status and body; waits while nothing answers yet."""
+    connection = http.client.HTTPConnection(*address, timeout=PATIENCE_S)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    try:
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+    finally:
+        connection.close()
+    is_json = "json" in response.headers.get("content-type", "")
+    return response.status, json.loads(text) if is_json else text
+
+
 class Server(Program):
     """`ingufu serve` on free ports."""
 
@@ -131,20 +149,8 @@ class Server(Program):
     def stations(self) -> str:
         return self.until(r"Stations connect to (wss?://\S+)/<identity>")[1]
 
-    def request(self, path: str, *, method: str = "GET", key: str | None = None, body: Any = None) -> tuple[int, Any]:
-        """Return status and body; waits while nothing answers yet."""
-        connection = http.client.HTTPConnection(*self.console, timeout=PATIENCE_S)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        is_json = "json" in response.headers.get("content-type", "")
-        return response.status, json.loads(text) if is_json else text
+    def request(self, path: str, **more: Any) -> tuple[int, Any]:
+        return ask_console(self.console, path, **more)
 
     def make_key(self, *scopes: str) -> str:
         flags = [part for scope in scopes for part in ("--scope", scope)]

@@ -3,6 +3,7 @@
 import errno
 import socket
 
+from ingufu.app.settings import OcppSettings, split_address
 from ingufu.core.errors import Unavailable
 
 BACKLOG = 1024  # browsers and clients that come while the web process is started anew wait here
@@ -24,6 +25,17 @@ def is_free(host: str, port: int) -> bool:
     except Unavailable:
         return False
     return True
+
+
+def check_free(ocpp: OcppSettings) -> None:
+    """Raise Unavailable if a station could not be listened for, before anything else is begun."""
+    for name, text in (
+        ("--ocpp", ocpp.listen),
+        ("ocpp.tls_listen", ocpp.tls_listen),
+        ("ocpp.mutual_tls_listen", ocpp.mutual_tls_listen),
+    ):
+        if text:
+            listener(*split_address(text, name), name).close()
 
 
 def shown(host: str, port: int) -> str:

@@ -8,9 +8,8 @@ import secrets
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 import msgspec
 import structlog
@@ -18,21 +17,18 @@ import structlog
 from ingufu.accounts.model import Role
 from ingufu.app import compose, housekeeping, listening, parts
 from ingufu.app.compose import GatewayProcess
+from ingufu.app.locking import data_folder
 from ingufu.app.outcomes import SAID, WRONG_USE
 from ingufu.app.settings import Settings
 from ingufu.app.settings_loading import hand_over
 from ingufu.app.web_supervisor import WebSupervisor, console_url
 from ingufu.core.errors import SettingsError, Unavailable
-from ingufu.gateway.websocket import Endpoint
-from ingufu.infra.storage.file_locks import FileLock
 from ingufu.infra.telemetry import METRICS_SUBJECT
 from ingufu.services import Services
 
 FIRST_USER = "admin@ingufu.local"
 FIRST_PASSWORD_BYTES = 12
-LOCK_FILE = "serve.lock"
 STORAGE_LOOK_S = 1.0
-_FLAGS = {"plain": "--ocpp", "tls": "ocpp.tls_listen", "mutual-tls": "ocpp.mutual_tls_listen"}
 
 Say = Callable[[str], None]
 
@@ -54,74 +50,85 @@ async def serve(settings: Settings, say: Say) -> None:
     Raises SettingsError, Unavailable, SchemaMismatch, OSError for what keeps it from starting, and Unavailable when
     the database can no longer be written, so that whoever started this can start it anew.
     """
-    async with serving(settings, say) as server:
-        failure = await until_signal(server.process)
-        say("Stopping: connections are closed one after the other.")
-    if failure is not None:
-        raise Unavailable(f"The database can no longer be written: {failure}")
+    with stop_signals() as stop:
+        async with serving(settings, say) as server:
+            await until_stopped(server.process, stop)
+            say("Stopping: connections are closed one after the other.")
 
 
 @asynccontextmanager
 async def serving(settings: Settings, say: Say) -> AsyncIterator[Server]:
     """Serve while the block runs."""
+    web = WebSupervisor(os.environ)
     with data_folder(settings.data_folder):
-        await migrate(settings)
-        async with compose.gateway_process(settings) as process:
-            await _prepare_accounts(process.services, settings, say)
-            web = WebSupervisor(os.environ)
+        try:
             address = web.open(settings.http)
-            try:
-                bound = await _listen(process)
-                process.bus.respond(METRICS_SUBJECT, housekeeping.metrics_responder(process))
-                web.start(_with_addresses(settings, address, bound))
-                server = Server(
-                    process=process,
-                    web=web,
-                    console=console_url(settings, address),
-                    stations=parts.station_urls(_with_addresses(settings, address, bound).ocpp),
-                )
-                async with _chores(server, settings):
-                    for url in server.stations.values():
-                        say(f"Stations connect to {url}/<identity>")
-                    say(f"Console and API: {server.console}")
-                    gc.collect()
-                    gc.freeze()  # what lives as long as the process need not be looked at again
-                    yield server
-            finally:
-                await asyncio.gather(process.gateway.stop(), web.stop())
+            listening.check_free(settings.ocpp)
+            await migrate(settings)
+            async with compose.gateway_process(settings) as process:
+                await _prepare_accounts(process.services, settings, say)
+                chores = asyncio.create_task(housekeeping.keep_house(process.services, settings.retention))
+                try:
+                    yield await _start(process, web, settings, address, say)
+                finally:
+                    chores.cancel()
+                    await asyncio.gather(process.gateway.stop(), web.stop())
+        finally:
+            await web.stop()
 
 
-async def until_signal(process: GatewayProcess) -> str | None:
-    """Return at SIGTERM or SIGINT, or with a reason when nothing can be written any more."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        while not stop.is_set() and process.services.database.failure is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), STORAGE_LOOK_S)
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-    return process.services.database.failure
+async def _start(
+    process: GatewayProcess, web: WebSupervisor, settings: Settings, address: tuple[str, int], say: Say
+) -> Server:
+    bound = await process.gateway.start(process.endpoints)
+    process.bus.respond(METRICS_SUBJECT, housekeeping.metrics_responder(process))
+    actual = _with_addresses(settings, address, bound)
+    web.start(actual)
+    server = Server(
+        process=process,
+        web=web,
+        console=console_url(settings, address),
+        stations=parts.station_urls(actual.ocpp),
+    )
+    for url in server.stations.values():
+        say(f"Stations connect to {url}/<identity>")
+    say(f"Console and API: {server.console}")
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at again
+    return server
 
 
 @contextmanager
-def data_folder(folder: Path) -> Iterator[None]:
-    """Hold the data folder for this server alone. Raises SettingsError if it cannot be used, Unavailable if taken."""
+def stop_signals() -> Iterator[asyncio.Event]:
+    """Give an event that SIGTERM and SIGINT set; after the first signal, a second ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def forget() -> None:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    def heard() -> None:
+        stop.set()
+        forget()
+
+    for number in signals:
+        loop.add_signal_handler(number, heard)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(folder / LOCK_FILE)
-    except OSError as error:
-        raise SettingsError(
-            f"The data folder {folder} cannot be used: {error.strerror}. Choose one with --data."
-        ) from error
-    with contextlib.closing(lock):
-        if not lock.try_acquire():
-            raise Unavailable(f"Another server already runs on the data folder {folder}.")
-        yield
+        yield stop
+    finally:
+        forget()
+
+
+async def until_stopped(process: GatewayProcess, stop: asyncio.Event) -> None:
+    """Return when `stop` is set. Raises Unavailable when nothing can be written any more."""
+    database = process.services.database
+    while not stop.is_set():
+        if database.failure is not None:
+            raise Unavailable(f"The database can no longer be written: {database.failure}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), STORAGE_LOOK_S)
 
 
 async def migrate(settings: Settings) -> None:
@@ -146,24 +153,6 @@ async def migrate(settings: Settings) -> None:
         raise kind(said.removeprefix(SAID))
 
 
-async def _listen(process: GatewayProcess) -> dict[str, tuple[str, int]]:
-    try:
-        return await process.gateway.start(process.endpoints)
-    except OSError as error:
-        await process.gateway.stop()
-        raise _failed_endpoint(process.endpoints, error) from error
-
-
-def _failed_endpoint(endpoints: Iterable[Endpoint], error: OSError) -> Unavailable:
-    """Return what is wrong with the one of these endpoints that could not be bound."""
-    for endpoint in endpoints:
-        try:
-            listening.listener(endpoint.host, endpoint.port, _FLAGS[endpoint.name]).close()
-        except Unavailable as found:
-            return found
-    return Unavailable(f"Stations cannot be listened for: {error.strerror or error}.")
-
-
 def _with_addresses(settings: Settings, http: tuple[str, int], bound: dict[str, tuple[str, int]]) -> Settings:
     """Return the settings with the ports that were really taken, where 0 left the choice to the system."""
     fields = {"plain": "listen", "tls": "tls_listen", "mutual-tls": "mutual_tls_listen"}
@@ -174,16 +163,6 @@ def _with_addresses(settings: Settings, http: tuple[str, int], bound: dict[str, 
         http=replace(settings.http, listen=listening.shown(*http)),
         ocpp=replace(settings.ocpp, **taken),
     )
-
-
-@asynccontextmanager
-async def _chores(server: Server, settings: Settings) -> AsyncIterator[None]:
-    task = asyncio.create_task(housekeeping.keep_house(server.process.services, settings.retention))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _prepare_accounts(services: Services, settings: Settings, say: Say) -> None:
