@@ -1,5 +1,6 @@
 """What a gateway has written down, for scenarios to look at."""
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import Table, select
@@ -32,6 +33,8 @@ __all__ = [
 
 async def rows(house: Running, table: Table, **where: Any) -> list[dict[str, Any]]:
     """Return the rows of a table, in the order in which they were written, with all that waits written first."""
+    if house.gateway._tasks:  # what is being stored of connections, and messages in hand
+        await asyncio.wait(house.gateway._tasks, timeout=5)
     house.gateway.flush()
     await house.services.database.writer.flush()
     statement = select(table).order_by(*table.primary_key.columns)
