@@ -1,25 +1,27 @@
 """Frames: the message log of stations, by station, time, transaction and connection."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from ingufu.charging.tables import transactions
-from ingufu.core.errors import NotFound
+from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.infra.storage.database import Database
-from ingufu.stations.tables import frames, stations
+from ingufu.stations.tables import attempts, frames, stations
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 from ingufu.views.transactions import Instant
 
+EARLIEST = datetime(2, 1, 1, tzinfo=UTC)  # beyond these, times cannot be reckoned with
+LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 DISORDER = timedelta(minutes=5)  # frames are written nearly, not wholly, in order of their time
 
 
 class FrameQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which frames, the newest first."""
+    """Which frames, the newest first. All filters but the times need a station, a transaction or a connection."""
 
     station: Annotated[str, Meta(max_length=100, description="Id or identity of the station.")] | None = None
     connection_id: Annotated[str, Meta(max_length=100, description="Id of the connection attempt.")] | None = None
@@ -55,20 +57,40 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     size: Annotated[int, Meta(description="Bytes on the wire, before the text was cut, if it was.")]
 
 
+_NARROW = ("connection_id", "action", "message_id", "evse", "q")  # filters that may find nothing for very long
+
+
 async def list_frames(database: Database, query: FrameQuery, site_ids: SiteIds) -> Page[Frame]:
-    """Return one page of the frames that one may see. Raises NotFound for a transaction that is not one's to see."""
+    """Return one page of the frames that one may see.
+
+    Raises NotFound for a transaction that is not one's to see, InvalidInput for a search through all stations: there
+    are too many frames for that.
+    """
     order = Order(frames.c.id, int, frames.c.id, tie_kind=int, name="id", is_descending=True)
-    statement = _rows().where(*_conditions(query), *await _between(database, query))
-    if query.station is not None:
-        ids = select(stations.c.id).where(named(query.station))
-        statement = statement.where(frames.c.station_id.in_([row["id"] for row in await database.select(ids)]))
+    places = await _places(database, query)
+    if not places and any(getattr(query, name) not in {None, ""} for name in _NARROW):
+        raise InvalidInput("Searching in frames needs a station, a transaction or a known connection.", field="station")
     if query.transaction_id is not None:
-        statement = statement.where(*await _of_transaction(database, query.transaction_id, site_ids))
+        places += await _of_transaction(database, query.transaction_id, site_ids)
+    statement = _rows().where(*places, *_conditions(query), *await _between(database, query))
     if site_ids is not None:
         statement = statement.where(seen(site_ids))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(msgspec.convert(row, Frame) for row in rows), next=cursor)
+
+
+async def _places(database: Database, query: FrameQuery) -> list[ColumnElement[bool]]:
+    """Return the condition on the station, where one is named, be it by its connection."""
+    if query.station is not None:
+        ids = select(stations.c.id).where(named(query.station))
+    elif query.connection_id is not None:
+        ids = select(attempts.c.station_id.label("id")).where(attempts.c.id == query.connection_id)
+    elif query.transaction_id is not None:
+        ids = select(transactions.c.station_id.label("id")).where(transactions.c.id == query.transaction_id)
+    else:
+        return []
+    return [frames.c.station_id.in_([row["id"] for row in await database.select(ids)])]
 
 
 def _rows() -> Select[Any]:
@@ -97,20 +119,20 @@ def _conditions(query: FrameQuery) -> list[ColumnElement[bool]]:
 
 
 async def _between(database: Database, query: FrameQuery) -> list[ColumnElement[bool]]:
-    """Return the ids between which the wanted times lie, so that the log is entered there and not at its end."""
+    """Return the ids between which the wanted times surely lie, so that the log is entered there, not at its end."""
     found: list[ColumnElement[bool]] = []
-    if query.since is not None:
-        first = select(frames.c.id).where(frames.c.at >= query.since - DISORDER).order_by(frames.c.at).limit(1)
-        found += [frames.c.id >= row["id"] for row in await database.select(first)]
-    if query.until is not None:
-        last = select(frames.c.id).where(frames.c.at < query.until + DISORDER).order_by(frames.c.at.desc()).limit(1)
-        found += [frames.c.id <= row["id"] for row in await database.select(last)]
+    if query.since is not None and query.since > EARLIEST:
+        before = select(frames.c.id).where(frames.c.at < query.since - DISORDER).order_by(frames.c.at.desc()).limit(1)
+        found += [frames.c.id > row["id"] for row in await database.select(before)]
+    if query.until is not None and query.until < LATEST:
+        after = select(frames.c.id).where(frames.c.at >= query.until + DISORDER).order_by(frames.c.at).limit(1)
+        found += [frames.c.id < row["id"] for row in await database.select(after)]
     return found
 
 
 async def _of_transaction(database: Database, transaction_id: str, site_ids: SiteIds) -> list[ColumnElement[bool]]:
     statement = (
-        select(transactions.c.station_id, transactions.c.reference, transactions.c.remote_start_id)
+        select(transactions.c.station_id, transactions.c.reference)
         .select_from(transactions.outerjoin(stations, stations.c.id == transactions.c.station_id))
         .where(transactions.c.id == transaction_id)
     )
@@ -120,4 +142,4 @@ async def _of_transaction(database: Database, transaction_id: str, site_ids: Sit
     if not rows:
         raise NotFound("There is no such transaction.")
     row = rows[0]
-    return [frames.c.station_id == row["station_id"], or_(frames.c.transaction == row["reference"])]
+    return [frames.c.station_id == row["station_id"], frames.c.transaction == row["reference"]]

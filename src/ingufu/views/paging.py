@@ -1,9 +1,11 @@
 """Pages by key: where the last page ended is where the next begins, however many rows there are."""
 
 import base64
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, and_, or_
 
 from ingufu.core.errors import InvalidInput
@@ -65,7 +67,8 @@ def _encode(order: Order, row: dict[str, Any]) -> str:
 
 
 def _decode(order: Order, cursor: str) -> tuple[Any, Any]:
-    kind = tuple[str, bool, order.kind, order.tie_kind]  # type: ignore[name-defined]  # types made at run time
+    value_kind = Annotated[datetime, Meta(tz=True)] if order.kind is datetime else order.kind
+    kind = tuple[str, bool, value_kind, order.tie_kind]  # type: ignore[valid-type,name-defined]  # made at run time
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         name, is_descending, value, tie = msgspec.json.decode(raw, type=kind)

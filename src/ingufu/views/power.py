@@ -1,8 +1,8 @@
-"""The power of the whole network over the last day, in slices; finished slices are kept, so that each is read once."""
+"""The power of the whole network over a day, in slices; finished slices are kept, so that each is read once."""
 
 import asyncio
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +19,7 @@ from ingufu.views.stations import SiteIds
 WIDTH_S = 900  # 15 minutes: what stations report in, and grid operators reckon with
 DAY = 96  # slices
 LATE = 2  # slices that may still change, for stations report late
+WEEK = timedelta(days=7)
 SPAN = 8  # slices read at once: a long read keeps other readers waiting
 
 
@@ -40,19 +41,27 @@ class PowerCurve:
 
     async def last_day(self, site_ids: SiteIds) -> list[PowerPoint]:
         """Return the mean power of each slice of the last 24 hours, the last one so far, at the sites one may see."""
-        async with self._lock:
-            slices = await self._slices()
-        return [
-            PowerPoint(
-                at=begin_of(number, WIDTH_S),
-                power_w=sum(power for site_id, power in by_site.items() if site_ids is None or site_id in site_ids),
-            )
-            for number, by_site in sorted(slices.items())
-        ]
-
-    async def _slices(self) -> dict[int, dict[str | None, float]]:
         now = self._clock.now()
-        newest = number_of(now, WIDTH_S)
+        async with self._lock:
+            slices = await self._slices(now)
+            newest = max(slices)
+            elapsed_s = max((now - begin_of(newest, WIDTH_S)).total_seconds(), 60.0)
+            slices[newest] = {site_id: power * WIDTH_S / elapsed_s for site_id, power in slices[newest].items()}
+        return _points(slices, site_ids)
+
+    async def week_before(self, site_ids: SiteIds) -> list[PowerPoint]:
+        """Return the same for the same 24 hours a week before."""
+        async with self._lock:
+            slices = await self._slices(self._clock.now() - WEEK)
+        return _points(slices, site_ids)
+
+    async def warm(self) -> None:
+        """Have read both days, so that the first who asks does not wait for it."""
+        await self.last_day(None)
+        await self.week_before(None)
+
+    async def _slices(self, until: datetime) -> dict[int, dict[str | None, float]]:
+        newest = number_of(until, WIDTH_S)
         oldest = newest - DAY + 1
         known = {number: self._finished[number] for number in range(oldest, newest + 1) if number in self._finished}
         missing = [number for number in range(oldest, newest + 1) if number not in known]
@@ -60,10 +69,15 @@ class PowerCurve:
             part = missing[begin : begin + SPAN]
             found = await self._read(part[0], part[-1])
             known |= {number: found.get(number, {}) for number in part}
-        self._finished = {number: by_site for number, by_site in known.items() if number <= newest - LATE}
-        elapsed_s = max((now - begin_of(newest, WIDTH_S)).total_seconds(), 60.0)
-        known[newest] = {site_id: power * WIDTH_S / elapsed_s for site_id, power in known[newest].items()}
+        self._keep(known)
         return known
+
+    def _keep(self, known: dict[int, dict[str | None, float]]) -> None:
+        """Keep what is finished of the two days that are asked for, and nothing else."""
+        now = number_of(self._clock.now(), WIDTH_S)
+        before = number_of(self._clock.now() - WEEK, WIDTH_S)
+        wanted = {*range(now - DAY + 1, now - LATE + 1), *range(before - DAY + 1, before + 1)}
+        self._finished = {number: sums for number, sums in (self._finished | known).items() if number in wanted}
 
     async def _read(self, first: int, last: int) -> dict[int, dict[str | None, float]]:
         """Return watts by slice and site: from the rise of each register, where there is one, else from its power."""
@@ -93,6 +107,16 @@ class PowerCurve:
         return found
 
 
+def _points(slices: dict[int, dict[str | None, float]], site_ids: SiteIds) -> list[PowerPoint]:
+    return [
+        PowerPoint(
+            at=begin_of(number, WIDTH_S),
+            power_w=sum(power for site_id, power in by_site.items() if site_ids is None or site_id in site_ids),
+        )
+        for number, by_site in sorted(slices.items())
+    ]
+
+
 def _sums(by_transaction: Subquery, first: int) -> Select[Any]:
     """Return energy by slice and site where registers tell it, and power where there are none."""
     part = by_transaction.c
@@ -109,7 +133,7 @@ def _sums(by_transaction: Subquery, first: int) -> Select[Any]:
         select(
             step.number,
             stations.c.site_id,
-            func.sum(rise).label("energy_wh"),
+            func.sum(rise, type_=readings.c.energy_wh.type).label("energy_wh"),
             func.sum(case((step.high.is_(None), step.power_w), else_=0.0)).label("power_w"),
         )
         .select_from(steps.outerjoin(stations, stations.c.id == step.station_id))

@@ -204,6 +204,13 @@ async def list_stations(database: Database, query: StationQuery, site_ids: SiteI
     return Page(items=tuple(msgspec.convert(row, StationRow) for row in shown), next=cursor, total=counted[0]["total"])
 
 
+async def list_by_ids(database: Database, station_ids: Sequence[str], site_ids: SiteIds) -> tuple[StationRow, ...]:
+    """Return those of these stations that one may see, by identity."""
+    chosen = _rows(_ROW).where(stations.c.id.in_(station_ids), seen(site_ids)).order_by(stations.c.identity_key)
+    shown = await _with_evses(database, await database.select(chosen))
+    return tuple(msgspec.convert(row, StationRow) for row in shown)
+
+
 async def get_station(database: Database, station: str, site_ids: SiteIds) -> StationView:
     """Return the station of this id or identity. Raises NotFound, also if it is not one's to see."""
     statement = _rows((*_ROW, *_OWN)).add_columns(stations.c.password_hash.is_not(None).label("has_password"))

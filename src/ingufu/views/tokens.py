@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select
 
 from ingufu.authorization.decide import MASK, is_secret
 from ingufu.authorization.model import Occasion, VerdictReason, VerdictStatus
 from ingufu.authorization.tables import decisions, drivers, token_groups, tokens
+from ingufu.charging.tables import transactions
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
@@ -256,13 +257,22 @@ def _group_rows() -> Select[Any]:
 
 def _decision_conditions(query: DecisionQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    exact = {decisions.c.token_id: query.token_id, decisions.c.transaction_id: query.transaction_id}
-    found += [column == value for column, value in exact.items() if value is not None]
+    if query.token_id is not None:
+        found.append(decisions.c.token_id == query.token_id)
+    if query.transaction_id is not None:  # found by its station, for decisions are many and rarely name one
+        of_it = select(transactions.c.station_id).where(transactions.c.id == query.transaction_id)
+        found += [
+            decisions.c.transaction_id == query.transaction_id,
+            decisions.c.station_id == of_it.scalar_subquery(),
+        ]
     if query.status is not None:
         found.append(decisions.c.status == query.status.value)
-    if query.is_refused is not None:
-        accepted = decisions.c.status == VerdictStatus.ACCEPTED.value
-        found.append(~accepted if query.is_refused else accepted)
+    is_accepted = query.status is VerdictStatus.ACCEPTED
+    if query.is_refused or (query.status is not None and not is_accepted):
+        accepted: ColumnElement[str] = literal_column("'Accepted'")
+        found.append(decisions.c.status != accepted)  # in the words of the partial index
+    if query.is_refused is False:
+        found.append(decisions.c.status == VerdictStatus.ACCEPTED.value)
     if query.since is not None:
         found.append(decisions.c.at >= query.since)
     if query.until is not None:

@@ -1,18 +1,19 @@
 """Transactions as lists and pages show them: with their station, site and driver."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, false, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, false, func, literal_column, or_, select, true
 
 from ingufu.authorization.decide import MASK, is_secret
 from ingufu.authorization.tables import drivers
 from ingufu.charging.model import ChargingState, EnergySource
 from ingufu.charging.tables import transactions
-from ingufu.core.errors import NotFound
+from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
@@ -27,7 +28,7 @@ class TransactionQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Which transactions, in which order."""
 
     station: Annotated[str, Meta(max_length=100, description="Id or identity of the station.")] | None = None
-    evse: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
+    evse: Annotated[int, Meta(ge=0, lt=2**31, description="At this EVSE of the station.")] | None = None
     site_id: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     token_id: Annotated[str, Meta(max_length=100)] | None = None
     driver_id: Annotated[str, Meta(max_length=100)] | None = None
@@ -118,6 +119,66 @@ async def list_transactions(database: Database, query: TransactionQuery, site_id
     return Page(items=tuple(msgspec.convert(_masked(rows[key]), TransactionRow) for key in ids), next=cursor)
 
 
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """What a word that somebody looks for may mean: some stations, or some id tokens."""
+
+    station_ids: tuple[str, ...] = ()
+    token_ids: tuple[str, ...] = ()
+
+
+class Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """How many transactions fit, and their energy; cut off where counting would take long."""
+
+    count: int
+    energy_wh: Decimal
+    is_cut: bool
+
+
+async def list_by_ids(database: Database, ids: Sequence[str], site_ids: SiteIds) -> tuple[TransactionRow, ...]:
+    """Return those of these transactions that one may see, the newest first."""
+    if not ids:
+        return ()
+    statement = _rows(TransactionRow).where(transactions.c.id.in_(ids), *([] if site_ids is None else [seen(site_ids)]))
+    rows = await database.select(statement.order_by(transactions.c.started_at.desc()))
+    return tuple(msgspec.convert(_masked(row), TransactionRow) for row in rows)
+
+
+async def list_matching(
+    database: Database, query: TransactionQuery, match: Match, site_ids: SiteIds
+) -> Page[TransactionRow]:
+    """Return one page of the transactions at these stations or with these tokens, the newest first."""
+    order = Order(transactions.c.started_at, datetime, transactions.c.id, name="started_at", is_descending=True)
+    places = await _at_stations(database, query, site_ids)
+    found: dict[str, dict[str, Any]] = {}
+    for is_it in _matches(match):  # each by its own index
+        keys = _KEYS.where(is_it, *places, *_conditions(query))
+        rows = await database.select(ordered(keys, order, cursor=query.cursor, limit=query.limit))
+        found |= {row["order_tie"]: row for row in rows}
+    latest = sorted(found.values(), key=lambda row: (row["order_value"], row["order_tie"]), reverse=True)
+    page, cursor = cut(latest[: query.limit + 1], order, query.limit)
+    ids = [row["order_tie"] for row in page]
+    rows_by_id = {row.id: row for row in await list_by_ids(database, ids, None)}
+    return Page(items=tuple(rows_by_id[key] for key in ids), next=cursor)
+
+
+async def sum_transactions(
+    database: Database, query: TransactionQuery, match: Match | None, site_ids: SiteIds, *, most: int
+) -> Sum:
+    """Return how many transactions fit and what they charged, of at most so many."""
+    places = await _at_stations(database, query, site_ids)
+    is_it = or_(*_matches(match), false()) if match is not None else true()
+    inner = select(transactions.c.energy_wh).where(is_it, *places, *_conditions(query)).limit(most + 1).subquery()
+    statement = select(func.count().label("number"), func.sum(inner.c.energy_wh).label("energy_wh"))
+    row = (await database.select(statement.select_from(inner)))[0]
+    is_cut = row["number"] > most
+    return Sum(count=min(row["number"], most), energy_wh=row["energy_wh"] or Decimal(0), is_cut=is_cut)
+
+
+def _matches(match: Match) -> list[ColumnElement[bool]]:
+    columns = ((transactions.c.station_id, match.station_ids), (transactions.c.token_id, match.token_ids))
+    return [column.in_(ids) for column, ids in columns if ids]
+
+
 async def get_transaction(database: Database, transaction_id: str, site_ids: SiteIds) -> TransactionView:
     """Return the transaction. Raises NotFound, also if it is not one's to see."""
     statement = _rows(TransactionView).where(transactions.c.id == transaction_id)
@@ -189,13 +250,14 @@ async def _at_stations(database: Database, query: TransactionQuery, site_ids: Si
 
 
 def _conditions(query: TransactionQuery) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if query.evse is not None:
-        found.append(transactions.c.evse == query.evse)
-    if query.token_id is not None:
-        found.append(transactions.c.token_id == query.token_id)
-    if query.driver_id is not None:
-        found.append(transactions.c.driver_id == query.driver_id)
+    if query.evse is not None and query.station is None:
+        raise InvalidInput("An EVSE is looked for at a station: name it, too.", field="evse")
+    exact = {
+        transactions.c.evse: query.evse,
+        transactions.c.token_id: query.token_id,
+        transactions.c.driver_id: query.driver_id,
+    }
+    found: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     if query.is_open is True:
         found.append(transactions.c.is_open.is_(True))
     elif query.is_open is False:  # nearly all are closed: the index of the open ones must not lead here

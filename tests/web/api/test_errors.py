@@ -8,6 +8,7 @@ import pytest
 from ingufu.core.errors import IngufuError
 from ingufu.web import errors
 from web.api.conftest import House
+from web.api.engines import both_engines
 
 
 def is_problem(answer) -> bool:
@@ -158,3 +159,17 @@ def _kinds(kind):
     for one in kind.__subclasses__():
         if one.__module__.startswith("ingufu.core") or one.__module__ == "ingufu.web.errors":
             yield from _kinds(one)
+
+
+@both_engines
+@pytest.mark.parametrize(
+    "path", ["transactions", "frames", "events", "connection-attempts", "authorization-decisions", "audit"]
+)
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"]
+)
+async def test_absurd_times_find_nothing_or_everything(house: House, admin, path: str, at: str) -> None:
+    await admin.post("/api/v1/sites", json={"name": "Kigali"})
+    for name in ("since", "until"):
+        answer = await admin.get(f"/api/v1/{path}", params={name: at})
+        assert answer.status_code in {200, 422}, answer.text

@@ -145,14 +145,33 @@ async def send_command(
     The answer is 200 whatever became of the CALL, and `kind` says what: `result` with the station's `payload` byte for
     byte, `error` with its code, `timeout`, or `offline`. Errors are for requests that were never sent.
     """
+    payload = await read_body(request) or b"{}"
+    return await send_raw(
+        web, principal, station, action, payload, validate=criteria.validate, timeout_s=criteria.timeout_s
+    )
+
+
+async def send_raw(  # what the API and the console's forms send
+    web: WebContext,
+    principal: Principal,
+    station: str,
+    action: str,
+    payload: bytes,
+    *,
+    validate: bool,
+    timeout_s: float | None = None,
+) -> RawReply:
+    """Return what came of a CALL whose payload is sent as it is; timeline and audit trail have it then.
+
+    Raises NotFound, InvalidInput, MalformedRequest, Unavailable for what was never sent.
+    """
     known = await access.station_of(web, principal, station)
-    payload = _checked(await read_body(request) or b"{}")
     reply = await web.link.call_raw(
         known.id,
         action,
-        payload,
-        validate=criteria.validate,
-        timeout_s=criteria.timeout_s or web.settings.call_timeout_s,
+        _checked(payload),
+        validate=validate,
+        timeout_s=timeout_s or web.settings.call_timeout_s,
     )
     status = reply.error_code if reply.kind is ReplyKind.ERROR else None
     await _keep(web, principal, known, action, reply.kind.value, status)
