@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 import structlog
 
 from ingufu.app.compose import GatewayProcess
+from ingufu.app.retention import retention_rules
 from ingufu.app.settings import RetentionSettings
 from ingufu.core.errors import IngufuError
 from ingufu.gateway.websocket import Counters
+from ingufu.infra.storage.retention import prune
 from ingufu.infra.telemetry import Figure, exposition
 from ingufu.services import Services
 
@@ -20,11 +21,11 @@ log = structlog.get_logger(__name__)
 
 
 async def keep_house(services: Services, retention: RetentionSettings, *, first_s: float = FIRST_PRUNE_AFTER_S) -> None:
-    """Delete what is older than it is kept, each hour, until cancelled."""
+    """Delete what is older than it is kept, each hour, until cancelled; what goes wrong is logged and tried again."""
     await asyncio.sleep(first_s)
     while True:
         try:
-            await prune(services, retention)
+            await tidy(services, retention)
         except IngufuError as error:
             log.warning("housekeeping.prune_failed", error=str(error))
         except Exception:
@@ -32,16 +33,9 @@ async def keep_house(services: Services, retention: RetentionSettings, *, first_
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
-async def prune(services: Services, retention: RetentionSettings) -> None:
+async def tidy(services: Services, retention: RetentionSettings) -> None:
     """Delete what the settings no longer keep, in portions, so that no station waits for it."""
-    now = services.clock.now()
-    for days, delete in (
-        (retention.frames_days, services.stations.frames.prune),
-        (retention.attempts_days, services.stations.prune_attempts),
-        (retention.audit_days, services.accounts.prune_audit),
-    ):
-        if days:
-            await delete(now - timedelta(days=days))
+    await prune(services.database, retention_rules(retention), services.clock.now())
     await services.accounts.prune()
 
 
