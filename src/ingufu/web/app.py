@@ -1,8 +1,10 @@
 """The web application put together: the API, its documents, health and metrics; the console is plugged in here."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import structlog
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -14,10 +16,13 @@ from ingufu.web import errors, exchange, health
 from ingufu.web.auth import Authentication, guard
 from ingufu.web.context import WebContext
 from ingufu.web.docs import documents
+from ingufu.web.figures import Tally
 from ingufu.web.idempotency import Idempotency
 from ingufu.web.live import LiveHub
 from ingufu.web.openapi import API_PATH
 from ingufu.web.reading import MAX_BODY_BYTES
+
+log = structlog.get_logger(__name__)
 
 
 def create_app(context: WebContext) -> Litestar:
@@ -27,6 +32,14 @@ def create_app(context: WebContext) -> Litestar:
     """
     hub = LiveHub(context.services.database, context.bus)
     curve = PowerCurve(context.services.database, context.services.clock)
+    tally = Tally()
+    state = {
+        "web": context,
+        "hub": hub,
+        "curve": curve,
+        "tally": tally,
+        "figures": tally.render(lambda: hub.listener_count),
+    }
     return Litestar(
         route_handlers=[Router(API_PATH, route_handlers=[*documents.API_ROUTES]), *documents.ROUTES, *health.ROUTES],
         guards=[guard],
@@ -37,9 +50,9 @@ def create_app(context: WebContext) -> Litestar:
             Exception: errors.answer_unknown,
         },
         before_send=[exchange.finish],
-        lifespan=[_hearing(hub)],
+        lifespan=[_hearing(hub), _warming(curve)],
         request_max_body_size=MAX_BODY_BYTES,
-        state=State({"web": context, "hub": hub, "curve": curve}),
+        state=State(state),
         openapi_config=None,
         logging_config=None,
     )
@@ -61,3 +74,23 @@ def _hearing(hub: LiveHub) -> Callable[[Litestar], AbstractAsyncContextManager[N
             await hub.close()
 
     return hearing
+
+
+def _warming(curve: PowerCurve) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def warming(_: Litestar) -> AsyncIterator[None]:
+        task = asyncio.create_task(_warm(curve))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return warming
+
+
+async def _warm(curve: PowerCurve) -> None:
+    try:
+        await curve.warm()
+    except IngufuError as error:  # whoever asks for the curve tries again
+        log.warning("web.curve_not_read", error=error.message)

@@ -12,6 +12,7 @@ from litestar.types import Message, Scope
 
 from ingufu.web.context import WebContext
 from ingufu.web.declared import route_of
+from ingufu.web.figures import Tally
 
 Asked: TypeAlias = Request[Any, Any, Any]  # Litestar's three parameters are not used here
 
@@ -104,13 +105,16 @@ def _write(status: int, scope: Scope) -> None:
     route = route_of(scope)
     clock = context_of(scope).services.clock
     began = scope["state"].get(_BEGAN)
+    seconds = 0.0 if began is None else clock.monotonic() - began
+    tally: Tally = scope["litestar_app"].state["tally"]
+    tally.count(status, seconds)
     user = scope.get("user")
     log.info(
         "http.answered",
         method=scope["method"],  # type: ignore[typeddict-item]  # of HTTP
         path=route.path if route is not None else "",  # as declared: addresses may hold what nobody should read
         status=status,
-        duration_ms=None if began is None else round((clock.monotonic() - began) * 1000, 1),
+        duration_ms=round(seconds * 1000, 1),
         principal=None if user is None else user.id,
         address=client_address(scope),
         request=request_id(scope),

@@ -5,18 +5,17 @@ import asyncio
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import REGISTRY, generate_latest
 from sqlalchemy import literal, select
 
 from ingufu.accounts.model import Scope
 from ingufu.core import errors
 from ingufu.core.errors import Forbidden, IngufuError, Unauthenticated
+from ingufu.infra.telemetry import METRICS_SUBJECT
 from ingufu.web import auth, exchange
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.routes import route
 
-METRICS_SUBJECT = "metrics"  # the process of the stations answers with its own, in Prometheus' text format
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PATIENCE_S = 2.0  # what watches us gives up sooner or later, too
 
@@ -68,7 +67,7 @@ async def get_metrics(web: WebContext, request: Asked) -> Response[bytes]:
         theirs = await web.bus.request(METRICS_SUBJECT, b"", timeout_s=PATIENCE_S)
     except IngufuError:
         theirs = b"# The process of the stations does not answer.\n"
-    return Response(merged(generate_latest(REGISTRY), theirs), media_type=METRICS_TYPE)
+    return Response(merged(request.app.state["figures"](), theirs), media_type=METRICS_TYPE)
 
 
 def merged(ours: bytes, theirs: bytes) -> bytes:

@@ -26,6 +26,9 @@ async def test_metrics_of_both_processes_are_one_text(house: House) -> None:
     text = (await house.client().get("/metrics")).text
     assert 'ingufu_stations_connected{process="stations"} 3' in text
     assert 'process_resident_memory_bytes{process="web"}' in text
+    assert 'ingufu_web_live_listeners{process="web"} 0.0' in text
+    again = (await house.client().get("/metrics")).text
+    assert 'ingufu_web_requests_total{process="web",status="2xx"} 1.0' in again
 
 
 async def test_metrics_behind_a_proxy_need_a_key(house: House) -> None:
