@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import msgspec
+
 from ingufu.app.compose import gateway_rules, services_of
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.core.clock import Clock, FrozenClock
@@ -61,12 +63,14 @@ async def running_gateway(
     ids: IdMaker,
     *,
     ocpp: OcppSettings | None = None,
+    greeting_delay_s: float = 15.0,
     endpoints: tuple[Endpoint, ...] = (Endpoint(name="plain", host="127.0.0.1", port=0),),
 ) -> AsyncIterator[Running]:
     """Run a gateway on `endpoints`; with the block it stops, and everything it wrote is stored."""
     ocpp = ocpp or OcppSettings(drain_s=0.0)
     services = services_of(Settings(ocpp=ocpp), database, clock, ids)
-    gateway = Gateway(services, Connections(services.stations, ids), gateway_rules(ocpp), uniform=lambda: 0.5)
+    rules = msgspec.structs.replace(gateway_rules(ocpp), greeting_delay_s=greeting_delay_s)
+    gateway = Gateway(services, Connections(services.stations, ids), rules, uniform=lambda: 0.5)
     addresses = await gateway.start(endpoints)
     try:
         yield Running(services, gateway, addresses)
