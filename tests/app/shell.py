@@ -44,10 +44,10 @@ class Shell:
             env=environment(),
         )
 
-    def __call__(self, *arguments: object, stdin: str = "") -> Done:
+    def __call__(self, *arguments: object, stdin: str = "", data: Path | None = None) -> Done:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        whole = [*map(str, arguments), "--data", str(self.data)]
+        whole = [*map(str, arguments), "--data", str(data or self.data)]
         self._process.stdin.write(json.dumps([whole, stdin]) + "\n")
         self._process.stdin.flush()
         return Done(*json.loads(self._process.stdout.readline()))

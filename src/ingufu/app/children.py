@@ -96,4 +96,7 @@ def stop_with_parent(stop: asyncio.Event) -> None:
             loop.remove_reader(0)
             stop.set()
 
-    loop.add_reader(0, watch)
+    try:
+        loop.add_reader(0, watch)
+    except PermissionError:  # a file, of which nobody holds the other end
+        stop.set()
