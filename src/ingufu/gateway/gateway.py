@@ -53,6 +53,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
+        self._greetings: dict[str, asyncio.TimerHandle] = {}  # by connection
         self._greeter = Greeter(services.stations, connections)
         self.connections = connections
 
@@ -163,10 +164,14 @@ class Gateway:
             ),
             while_=lambda: self.connections.get(connection.station_id) is connection,
         )
-        asyncio.get_running_loop().call_later(self._rules.greeting_delay_s, self._greet, connection)
+        timer = asyncio.get_running_loop().call_later(self._rules.greeting_delay_s, self._greet, connection)
+        self._greetings[connection.id] = timer
 
     def closed(self, connection: StationConnection, closure: Closure) -> None:
         """Keep when and how it ended; the station is offline then, unless a newer connection has taken over."""
+        greeting = self._greetings.pop(connection.id, None)
+        if greeting is not None:
+            greeting.cancel()
         now = self._services.clock.now()
         code, reason = closure.code, closure.reason or closure.by.value
         self._services.stations.close_attempt(connection.id, now, code, reason)
@@ -234,6 +239,7 @@ class Gateway:
         connection.session.station = await self._services.stations.get(connection.station_id)
 
     def _greet(self, connection: StationConnection) -> None:
+        self._greetings.pop(connection.id, None)
         if connection.is_open and not self._is_stopping:
             self.run(self._greeter.greet(connection))
 
