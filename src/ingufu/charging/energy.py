@@ -15,6 +15,7 @@ from ingufu.charging.model import AnomalyKind, EnergySource
 
 LEAP_WH = Decimal(2**31)  # no session is this long: a counter wrapped, or the value is nonsense
 SLIP_WH = Decimal(1000)  # so far a register may run backwards and still be the same: rounding, delay
+ROUNDING_WH = Decimal(1)  # 1.6 tells whole Wh at both ends, and often decimals between: less than this is no fall
 MARGIN = Decimal("1.1")  # meters and clocks are not that exact
 HOUR_S = Decimal(3600)
 
@@ -87,11 +88,13 @@ def follow(track: Track, point: Point, limits: Limits) -> Track:
     if _follows(believed, point, limits):
         energy = track.energy_wh + point.wh - believed.wh
         return replace(track, energy_wh=energy, believed=point, doubted=None)
+    fall = believed.wh - point.wh
+    if 0 < fall < ROUNDING_WH:
+        return replace(track, doubted=None)
     doubted = track.doubted
     if doubted is not None and _follows(doubted, point, limits):
         energy = track.energy_wh + point.wh - doubted.wh
         return replace(track, energy_wh=energy, believed=point, doubted=None, was_reset=True)
-    fall = believed.wh - point.wh
     if track.count == 2 and 0 < fall <= SLIP_WH:  # the start register was ahead of the first reading
         return _flag(replace(track, begin_wh=point.wh, believed=point), AnomalyKind.REGISTER_BACKWARDS)
     return _flag(replace(track, doubted=point), _name_doubt(fall))
