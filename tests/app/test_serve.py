@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import http.client
 import os
 import re
 import signal
@@ -20,7 +21,15 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from app.processes import OUTPUT, PATIENCE_S, Program, Server, ingufu, serving
+from app.processes import OUTPUT, PATIENCE_S, Program, Server, ask_console, ingufu, serving
+from ingufu.app.compose import gateway_process
+from ingufu.app.parts import bus_socket
+from ingufu.app.serve import until_stopped
+from ingufu.app.settings import OcppSettings, Settings
+from ingufu.core.errors import Unavailable
+from ingufu.infra.bus.hub import HubBus
+from ingufu.infra.storage.migrate import migrate
+from ingufu.infra.storage.targets import StorageUrl
 
 PASSWORD = "a-password-of-this-station"
 BOOT = '[2,"%s","BootNotification",{"chargePointVendor":"Acme","chargePointModel":"One"}]'
@@ -76,7 +85,11 @@ def key(shared: Server) -> str:
 async def test_a_station_connects_is_listed_and_is_told_when_the_server_stops(data):
     with serving(data) as server:
         add_station(data)
-        key = server.make_key("stations:read")
+        key = server.make_key("stations:read", "events:read")
+        reader = http.client.HTTPConnection(*server.console, timeout=PATIENCE_S)
+        reader.request("GET", "/api/v1/live", headers={"Authorization": f"Bearer {key}"})
+        stream = reader.getresponse()
+        assert stream.status == 200
         async with station(server) as socket:
             assert '"Accepted"' in await boot(socket)
             status, found = server.request("/api/v1/stations", key=key)
@@ -93,6 +106,8 @@ async def test_a_station_connects_is_listed_and_is_told_when_the_server_stops(da
             assert closed.value.rcvd.code == 1001
         assert server.wait() == 0
         assert time.monotonic() - started < 10
+        assert "StationBooted" in stream.read().decode()  # it came to its end, and was not torn
+        reader.close()
         assert not server.logged or not any("error" in line for line in server.logged), server.logged
         assert not (data / "bus.sock").exists()
     with sqlite3.connect(data / "ingufu.sqlite") as stored:
@@ -247,21 +262,39 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(data):
     assert "HUNTER2" not in done.stderr
 
 
-def test_a_folder_with_a_long_name_works_too(tmp_path):
-    data = tmp_path / ("long" * 30)
-    with serving(data) as server:
-        assert server.request("/health")[0] == 200
-        assert server.end() == 0
+async def test_where_the_data_folder_has_a_long_name_the_bus_listens_elsewhere_and_only_for_us(tmp_path):
+    place = bus_socket(Settings(data=str(tmp_path / ("long" * 30))))
+    assert len(os.fsencode(place)) < 100
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+    assert place != bus_socket(Settings(data=str(tmp_path / ("lang" * 30))))
+    hub = HubBus(place)
+    await hub.open()
+    await hub.close()
+    assert bus_socket(Settings(data=str(tmp_path))) == tmp_path / "bus.sock"
 
 
-def test_the_web_process_serves_alone_and_says_that_stations_are_out_of_reach(data):
+async def test_a_disk_that_failed_ends_the_server_so_that_it_is_started_anew(tmp_path):
+    settings = Settings(data=str(tmp_path), ocpp=OcppSettings(listen="127.0.0.1:0"))
+    await migrate(StorageUrl.parse(None, tmp_path))
+    async with gateway_process(settings) as process:
+        stop = asyncio.Event()
+        waiting = asyncio.create_task(until_stopped(process, stop))
+        process.services.database.engine.failure = "The disk failed."
+        with pytest.raises(Unavailable, match=r"can no longer be written: The disk failed\."):
+            await asyncio.wait_for(waiting, PATIENCE_S)
+        process.services.database.engine.failure = None
+        stop.set()
+        await until_stopped(process, stop)
+
+
+def test_the_web_process_serves_alone_too(shared, data):
     assert ingufu("web", "--data", data).returncode == 1
-    assert ingufu("migrate", "--data", data).returncode == 0
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
-    web = Program("web", "--data", data, "--http", f"127.0.0.1:{port}")
+    web = Program("web", "--data", shared.data, "--http", f"127.0.0.1:{port}")
     try:
         web.until("web.started")
+        assert ask_console(("127.0.0.1", port), "/health")[0] == 200
         assert web.end() == 0
     finally:
         web.destroy()

@@ -100,10 +100,12 @@ async def _start(
 
 @contextmanager
 def stop_signals() -> Iterator[asyncio.Event]:
-    """Give an event that SIGTERM and SIGINT set; after the first signal, a second ends the process at once."""
+    """Give an event that SIGTERM, SIGINT and the end of the terminal set; a second signal ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
+    signals = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signals.append(signal.SIGHUP)
 
     def forget() -> None:
         for number in signals:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import structlog
 import uvicorn
+from litestar import Litestar
 
 from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
@@ -18,11 +19,11 @@ from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
 from ingufu.core.errors import Unavailable
 from ingufu.ocpp.catalogue import Catalogue
-from ingufu.web.app import create_app
+from ingufu.web.app import close_streams, create_app
 from ingufu.web.context import WebContext, WebSettings
 
 HUB_WAIT_S = 2.0  # then it serves all the same, and says of stations that they cannot be reached
-GRACE_S = 3.0  # for requests in hand; live streams end by it
+GRACE_S = 5.0  # for requests in hand
 
 log = structlog.get_logger(__name__)
 
@@ -58,13 +59,15 @@ async def serve_web(settings: Settings, *, inherited: int | None = None) -> None
 
 
 async def _serve(settings: Settings, process: AskingProcess, listener: socket.socket, stop: asyncio.Event) -> None:
-    server = Server(_config(settings, process))
+    app = create_app(web_context(settings, process))
+    server = Server(_config(settings, app))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
     log.info("web.started", pid=os.getpid())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    close_streams(app)
     server.should_exit = True
     stopping.cancel()
     await serving
@@ -72,10 +75,10 @@ async def _serve(settings: Settings, process: AskingProcess, listener: socket.so
         raise Unavailable("The web process could not start; the log says why.")
 
 
-def _config(settings: Settings, process: AskingProcess) -> uvicorn.Config:
+def _config(settings: Settings, app: Litestar) -> uvicorn.Config:
     http = settings.http
     return uvicorn.Config(
-        create_app(web_context(settings, process)),
+        app,
         log_config=None,
         access_log=False,  # the application writes a line of its own for each request
         server_header=False,
@@ -99,7 +102,6 @@ def web_context(settings: Settings, process: AskingProcess) -> WebContext:
         settings=WebSettings(
             version=version("ingufu"),
             public_url=http.public_url,
-            session_hours=http.session_hours,
             trusted_proxies=frozenset(http.trusted_proxies),
             call_timeout_s=settings.ocpp.call_timeout_s,
             ocpp_addresses=tuple(parts.station_urls(settings.ocpp).values()),
