@@ -259,7 +259,7 @@ def test_lines_are_counted_through_cells_of_several_lines():
     [
         ("", ["f.csv:1: identity: is missing"]),
         ("name\nOne\n", ["f.csv:1: identity: is missing"]),
-        ("identity,nam\n", ["f.csv:1: nam: is no column of stations. Did you mean name?"]),
+        ("identity,namo\n", ["f.csv:1: namo: is no column of stations. Did you mean name?"]),
         ("identity,identity\n", ["f.csv:1: identity: stands twice"]),
         ("identity,name\nA,B,C\n", ["f.csv:2: has 3 cells for 2 columns"]),
         ("identity,name\n,B\n", ["f.csv:2: identity: is missing"]),

@@ -68,8 +68,9 @@ class Child:
             )
         )
         try:
-            self._process = await asyncio.shield(starting)
-            return await self._process.wait()
+            process = await asyncio.shield(starting)
+            self._process = process
+            return await process.wait()
         finally:
             self._process = None
             await asyncio.shield(_end(await starting))

@@ -30,8 +30,9 @@ def configure_logs(level: str, format: str, stream: TextIO | None = None) -> Non
 
     For the start of a process. `format`: text, json, or auto (text on a terminal).
     """
-    stream = stream or sys.stderr
-    as_text = format == "text" or (format == "auto" and stream.isatty())
+    out: TextIO = sys.stderr if stream is None else stream
+    is_terminal = out.isatty()
+    as_text = format == "text" or (format == "auto" and is_terminal)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -42,7 +43,7 @@ def configure_logs(level: str, format: str, stream: TextIO | None = None) -> Non
     ]
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
+            colors=is_terminal, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
         )
         if as_text
         else structlog.processors.JSONRenderer(serializer=_json)
@@ -50,10 +51,10 @@ def configure_logs(level: str, format: str, stream: TextIO | None = None) -> Non
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[1:4], _name_logger],
