@@ -150,8 +150,14 @@ async def test_a_killed_server_leaves_nothing_in_the_way_of_the_next(data):
         assert server.end(signal.SIGINT) == 0
 
 
-async def test_approving_at_the_shell_lets_a_waiting_station_in_at_once(shared):
+async def test_what_the_shell_changes_holds_at_once_for_stations_that_are_connected(shared, tmp_path):
     data = shared.data
+
+    def have(column: str, value: str) -> None:
+        (tmp_path / "change.csv").write_text(f"identity,{column}\nNEW,{value}\n")
+        done = ingufu("admin", "import", tmp_path / "change.csv", "--kind", "stations", "--data", data)
+        assert done.stdout == "stations: 0 new, 1 changed, 0 as they were.\n", done.stderr
+
     with pytest.raises(InvalidStatus):
         async with station(shared, "NEW"):
             pass
@@ -159,15 +165,22 @@ async def test_approving_at_the_shell_lets_a_waiting_station_in_at_once(shared):
     assert done.stdout == "Station NEW is approved.\n"
     async with station(shared, "NEW") as socket:
         assert '"Accepted"' in await boot(socket)
-        assert ingufu("admin", "station", "boot-answer", "NEW", "pending", "--data", data).returncode == 0
+        have("boot_answer", "Pending")
         assert '"Pending"' in await boot(socket, "2")
-        done = ingufu("admin", "station", "refuse", "NEW", "--data", data)
-        assert done.stdout == "Station NEW is refused.\n"
+        assert ingufu("admin", "station", "boot-answer", "NEW", "accepted", "--data", data).returncode == 0
+        assert '"Accepted"' in await boot(socket, "3")
+        have("approval", "refused")
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), PATIENCE_S)
     with pytest.raises(InvalidStatus):
         async with station(shared, "NEW"):
             pass
+    assert ingufu("admin", "station", "approve", "NEW", "--data", data).returncode == 0
+    async with station(shared, "NEW") as socket:
+        await boot(socket)
+        assert ingufu("admin", "station", "refuse", "NEW", "--data", data).stdout == "Station NEW is refused.\n"
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), PATIENCE_S)
 
 
 def test_the_first_start_makes_an_administrator_whose_password_is_shown_once_and_works(shared):

@@ -10,7 +10,7 @@ from ingufu.app.importing.columns import COLUMNS
 from ingufu.app.importing.model import Counts, Effect, Kind, Report, Row, RowError
 from ingufu.app.importing.register import Put, Register
 from ingufu.core.errors import Conflict, IngufuError, InvalidInput, NotFound
-from ingufu.stations.model import Station
+from ingufu.stations.model import Approval, Station
 
 _ACTIONS = {kind: kind.value.removesuffix("s") for kind in Kind}  # as the audit trail names them
 
@@ -77,6 +77,9 @@ async def _write(desk: Administration, rows: Sequence[Row]) -> None:
             await register.settle(work, row.kind, put, row.values)
     changed: list[Station] = [put.station for _, put in done if put.station is not None and put.station.is_online]
     await desk.tell(changed)
+    for station in changed:
+        if station.approval is Approval.REFUSED:
+            await desk.hang_up(station, "refused by an operator")
 
 
 async def _write_kinds(desk: Administration, register: Register, rows: Sequence[Row]) -> list[tuple[Row, Put]]:
