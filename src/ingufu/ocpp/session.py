@@ -188,12 +188,14 @@ class Session:
         return self.phase is Phase.PENDING and action in self._may_send
 
     async def _handle(self, row: Inbound, action: str, reading: Reading) -> Reply:
+        reason = ""
         for _ in range(TRIES):
             context = self._context(reading)
             try:
                 response = await row.handler(context, reading.payload)
                 await context.work.commit()
-            except Conflict:
+            except Conflict as conflict:
+                reason = conflict.message
                 self._forget()
                 continue
             except Unavailable as error:
@@ -207,7 +209,7 @@ class Session:
                     raise  # what a station says of its transactions is never refused for being odd: this is a bug
                 return Refused(errors.of_exception(error), error.message[:255])
             return self._replied(context, action, response)
-        log.warning("ocpp.gave_up", action=action, tries=TRIES)
+        log.error("ocpp.gave_up", action=action, tries=TRIES, reason=reason)
         return self._failed(row)
 
     def _context(self, reading: Reading | None) -> CallContext:

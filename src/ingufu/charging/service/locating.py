@@ -39,7 +39,7 @@ class Locator:
         if report.kind is ReportKind.ENDED:
             return await self._find_numbered(report, held) or await self._match_end(report, held)
         found = await self.find_for_readings(report, held, report.at)
-        return found or Found(known=None, reference=matching.spare_reference(report))
+        return found or await self._find_spare(report, held)
 
     async def find_for_readings(self, report: TransactionReport, held: Holding, at: datetime) -> Found | None:
         """Return which transaction readings belong to: the one they name, or the one that ran on their EVSE.
@@ -87,8 +87,13 @@ class Locator:
             is_lost = latest.is_estimated and matching.fits_end(latest, report)
             if is_lost or matching.is_same_end(latest, report):
                 return Found(known=await self._load(latest, held))
+        found = await self._find_spare(report, held)
         oddity = (AnomalyKind.UNKNOWN_TRANSACTION, f"A stop names the transaction {report.reference}.")
-        return Found(known=None, reference=matching.spare_reference(report), oddities=(oddity,))
+        return found if found.known is not None else msgspec.structs.replace(found, oddities=(oddity,))
+
+    async def _find_spare(self, report: TransactionReport, held: Holding) -> Found:
+        """Return what the same message made before, or the reference under which it is to be made."""
+        return await self._find_named(report.station_id, matching.spare_reference(report), held)
 
     async def _find_started(self, taken: Intake, held: Holding) -> Known | None:
         """Return the transaction of a 1.6 start: the same start seen before, or an end that waits for its start."""
