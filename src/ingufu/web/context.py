@@ -14,7 +14,6 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     public_url: str = ""  # empty: as browsers ask
-    session_hours: float = 12.0
     trusted_proxies: frozenset[str] = frozenset()
     call_timeout_s: float = CALL_TIMEOUT_S
     ocpp_addresses: tuple[str, ...] = ()  # what to type into a station, without its identity

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import argon2
 import httpx
 import msgspec
 import pytest
@@ -27,6 +28,7 @@ from ingufu.core.ids import IdMaker
 from ingufu.infra import remote_link
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.remote_link import RemoteLink
+from ingufu.infra.secrets import PasswordHasher
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
 from ingufu.infra.storage.targets import StorageUrl
@@ -38,6 +40,7 @@ from ingufu.web.app import close_streams, create_app
 from ingufu.web.context import WebContext, WebSettings
 
 INSERT_TRANSACTION = insert(transactions)
+CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # what the real one costs is not the matter
 
 
 @dataclass
@@ -164,7 +167,7 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         database=database,
         clock=clock,
         ids=ids,
-        accounts=Accounts(database, clock, ids),
+        accounts=Accounts(database, clock, ids, passwords=PasswordHasher(CHEAP)),
         sites=Sites(database, clock, ids),
         stations=Stations(database, clock, ids, StationRules()),
         authorization=authorization,

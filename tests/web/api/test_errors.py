@@ -54,7 +54,7 @@ async def test_address_that_knows_not_the_method_says_which_it_knows(house: Hous
     ("body", "field"),
     [
         (b'{"identity":"CP1","security_profile":7}', "security_profile"),
-        (b'{"identity":"CP1","nam":"x"}', "body"),
+        (b'{"identity":"CP1","colour":"x"}', "body"),
         (b'{"identity":5}', "identity"),
         (b"{}", "body"),
         (b'{"identity":"CP1","password":"short"}', "password"),

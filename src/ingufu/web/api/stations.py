@@ -260,7 +260,7 @@ async def set_boot_answer(web: WebContext, principal: Principal, station: str, g
         access.note(web, work, principal, "station.boot_answer", known.id, {"boot_answer": given.boot_answer.value})
     await access.reload(web, known.id)
     was_pending = BootAnswer.PENDING in (known.boot_answer, known.boot_status)
-    is_due = given.boot_answer is BootAnswer.ACCEPTED and was_pending and known.boot_status is not BootAnswer.ACCEPTED
+    is_due = given.boot_answer is BootAnswer.ACCEPTED and was_pending
     asked = await _ask_to_boot(web, known) if is_due and known.is_online and not known.is_silent else None
     return BootAnswerSet(boot_answer=given.boot_answer, trigger=asked)
 
