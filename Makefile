@@ -64,8 +64,11 @@ docs: setup ## Build the documentation into site/
 migrate: setup ## Bring the database of the default data folder up to date
 	$(BIN)/ingufu migrate
 
-generate: setup ## Make the OCPP types anew from the schemas
+generate: setup ## Make anew what is made from something else: OCPP types, API document, reference pages
 	$(BIN)/python tools/generate_types.py
+	$(BIN)/python tools/openapi.py
+	$(BIN)/python tools/reference.py
+	$(BIN)/python tools/reference_words.py
 
 assets: $(ASSETS) ## Fetch and bundle the console's scripts and styles
 
