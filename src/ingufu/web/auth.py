@@ -54,7 +54,9 @@ async def find_principal(connection: Connection) -> Principal | None:
     if not secret:
         return None
     principal = _known(await accounts.principal_of_login(secret, address), "The log-in is good no longer.")
-    if connection.scope["method"] not in SAFE_METHODS:  # type: ignore[typeddict-item]  # HTTP only
+    route = route_of(connection.scope)
+    is_form = route is not None and route.is_form  # whose token is checked once its fields are read
+    if connection.scope["method"] not in SAFE_METHODS and not is_form:  # type: ignore[typeddict-item]  # HTTP only
         check_csrf(connection, secret)
     return principal
 

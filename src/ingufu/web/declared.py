@@ -25,6 +25,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_public: bool = False  # nobody has to be known
     is_for_network: bool = False  # only for principals that are not tied to sites
     is_page: bool = False  # a browser looks at it
+    is_form: bool = False  # one of our pages sends it; its CSRF token may stand in a field (web.forms)
     is_raw: bool = False  # takes its body's bytes as they are
     shows_secret: bool = False  # its answer is never kept for repetitions
     query: Any = None  # struct of the query's parameters

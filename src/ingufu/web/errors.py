@@ -115,7 +115,7 @@ STATUSES: Mapping[type[IngufuError], int] = {
     errors.StationTimeout: 504,
 }
 
-_OF_THE_ROUTER: Mapping[int, type[IngufuError]] = {
+ROUTER_ERRORS: Mapping[int, type[IngufuError]] = {
     400: MalformedRequest,
     401: errors.Unauthenticated,
     403: errors.Forbidden,
@@ -164,7 +164,7 @@ def answer_known(request: Asked, error: IngufuError) -> Response[Any]:
 
 def answer_router(request: Asked, error: HTTPException) -> Response[Any]:
     """Answer what the framework refuses: unknown addresses and methods, bodies too large."""
-    kind = _OF_THE_ROUTER.get(error.status_code)
+    kind = ROUTER_ERRORS.get(error.status_code)
     if kind is None:
         return answer_unknown(request, error)
     return _answer(request, kind(), kind, dict(error.headers or {}))

@@ -1,7 +1,7 @@
 """How a function becomes a handler: what it names is handed to it, what it returns is sent, its docstring documents it.
 
-A function may name `web`, `principal`, `hub`, `curve` and `request`; `criteria`, the query as the route declares it;
-`given`, the body likewise; and the parameters of its path.
+A function may name `web`, `principal`, `hub`, `curve`, `pages` and `request`; `criteria`, the query as the route
+declares it; `given`, the body likewise; `form`, the fields of a form; and the parameters of its path.
 """
 
 import inspect
@@ -15,9 +15,11 @@ from litestar.handlers import HTTPRouteHandler
 from ingufu.core.errors import IngufuError
 from ingufu.web.declared import KEY, Route
 from ingufu.web.exchange import Asked
+from ingufu.web.forms import check_form, read_form
 from ingufu.web.reading import read_criteria, read_given
 
 Handler = Callable[..., Awaitable[Any]]
+FUNCTION = "function"  # of a handler's opt
 
 _AT_HAND: Mapping[str, Callable[[Asked], Any]] = {
     "request": lambda request: request,
@@ -25,8 +27,13 @@ _AT_HAND: Mapping[str, Callable[[Asked], Any]] = {
     "web": lambda request: request.app.state["web"],
     "hub": lambda request: request.app.state["hub"],
     "curve": lambda request: request.app.state["curve"],
+    "pages": lambda request: request.app.state["pages"],
 }
-_READ: Mapping[str, Callable[[Asked], Awaitable[Any]]] = {"criteria": read_criteria, "given": read_given}
+_READ: Mapping[str, Callable[[Asked], Awaitable[Any]]] = {
+    "criteria": read_criteria,
+    "given": read_given,
+    "form": read_form,
+}
 
 
 def route(
@@ -58,21 +65,30 @@ def route(
         )
         # A 204 is said by the answer itself: the framework would have the function declared as returning nothing.
         usual = 200 if fitting == 204 else fitting
-        handler = HTTPRouteHandler(path, http_method=HttpMethod(method), status_code=usual, opt={KEY: known})
-        return handler(_handing(function, tuple(hints), fitting))
+        opt = {KEY: known, FUNCTION: function}
+        handler = HTTPRouteHandler(path, http_method=HttpMethod(method), status_code=usual, opt=opt)
+        return handler(_handing(function, tuple(hints), known))
 
     return decorate
 
 
-def _handing(function: Handler, names: tuple[str, ...], status: int) -> Handler:
+def function_of(handler: HTTPRouteHandler) -> Handler:
+    """Return the function that a handler was made of, for a page that does the same as the API."""
+    function: Handler = handler.opt[FUNCTION]
+    return function
+
+
+def _handing(function: Handler, names: tuple[str, ...], known: Route) -> Handler:
     """Return the function as the framework calls it: with the request, which is all that it needs to know."""
 
     async def handle(request: Asked) -> Response[Any]:
+        if known.is_form:
+            await check_form(request)
         result = await function(**{name: await _argument(request, name) for name in names})
         if isinstance(result, Response):
             return result
         content = b"" if result is None else msgspec.json.encode(result)
-        return Response(content, status_code=status, media_type=None if result is None else "application/json")
+        return Response(content, status_code=known.status, media_type=None if result is None else "application/json")
 
     return handle
 
