@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from babel.messages import extract
 from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
+from babel.messages.pofile import write_po
 from jinja2 import Environment, UndefinedError
 
 from ingufu.core.clock import FrozenClock
@@ -15,6 +15,7 @@ from ingufu.web.console.rendering import TEMPLATE_FOLDER, make_environment
 from web.sample import NOW, make_sample
 
 HOSTILE = "<script>alert('1')</script>\" onload=x"
+UNTRANSLATED = {"Ingufu", "OCPP", "JSON", "HTTP", "kW", "true", "false"}  # names and words of protocols
 TEMPLATES = sorted(path.relative_to(TEMPLATE_FOLDER).as_posix() for path in TEMPLATE_FOLDER.rglob("*.html"))
 
 
@@ -42,8 +43,9 @@ def test_template_has_no_inline_script_or_style(name: str) -> None:
 def test_every_text_of_the_product_goes_through_gettext(name: str) -> None:
     source = (TEMPLATE_FOLDER / name).read_text(encoding="utf-8")
     source = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<title>.*?</title>", "", source, flags=re.DOTALL)
-    texts = [text.strip() for text in re.findall(r">([^<>{}]+)<", source)]
-    assert [text for text in texts if re.search(r"[A-Za-z]{2}", text) and text != "Ingufu" and '="' not in text] == []
+    source = re.sub(r"<code>.*?</code>", "", source)  # what has to be typed is the same in every language
+    texts = [text.strip() for text in re.findall(r">([^<>{}]+)<", source) if '="' not in text]
+    assert [text for text in texts if set(re.findall(r"[A-Za-z]{2,}", text)) - UNTRANSLATED] == []
 
 
 def test_every_named_icon_is_in_the_sprite() -> None:
@@ -140,8 +142,8 @@ def test_translated_page_speaks_the_language(assets: Assets, tmp_path: Path) -> 
         catalog.add(text, f"\u00ab{text}\u00bb")
     folder = tmp_path / "sw" / "LC_MESSAGES"
     folder.mkdir(parents=True)
-    with (folder / "messages.mo").open("wb") as compiled:
-        write_mo(compiled, catalog)
+    with (folder / "messages.po").open("wb") as written:
+        write_po(written, catalog)
     swahili = make_environment(assets=assets, clock=FrozenClock(NOW), locale="sw", locale_folder=tmp_path)
     page = swahili.get_template("styleguide.html").render(
         page_title="x", section="stations", user={"name": "Keza", "role": "x"}, csrf_token="x", sample=make_sample()

@@ -78,6 +78,22 @@ def duration(span: timedelta | float | None, locale: Locale) -> str:
     return f"{seconds}{NO_BREAK}s"
 
 
+def seconds(span_s: float | None, locale: Locale) -> str:
+    """Return how long an answer took: milliseconds below a second, then seconds, then as `duration` has it."""
+    if span_s is None:
+        return MISSING
+    if span_s < 1:
+        return f"{format_decimal(round(span_s * 1000), locale=locale)}{NO_BREAK}ms"
+    if span_s < _MINUTE_S:
+        return f"{format_decimal(round(span_s, 1), locale=locale)}{NO_BREAK}s"
+    return duration(span_s, locale)
+
+
+def quantity(value: float | None, unit: str, locale: Locale) -> str:
+    """Return a measured value with its unit, to one decimal place."""
+    return MISSING if value is None else f"{format_decimal(round(value, 1), locale=locale)}{NO_BREAK}{unit}"
+
+
 def instant(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
     """Return the date, the time to the second and the zone's name, as seen in `zone`."""
     if at is None:
@@ -89,6 +105,11 @@ def instant(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
 def time_of_day(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
     """Return hours, minutes and seconds in `zone`, for lists under a heading that names day and zone."""
     return MISSING if at is None else format_datetime(at.astimezone(zone), "HH:mm:ss", locale=locale)
+
+
+def weekday(local: datetime, locale: Locale) -> str:
+    """Return the name of the day of the week."""
+    return format_datetime(local, "EEEE", locale=locale)
 
 
 def relative(at: datetime, now: datetime, locale: Locale) -> str:

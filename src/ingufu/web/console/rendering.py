@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ingufu.core.clock import Clock
 from ingufu.web.assets import Assets
-from ingufu.web.console import drawings, formats
+from ingufu.web.console import drawings, formats, translations
+from ingufu.web.console.translations import LOCALE_FOLDER
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
-LOCALE_FOLDER = Path(__file__).parent / "locale"
 CONSOLE_PATH = "/console"
 _FOLD_DEPTH = 12  # a station may nest as deep as it likes; deeper than this is shown as one text
 
@@ -37,10 +36,9 @@ def make_environment(
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
+    texts = translations.load(locale, locale_folder)
     # mypy does not see what the extension adds to the environment
-    environment.install_gettext_translations(  # type: ignore[attr-defined]
-        Translations.load(locale_folder, [locale]), newstyle=True
-    )
+    environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
     parsed = Locale.parse("en_GB" if locale == "en" else locale)  # days before months, 24 hours
     environment.filters.update(_filters(parsed, clock.now))
     environment.globals.update(
@@ -52,6 +50,7 @@ def make_environment(
         sparkline_paths=drawings.sparkline,
         strip_parts=drawings.strip,
         fold_depth=_FOLD_DEPTH,
+        plain_text=texts.gettext,
     )
     return environment
 
@@ -62,6 +61,10 @@ def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[
         "duration": partial(formats.duration, locale=locale),
         "energy": partial(formats.energy, locale=locale),
         "power": partial(formats.power, locale=locale),
+        "seconds": partial(formats.seconds, locale=locale),
+        "quantity": partial(formats.quantity, locale=locale),
+        "weekday": partial(formats.weekday, locale=locale),
+        "pair": lambda value: (value, value),
         "percent": lambda fraction, places=0: formats.percent(fraction, locale, places),
         "instant": lambda at, zone=UTC: formats.instant(at, zone, locale),
         "time_of_day": lambda at, zone=UTC: formats.time_of_day(at, zone, locale),

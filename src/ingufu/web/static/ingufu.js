@@ -85,6 +85,16 @@ const actions = {
   closeDialog(element) {
     element.closest("dialog")?.close();
   },
+  removeItem(element) {
+    element.closest(".item")?.remove();
+  },
+  pause(element) {
+    const list = document.getElementById(element.dataset.pause);
+    const paused = element.getAttribute("aria-pressed") !== "true";
+    element.setAttribute("aria-pressed", String(paused));
+    list.toggleAttribute("data-paused", paused);
+    if (!paused) letIn(list);
+  },
   dismiss(element) {
     element.closest(".toast, .notice")?.remove();
   },
@@ -110,9 +120,41 @@ const actions = {
 document.addEventListener("click", (event) => {
   const dialog = event.target;
   if (dialog instanceof HTMLDialogElement && dialog.open) return dialog.close(); // on the backdrop
+  const link = event.target.closest?.("a[data-dialog]");
+  const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);
+  if (link && plain) return openSheet(link, event);
   const element = event.target.closest?.("[data-open-dialog], [data-action]");
   if (!element) return undefined;
   return element.dataset.openDialog ? actions.openDialog(element) : actions[element.dataset.action]?.(element);
+});
+
+// ---- sheets: a page that is a form, shown as a dialog ----------------------------------------------------------------
+// Without this script the link leads to the page itself.
+async function openSheet(link, event) {
+  event.preventDefault();
+  const answer = await fetch(link.href, { headers: { "X-Dialog": "1", "HX-Current-URL": location.href } }).catch(() => null);
+  if (!answer) return toast({ message: settings.texts?.offline ?? "", tone: "bad" });
+  const elsewhere = answer.headers.get("HX-Redirect");
+  if (elsewhere || !answer.ok) return location.assign(elsewhere ?? link.href);
+  const sheet = document.getElementById("sheet");
+  sheet.innerHTML = await answer.text();
+  htmx.process(sheet);
+  sheet.opener = link;
+  sheet.showModal();
+  sheet.querySelector("[autofocus]")?.focus();
+}
+
+document.getElementById("sheet")?.addEventListener("close", (event) => {
+  const { opener } = event.target;
+  event.target.replaceChildren();
+  const again = opener?.isConnected ? opener : [...all("a[data-dialog]")].find((link) => link.href === opener?.href);
+  again?.focus();
+});
+
+// Something was done: whatever asked for it closes, and lists that have no live stream of their own look again.
+document.addEventListener("done", () => {
+  for (const dialog of all("dialog[open]")) dialog.close();
+  window.htmx?.trigger(document.body, "refresh");
 });
 
 document.addEventListener("change", (event) => {
@@ -131,6 +173,37 @@ document.addEventListener("submit", (event) => {
 
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of all("form[data-sent]")) delete form.dataset.sent;
+});
+
+// ---- choosing rows, narrowing lists, clean addresses -------------------------------------------------------------------
+function countChosen() {
+  for (const form of all("[data-bulk]")) {
+    const chosen = all('[data-select]:checked').length;
+    const text = form.querySelector("[data-selected]");
+    text.dataset.plain ??= text.textContent;
+    setText(text, chosen ? (settings.texts?.selected ?? "").replace("{number}", chosen) : text.dataset.plain);
+    form.toggleAttribute("data-any", chosen > 0);
+    const every = form.querySelector("[data-select-all]");
+    every.checked = chosen > 0 && chosen === all("[data-select]").length;
+    every.indeterminate = chosen > 0 && !every.checked;
+  }
+}
+
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset?.selectAll;
+  if (name) for (const box of all(`[data-select="${name}"]`)) box.checked = event.target.checked;
+  if (name || event.target.dataset?.select) countChosen();
+});
+
+document.addEventListener("input", (event) => {
+  const list = document.getElementById(event.target.dataset?.narrow ?? "");
+  const wanted = event.target.value.trim().toLowerCase();
+  if (list) for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(wanted);
+});
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.elt.matches?.("form.filters")) return;
+  for (const [name, value] of Object.entries(event.detail.parameters)) if (value === "") delete event.detail.parameters[name];
 });
 
 document.addEventListener("keydown", (event) => {
@@ -163,7 +236,7 @@ function mark(element) {
   });
 }
 
-// Event "figures": {"<element id>": "<text>", ...}. Only text changes, so nothing on the page moves.
+// {"<element id>": "<text>", ...}. Only text changes, so nothing on the page moves.
 function setFigures(figures) {
   for (const [id, text] of Object.entries(figures)) {
     const element = document.getElementById(id);
@@ -177,6 +250,132 @@ function setFigures(figures) {
   }
 }
 
+const markup = (html) => document.createRange().createContextualFragment(`<template>${html}</template>`).firstChild.content;
+
+// {"<element id>": "<the element anew>", ...}: what was ticked stays ticked, what had the focus has it again.
+function setParts(parts) {
+  for (const [id, html] of Object.entries(parts)) {
+    const element = document.getElementById(id);
+    if (!element) continue;
+    const fresh = markup(html).firstElementChild;
+    if (!fresh) {
+      element.remove();
+      continue;
+    }
+    const source = fresh.outerHTML;
+    if (partSources.get(element) === source) continue; // as it was the last time
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    for (const box of all("input[type=checkbox]:checked", element)) {
+      const again = [...all("input[type=checkbox]", fresh)].find((one) => one.name === box.name && one.value === box.value);
+      if (again) again.checked = true;
+    }
+    const texts = new Map([...all(".live-number[id]", element)].map((one) => [one.id, one.textContent]));
+    element.replaceWith(fresh);
+    partSources.set(fresh, source);
+    window.htmx?.process(fresh);
+    prepare(fresh);
+    for (const one of all(".live-number[id]", fresh)) if (texts.has(one.id) && texts.get(one.id) !== one.textContent) mark(one);
+    if (focused) refocus(focused, fresh);
+  }
+}
+
+const partSources = new WeakMap();
+
+function refocus(was, within) {
+  const same = (one) => (was.id ? one.id === was.id : was.href ? one.href === was.href : one.name === was.name && one.value === was.value);
+  [...all("a, button, input, select, summary", within)].find(same)?.focus({ preventScroll: true });
+}
+
+// {"<element id of a list>": "<entries for its top>", ...}; a list that is paused keeps them back.
+function addEntries(entries) {
+  for (const [id, html] of Object.entries(entries)) {
+    const list = document.getElementById(id);
+    if (!list) continue;
+    held.set(list, [...(held.get(list) ?? []), markup(html)]);
+    if (list.hasAttribute("data-paused")) showHeld(list);
+    else letIn(list);
+  }
+}
+
+const held = new WeakMap();
+
+function showHeld(list) {
+  const number = (held.get(list) ?? []).reduce((sum, fragment) => sum + fragment.childElementCount, 0);
+  const text = number ? (settings.texts?.held ?? "").replace("{number}", number) : "";
+  for (const element of all("[data-held]")) setText(element, text);
+}
+
+function letIn(list) {
+  for (const fragment of held.get(list) ?? []) {
+    const fresh = [...fragment.children];
+    for (const element of all(".feed-empty", list)) element.remove();
+    list.prepend(fragment);
+    for (const element of fresh) {
+      element.dataset.fresh = "";
+      window.htmx?.process(element);
+    }
+  }
+  held.delete(list);
+  showHeld(list);
+  const most = Number(list.dataset.most || 500);
+  while (list.children.length > most) list.lastElementChild.remove();
+  document.querySelector(".frames-empty")?.remove();
+  tick();
+}
+
+// A page names its stream in data-live. The stream is closed while nobody looks: a browser has few connections to one host.
+const CLOSED_AFTER_MS = 20000;
+const streams = new Map(); // by element: {source, failures}
+let hiddenTimer = 0;
+
+function follow(element) {
+  const known = streams.get(element) ?? { failures: 0 };
+  const source = new EventSource(element.dataset.live);
+  streams.set(element, { ...known, source });
+  source.addEventListener("open", () => {
+    streams.get(element).failures = 0;
+    showLive("connected");
+  });
+  source.addEventListener("error", () => lost(element, source));
+  source.addEventListener("figures", (event) => setFigures(JSON.parse(event.data)));
+  source.addEventListener("change", (event) => {
+    const change = JSON.parse(event.data);
+    setFigures(change.figures ?? {});
+    setParts(change.parts ?? {});
+    addEntries(change.entries ?? {});
+    if (change.is_stale) window.htmx?.trigger(document.body, "refresh");
+  });
+}
+
+// The browser repeats by itself after a lost connection, but not after a refusal: the log-in may be over.
+async function lost(element, source) {
+  if (!element.isConnected || !streams.has(element)) return;
+  showLive("reconnecting");
+  if (source.readyState !== EventSource.CLOSED) return;
+  const stream = streams.get(element);
+  stream.failures += 1;
+  const answer = await fetch(element.dataset.live, { headers: { "X-Dialog": "1" }, signal: AbortSignal.timeout(5000) }).catch(() => null);
+  answer?.body?.cancel();
+  if (answer?.status === 401) return location.reload();
+  setTimeout(() => element.isConnected && !document.hidden && follow(element), Math.min(30000, 1000 * 2 ** stream.failures));
+}
+
+function unfollow(element) {
+  streams.get(element)?.source.close();
+  streams.delete(element);
+}
+
+function lookForStreams() {
+  for (const element of streams.keys()) if (!element.isConnected) unfollow(element);
+  for (const element of all("[data-live]")) if (!streams.has(element)) follow(element);
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenTimer);
+  if (document.hidden) hiddenTimer = setTimeout(() => [...streams.keys()].forEach(unfollow), CLOSED_AFTER_MS);
+  else lookForStreams();
+});
+
 const numbersBefore = new Map();
 
 document.addEventListener("htmx:beforeSwap", (event) => {
@@ -184,22 +383,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   prepare(event.detail.elt ?? document);
+  lookForStreams();
+  countChosen();
   for (const [id, text] of numbersBefore) {
     const element = document.getElementById(id);
     if (element && element.textContent !== text) mark(element);
   }
   numbersBefore.clear();
 });
-document.addEventListener("htmx:sseOpen", () => showLive("connected"));
-document.addEventListener("htmx:sseError", () => showLive("reconnecting"));
-document.addEventListener("htmx:sseBeforeMessage", (event) => {
-  const message = event.detail;
-  if (message.type !== "figures") return;
-  event.preventDefault();
-  setFigures(JSON.parse(message.data));
-});
 document.addEventListener("htmx:sendError", () => toast({ message: settings.texts?.offline ?? "", tone: "bad" }));
 document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.getResponseHeader("HX-Trigger")) return; // it says itself what is wrong
   toast({ message: settings.texts?.failed ?? "", detail: `${event.detail.xhr.status} ${event.detail.xhr.statusText}`, tone: "bad" });
 });
 document.addEventListener("toast", (event) => toast(event.detail)); // HX-Trigger: {"toast": {"message": ...}}
@@ -240,4 +434,6 @@ function prepare(within) {
 
 showTheme();
 prepare(document);
+lookForStreams();
+countChosen();
 setInterval(() => document.hidden || tick(), 1000);
