@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 
 from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
@@ -69,6 +69,17 @@ async def list_refusals(  # what the page filters by
     return tuple(msgspec.convert({**rows[id_], **row}, Refusal) for id_, row in found.items())
 
 
+async def count_refusals(database: Database, site_ids: SiteIds, *, since: datetime) -> int:
+    """Return how many identities fail for how many reasons, for the mark beside the menu."""
+    groups = (
+        select(attempts.c.outcome)
+        .where(*_conditions(since, "", None, site_ids))
+        .group_by(attempts.c.outcome, func.coalesce(attempts.c.identity, ""), func.coalesce(attempts.c.station_id, ""))
+        .subquery()
+    )
+    return int((await database.select(select(func.count().label("number")).select_from(groups)))[0]["number"])
+
+
 async def _facts(database: Database, ids: list[str]) -> list[dict[str, Any]]:
     names = (
         "id", "outcome", "identity", "station_id", "listener", "address", "path", "offered", "tls_version",
@@ -80,7 +91,7 @@ async def _facts(database: Database, ids: list[str]) -> list[dict[str, Any]]:
             stations.c.name.label("station_name"),
             stations.c.site_id,
             stations.c.approval,
-            func.coalesce(stations.c.is_online, stations.c.id.is_not(None)).label("is_online"),
+            func.coalesce(stations.c.is_online, false()).label("is_online"),
             sites.c.time_zone,
         )
         .select_from(

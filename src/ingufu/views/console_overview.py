@@ -1,11 +1,10 @@
-"""The network at a glance: how many stations are how, what charges, what needs a person."""
+"""What the overview shows beside figures: what needs a person, and what happened lately."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, or_, select
 
 from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
@@ -15,33 +14,6 @@ from ingufu.stations.model import Approval, ConnectorStatus
 from ingufu.stations.tables import connectors, stations
 from ingufu.views.stations import SiteIds, seen
 from ingufu.views.timeline import EventRow
-
-
-class StationCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How the stations of the network are. Faulted ones are online, too."""
-
-    online: int = 0
-    offline: int = 0
-    faulted: int = 0
-    waiting: int = 0
-
-    @property
-    def approved(self) -> int:
-        return self.online + self.offline
-
-
-class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """What charges now."""
-
-    count: int = 0
-    power_w: float = 0.0
-
-
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """Sessions that began in a time, and their energy so far."""
-
-    session_count: int = 0
-    energy_wh: Decimal = Decimal(0)
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,44 +44,6 @@ FEED_KINDS = (
     "AnomalySeen",
 )  # fmt: skip
 _FAULTY = ('"after":"faulted"', '"before":"faulted"')  # of StatusChanged, the only ones worth a line
-
-
-async def count_stations(database: Database, site_ids: SiteIds) -> StationCounts:
-    """Return how the stations are that one may see."""
-    statement = (
-        select(stations.c.approval, stations.c.is_online, func.count().label("number"))
-        .where(seen(site_ids))
-        .group_by(stations.c.approval, stations.c.is_online)
-    )
-    numbers = {(row["approval"], row["is_online"]): row["number"] for row in await database.select(statement)}
-    faulted = (
-        select(func.count(stations.c.id.distinct()).label("number")).select_from(_plugs()).where(*_broken(site_ids))
-    )
-    return StationCounts(
-        online=numbers.get((Approval.APPROVED, True), 0),
-        offline=numbers.get((Approval.APPROVED, False), 0),
-        waiting=sum(number for (approval, _), number in numbers.items() if approval == Approval.WAITING),
-        faulted=(await database.select(faulted))[0]["number"],
-    )
-
-
-async def sum_running(database: Database, site_ids: SiteIds, *, fresh_since: datetime) -> Running:
-    """Return what charges now. A power that was not told since `fresh_since` is too old to be counted."""
-    power = case((transactions.c.last_reading_at >= fresh_since, transactions.c.power_w), else_=None)
-    statement = select(func.count().label("number"), func.sum(power).label("power_w")).where(
-        transactions.c.is_open.is_(True), *_at_sites(site_ids)
-    )
-    row = (await database.select(statement))[0]
-    return Running(count=row["number"], power_w=row["power_w"] or 0.0)
-
-
-async def sum_delivered(database: Database, site_ids: SiteIds, *, since: datetime, until: datetime) -> Delivered:
-    """Return the sessions that began between two instants."""
-    statement = select(func.count().label("number"), func.sum(transactions.c.energy_wh).label("energy_wh")).where(
-        transactions.c.started_at >= since, transactions.c.started_at < until, *_at_sites(site_ids)
-    )
-    row = (await database.select(statement))[0]
-    return Delivered(session_count=row["number"], energy_wh=row["energy_wh"] or Decimal(0))
 
 
 async def find_faulted(database: Database, site_ids: SiteIds, *, limit: int) -> Troubles:
@@ -186,12 +120,6 @@ def _broken(site_ids: SiteIds) -> tuple[ColumnElement[bool], ...]:
         stations.c.approval == Approval.APPROVED.value,
         seen(site_ids),
     )
-
-
-def _at_sites(site_ids: SiteIds) -> tuple[ColumnElement[bool], ...]:
-    if site_ids is None:
-        return ()
-    return (transactions.c.station_id.in_(select(stations.c.id).where(seen(site_ids))),)
 
 
 def _stations(source: Any, *chosen: ColumnElement[Any]) -> Select[Any]:  # a table or a join of it
