@@ -1,6 +1,7 @@
 """Stations as the console's pages need them beyond the lists: choices of filters, what waits, uptime."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -74,8 +75,7 @@ async def get_uptime(
 
 def _fraction(changes: list[tuple[datetime, str]], since: datetime, until: datetime) -> float | None:
     online_s = known_s = 0.0
-    ends = [*(at for at, _ in changes[1:]), until]
-    for (began_at, state), ended_at in zip(changes, ends, strict=True):
+    for (began_at, state), (ended_at, _) in pairwise([*changes, (until, "")]):
         span_s = max(0.0, (min(ended_at, until) - max(began_at, since)).total_seconds())
         known_s += span_s
         online_s += span_s if state == "online" else 0.0
