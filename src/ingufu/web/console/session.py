@@ -1,0 +1,170 @@
+"""One session: what was charged, and is it right?"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+
+from ingufu.accounts.model import Principal, Scope
+from ingufu.infra.storage.database import Database
+from ingufu.views import frames as frame_views
+from ingufu.views import session as views
+from ingufu.views import sites
+from ingufu.views import transactions as transaction_views
+from ingufu.views.frames import FrameQuery
+from ingufu.views.session import ReadingQuery, SeriesPoint
+from ingufu.views.timeline import EventFilter
+from ingufu.views.transactions import TransactionView
+from ingufu.web.console import live, present
+from ingufu.web.console.log import rows_of
+from ingufu.web.console.pages import Pages, page
+from ingufu.web.context import WebContext
+from ingufu.web.exchange import Asked
+from ingufu.web.live import LiveEvent, LiveHub
+
+POINTS = 400  # of the curve
+READINGS = 200
+EVENTS = 200
+FRAMES = 20
+PARTS = "pages/sessions/session_parts.html"
+
+
+@page("/sessions/{session:str}", scope=Scope.TRANSACTIONS_READ)
+async def show_session(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, session: str
+) -> Response[str]:
+    """Show a session"""
+    database = web.services.database
+    it = await transaction_views.get_transaction(database, session, principal.site_ids)
+    zone = await _zone(database, it)
+    events = await views.list_transaction_events(database, it.id)
+    readings = await views.list_readings(database, it.id, ReadingQuery(sort="-at", limit=READINGS))
+    series = (await views.get_series(database, it.id, 2)).points
+    frames: Sequence[frame_views.Frame] = ()
+    if Scope.FRAMES_READ in principal.scopes:
+        wanted = FrameQuery(station=it.station_id, transaction_id=it.id, limit=FRAMES)
+        frames = (await frame_views.list_frames(database, wanted, principal.site_ids)).items
+    names = _names(pages, request)
+    return await pages.show(
+        request,
+        "pages/sessions/session.html",
+        it=it,
+        zone=zone,
+        tzinfo=present.zone(zone),
+        events=events[:EVENTS],
+        events_cut=len(events) > EVENTS,
+        anomalies=await views.list_anomalies(database, it.id),
+        readings=readings.items,
+        readings_cut=readings.next is not None,
+        frames=rows_of(frames),
+        has_chart=bool(series),
+        legend=names if it.soc_percent is not None else names[:2],
+    )
+
+
+@page("/sessions/{session:str}/chart.json", scope=Scope.TRANSACTIONS_READ)
+async def get_chart(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, session: str
+) -> Response[bytes]:
+    """Get the curve of a session as the chart draws it"""
+    database = web.services.database
+    it = await transaction_views.get_transaction(database, session, principal.site_ids)
+    points = (await views.get_series(database, it.id, POINTS)).points
+    power, energy, soc = _names(pages, request)
+    data = {
+        "zone": await _zone(database, it),
+        "series": [
+            {"name": power, "unit": "kW", "axis": "power", **_power(points)},
+            {"name": energy, "unit": "kWh", "axis": "energy", "points": _energy(it, points)},
+        ],
+    }
+    charge = [[_ms(point), point.soc_percent] for point in points if point.soc_percent is not None]
+    if charge:
+        data["series"].append({"name": soc, "unit": "%", "axis": "soc", "points": charge})  # type: ignore[attr-defined]
+    return Response(msgspec.json.encode(data), media_type="application/json")
+
+
+@page("/sessions/{session:str}/live", scope=Scope.TRANSACTIONS_READ)
+async def follow_session(
+    web: WebContext, pages: Pages, hub: LiveHub, principal: Principal, request: Asked, session: str
+) -> Stream:
+    """Tell what changes of a session"""
+    database = web.services.database
+    first = await transaction_views.get_transaction(database, session, principal.site_ids)
+    zone = present.zone(await _zone(database, first))
+
+    async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
+        mine = None if events is None else [event for event in events if event.transaction_id == first.id]
+        if mine is not None and all(event.kind == "TransactionUpdated" for event in mine):
+            return live.Change(figures=_figures(pages, request, mine))
+        it = await transaction_views.get_transaction(database, session, principal.site_ids)
+        anomalies = await views.list_anomalies(database, it.id)
+        parts = {
+            "session-tiles": pages.macro(request, PARTS, "session_tiles", it, zone),
+            "session-facts": pages.macro(request, PARTS, "session_facts", it, zone),
+            "session-status": pages.macro(request, "pages/sessions/rows.html", "session_badge", it, "session-status"),
+        }
+        if anomalies:
+            parts["session-anomalies"] = pages.macro(request, PARTS, "session_anomalies", anomalies, zone)
+        if not it.is_open:
+            parts["stop"] = ""
+        return live.Change(parts=parts)
+
+    wanted = EventFilter(station_ids=frozenset({first.station_id}), site_ids=principal.site_ids)
+    return live.stream(request, hub, principal, wanted, tell)
+
+
+def _names(pages: Pages, request: Asked) -> list[str]:
+    return [
+        pages.text(request, "Power, kW"),
+        pages.text(request, "Energy, kWh"),
+        pages.text(request, "State of charge, 0 to 100 %"),
+    ]
+
+
+def _power(points: Sequence[SeriesPoint]) -> dict[str, Any]:
+    """Return the power as it was told, or, where it never was, as the steps that the register tells."""
+    told = [[_ms(point), round(point.power_w / 1000, 3)] for point in points if point.power_w is not None]
+    if told:
+        return {"points": told}
+    known = [point for point in points if point.energy_wh is not None]
+    steps = [[_ms(before), _mean_kw(before, after)] for before, after in pairwise(known)]
+    return {"points": [*steps, [_ms(known[-1]), steps[-1][1]]] if steps else [], "step": True}
+
+
+def _mean_kw(before: SeriesPoint, after: SeriesPoint) -> float:
+    hours = (after.at - before.at).total_seconds() / 3600
+    rise_wh = float((after.energy_wh or 0) - (before.energy_wh or 0))
+    return round(max(0.0, rise_wh) / hours / 1000, 3) if hours else 0.0
+
+
+def _energy(it: TransactionView, points: Sequence[SeriesPoint]) -> list[list[float]]:
+    known = [point for point in points if point.energy_wh is not None]
+    start_wh = it.start_wh if it.start_wh is not None else next((point.energy_wh for point in known), None)
+    return [[_ms(point), round(float((point.energy_wh or 0) - (start_wh or 0)) / 1000, 4)] for point in known]
+
+
+def _figures(pages: Pages, request: Asked, events: Sequence[LiveEvent]) -> dict[str, str]:
+    filters = pages.environment(request).filters
+    texts: dict[str, str] = {}
+    for event in events:
+        texts["session-power"] = filters["power"](event.details.get("power_w")).number
+        texts["session-energy"] = filters["energy"](event.details.get("energy_wh")).number
+        if event.details.get("soc_percent") is not None:
+            texts["session-soc"] = filters["percent"](event.details["soc_percent"] / 100)
+    return texts
+
+
+async def _zone(database: Database, it: TransactionView) -> str:
+    return "UTC" if it.site_id is None else (await sites.get_site(database, it.site_id, None)).time_zone
+
+
+def _ms(point: SeriesPoint) -> int:
+    return int(point.at.timestamp() * 1000)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (show_session, get_chart, follow_session)
