@@ -14,6 +14,10 @@ from ingufu.core.errors import IngufuError
 from ingufu.views.power import PowerCurve
 from ingufu.web import errors, exchange, health
 from ingufu.web.auth import Authentication, guard
+from ingufu.web.console import assembly as console
+from ingufu.web.console.errors import answer_lost
+from ingufu.web.console.pages import Pages, make_pages
+from ingufu.web.console.static import StaticFiles
 from ingufu.web.context import WebContext
 from ingufu.web.docs import documents
 from ingufu.web.figures import Tally
@@ -32,25 +36,34 @@ def create_app(context: WebContext) -> Litestar:
     """
     hub = LiveHub(context.services.database, context.bus)
     curve = PowerCurve(context.services.database, context.services.clock)
+    pages = make_pages(context)
     tally = Tally()
     state = {
         "web": context,
         "hub": hub,
         "curve": curve,
+        "pages": pages,
+        "static": StaticFiles(),
         "tally": tally,
         "figures": tally.render(lambda: hub.listener_count),
     }
     return Litestar(
-        route_handlers=[Router(API_PATH, route_handlers=[*documents.API_ROUTES]), *documents.ROUTES, *health.ROUTES],
+        route_handlers=[
+            Router(API_PATH, route_handlers=[*documents.API_ROUTES]),
+            *documents.ROUTES,
+            *health.ROUTES,
+            console.make_router(),
+            *console.ROOT_ROUTES,
+        ],
         guards=[guard],
         middleware=[DefineMiddleware(Authentication), DefineMiddleware(Idempotency)],
         exception_handlers={
             IngufuError: errors.answer_known,
-            HTTPException: errors.answer_router,
+            HTTPException: answer_lost,
             Exception: errors.answer_unknown,
         },
         before_send=[exchange.finish],
-        lifespan=[_hearing(hub), _warming(curve)],
+        lifespan=[_hearing(hub), _warming(curve), _closing(pages)],
         request_max_body_size=MAX_BODY_BYTES,
         state=State(state),
         openapi_config=None,
@@ -94,3 +107,14 @@ async def _warm(curve: PowerCurve) -> None:
         await curve.warm()
     except IngufuError as error:  # whoever asks for the curve tries again
         log.warning("web.curve_not_read", error=error.message)
+
+
+def _closing(pages: Pages) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def closing(_: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await pages.runs.close()
+
+    return closing

@@ -1,0 +1,60 @@
+"""The console put together: every page's routes under one path, with errors as pages."""
+
+from typing import Any
+
+from litestar import Response, Router
+from litestar.exceptions import HTTPException
+
+from ingufu.core.errors import IngufuError
+from ingufu.web.console import (
+    actions,
+    attempts,
+    commands,
+    errors,
+    log,
+    login,
+    overview,
+    session,
+    sessions,
+    settings,
+    static,
+    station,
+    stations,
+)
+from ingufu.web.console.pages import page
+from ingufu.web.console.rendering import CONSOLE_PATH
+from ingufu.web.errors import NoSuchAddress
+
+ROUTES = (
+    *login.ROUTES,
+    *overview.ROUTES,
+    *stations.ROUTES,
+    *station.ROUTES,
+    *actions.ROUTES,
+    *settings.ROUTES,
+    *commands.ROUTES,
+    *log.ROUTES,
+    *sessions.ROUTES,
+    *session.ROUTES,
+    *attempts.ROUTES,
+)
+ROOT_ROUTES = (*login.ROOT_ROUTES, *static.ROUTES)
+
+
+@page("/{path:path}")
+async def show_nothing() -> Response[Any]:
+    """Say that there is no such page"""
+    raise NoSuchAddress
+
+
+def make_router() -> Router:
+    """Return the console's pages."""
+    return Router(
+        CONSOLE_PATH,
+        route_handlers=[*ROUTES, show_nothing],
+        exception_handlers={
+            IngufuError: errors.answer_known,
+            HTTPException: errors.answer_router,
+            Exception: errors.answer_unknown,
+        },
+    )

@@ -1,0 +1,83 @@
+"""Connection attempts: who cannot connect, why, and what to do about it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+from msgspec import Meta
+
+from ingufu.accounts.model import Principal, Scope
+from ingufu.stations.model import AttemptOutcome
+from ingufu.views import console_attempts
+from ingufu.views.timeline import EventFilter
+from ingufu.web.console import live, present
+from ingufu.web.console.pages import Pages, page
+from ingufu.web.context import WebContext
+from ingufu.web.exchange import Asked
+from ingufu.web.live import LiveEvent, LiveHub
+
+ROWS = 100
+_PERIODS = {"": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+_CHANGES = frozenset({"ConnectionRefused", "StationDiscovered", "StationChanged", "StationConnected"})
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The list as its address has it."""
+
+    q: Annotated[str, Meta(max_length=200)] = ""
+    cause: AttemptOutcome | None = None
+    period: Literal["7d", "30d"] | None = None
+
+
+@page("/attempts", scope=Scope.STATIONS_READ, query=ListQuery)
+async def list_attempts(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: ListQuery
+) -> Response[str]:
+    """Show refused connection attempts"""
+    found = await console_attempts.list_refusals(
+        web.services.database,
+        principal.site_ids,
+        since=web.services.clock.now() - _PERIODS[criteria.period or ""],
+        text=criteria.q,
+        outcome=criteria.cause,
+        limit=ROWS,
+    )
+    words = pages.environment(request).get_template("parts/words.html").module
+    causes = [
+        (outcome.value, str(words.outcome_word(outcome)))  # type: ignore[attr-defined]  # a macro of it
+        for outcome in AttemptOutcome
+        if outcome is not AttemptOutcome.CONNECTED
+    ]
+    return await pages.show(
+        request,
+        "pages/attempts/list.html",
+        refusals=[(one, present.zone(one.time_zone)) for one in found],
+        query=criteria,
+        causes=causes,
+        is_filtered=criteria != ListQuery(),
+        is_cut=len(found) == ROWS,
+        addresses=web.settings.ocpp_addresses,
+        here_href=_here(request),
+    )
+
+
+@page("/live/attempts", scope=Scope.EVENTS_READ)
+async def follow_attempts(hub: LiveHub, principal: Principal, request: Asked) -> Stream:
+    """Tell that there is something new among the attempts"""
+
+    async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
+        return live.Change(is_stale=bool(events))
+
+    return live.stream(request, hub, principal, EventFilter(kinds=_CHANGES, site_ids=principal.site_ids), tell)
+
+
+def _here(request: Asked) -> str:
+    query = request.scope["query_string"].decode("latin-1")
+    return request.url.path + (f"?{query}" if query else "")
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (list_attempts, follow_attempts)
