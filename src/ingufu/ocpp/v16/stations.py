@@ -113,12 +113,6 @@ async def security_event(
     return types.SecurityEventNotificationResponse()
 
 
-async def data_transfer(context: CallContext, request: types.DataTransferRequest) -> types.DataTransferResponse:
-    """Answer honestly: no vendor's messages are known here (1.6 4.3)."""
-    del context, request
-    return types.DataTransferResponse(status="UnknownVendorId")
-
-
 def reset(command: ResetStation) -> types.ResetRequest:
     if command.evse is not None:
         raise StationUnsupported("OCPP 1.6 resets the whole station only.")

@@ -4,7 +4,7 @@ from ingufu.core import commands
 from ingufu.ocpp.completion import NO_REGISTER
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
-from ingufu.ocpp.v16 import authorization, charging, stations, types
+from ingufu.ocpp.v16 import authorization, charging, refusals, stations, types
 
 SUBPROTOCOL = "ocpp1.6"
 VERSION = "1.6"
@@ -12,7 +12,7 @@ VERSION = "1.6"
 INBOUND: InboundTable = {
     "Authorize": Inbound(types.AuthorizeRequest, authorization.authorize),
     "BootNotification": Inbound(types.BootNotificationRequest, stations.boot_notification, may_precede_boot=True),
-    "DataTransfer": Inbound(types.DataTransferRequest, stations.data_transfer),
+    "DataTransfer": Inbound(types.DataTransferRequest, refusals.data_transfer),
     "DiagnosticsStatusNotification": Inbound(
         types.DiagnosticsStatusNotificationRequest,
         keeping("DiagnosticsStatusNotification", lambda _: types.DiagnosticsStatusNotificationResponse()),
@@ -34,10 +34,7 @@ INBOUND: InboundTable = {
         stand_ins={"connectorId": lambda _: 0},
     ),
     "SecurityEventNotification": Inbound(types.SecurityEventNotificationRequest, stations.security_event),
-    "SignCertificate": Inbound(
-        types.SignCertificateRequest,
-        keeping("SignCertificate", lambda _: types.SignCertificateResponse(status="Rejected")),
-    ),
+    "SignCertificate": Inbound(types.SignCertificateRequest, refusals.sign_certificate),
     "SignedFirmwareStatusNotification": Inbound(
         types.SignedFirmwareStatusNotificationRequest,
         keeping("SignedFirmwareStatusNotification", lambda _: types.SignedFirmwareStatusNotificationResponse()),

@@ -7,6 +7,12 @@ from ingufu.ocpp.v2 import types
 _NOT_OFFERED = types.StatusInfo(reason_code="UnsupportedRequest")
 
 
+async def data_transfer(context: CallContext, request: types.DataTransferRequest) -> types.DataTransferResponse:
+    """Answer honestly: no vendor's messages are known here (P02.FR.06)."""
+    del context, request
+    return types.DataTransferResponse(status="UnknownVendorId")
+
+
 async def sign_certificate(
     context: CallContext, request: types.SignCertificateRequest
 ) -> types.SignCertificateResponse:

@@ -96,12 +96,6 @@ async def security_event(
     return types.SecurityEventNotificationResponse()
 
 
-async def data_transfer(context: CallContext, request: types.DataTransferRequest) -> types.DataTransferResponse:
-    """Answer honestly: no vendor's messages are known here (P02.FR.06)."""
-    del context, request
-    return types.DataTransferResponse(status="UnknownVendorId")
-
-
 def reset(command: ResetStation) -> types.ResetRequest:
     return types.ResetRequest(
         type="Immediate" if command.kind is ResetKind.IMMEDIATE else "OnIdle",

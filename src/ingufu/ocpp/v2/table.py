@@ -23,7 +23,7 @@ INBOUND_201: InboundTable = {
     "ClearedChargingLimit": _kept(
         types.ClearedChargingLimitRequest, types.ClearedChargingLimitResponse, "ClearedChargingLimit"
     ),
-    "DataTransfer": Inbound(types.DataTransferRequest, stations.data_transfer),
+    "DataTransfer": Inbound(types.DataTransferRequest, refusals.data_transfer),
     "FirmwareStatusNotification": _kept(
         types.FirmwareStatusNotificationRequest,
         types.FirmwareStatusNotificationResponse,
