@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -45,8 +45,8 @@ def binder(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
     if isinstance(kind, String):
         return clean_text
     if isinstance(kind, BigInteger):
-        return _big_integer
-    return _integer if isinstance(kind, Integer) else None
+        return big_integer
+    return integer if isinstance(kind, Integer) else None
 
 
 def reader(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
@@ -63,13 +63,15 @@ def clean_text(value: str) -> str:
     return value.replace("\0", _NUL_PICTURE).encode(errors="replace").decode()
 
 
-def _integer(value: int) -> int:
+def integer(value: int) -> int:
+    """Return the value. Raises InvalidInput if 32 bits do not hold it."""
     if -_INTEGER_END <= value < _INTEGER_END:
         return value
     raise InvalidInput(f"The number {value:.6g} is too large for its place (32 bits).")
 
 
-def _big_integer(value: int) -> int:
+def big_integer(value: int) -> int:
+    """Return the value. Raises InvalidInput if 64 bits do not hold it."""
     if -_BIG_INTEGER_END <= value < _BIG_INTEGER_END:
         return value
     raise InvalidInput("The number is too large for its place (64 bits).")
@@ -89,7 +91,7 @@ class Instant(TypeDecorator[datetime]):
         return BigInteger() if _is_sqlite(dialect) else TIMESTAMP(timezone=True)
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
-        return _instant_to_integer if _is_sqlite(dialect) else _aware
+        return instant_to_integer if _is_sqlite(dialect) else _aware
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         del coltype
@@ -128,7 +130,8 @@ class Json(TypeDecorator[Any]):
         return _from_json
 
 
-def _instant_to_integer(value: datetime | None) -> int | None:
+def instant_to_integer(value: datetime | None) -> int | None:
+    """Return the microseconds since 1970."""
     return None if value is None else (value - EPOCH) // MICROSECOND
 
 
@@ -159,10 +162,13 @@ def _integer_to_decimal(value: int | None) -> Decimal | None:
 def _quantised(value: Decimal | int | None) -> Decimal | None:
     if value is None:
         return None
-    value = Decimal(value) if isinstance(value, int) else value
-    if not value.is_finite() or abs(value) > EXACT_LIMIT:
-        raise InvalidInput(f"The value {value:.6g} cannot be kept exactly: it is too large.")
-    return value.quantize(_QUANTUM, ROUND_HALF_EVEN)
+    try:
+        is_kept = -EXACT_LIMIT <= value <= EXACT_LIMIT
+    except InvalidOperation:  # what is no number cannot be compared
+        is_kept = False
+    if not is_kept:
+        raise InvalidInput(f"The value {Decimal(value):.6g} cannot be kept exactly: it is too large.")
+    return Decimal(value).quantize(_QUANTUM, ROUND_HALF_EVEN)
 
 
 def _plain_decimal(value: Decimal | None) -> Decimal | None:

@@ -1,7 +1,6 @@
 """Statements compiled once: SQLAlchemy Core describes them, the drivers get plain SQL and tuples."""
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -14,7 +13,8 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
 
-from ingufu.infra.storage.columns import binder, reader
+from ingufu.infra.storage.binding import binding
+from ingufu.infra.storage.columns import reader
 
 MAX_CONSTANTS = 2000  # far more than the program has; beyond it someone takes what he builds for a constant
 
@@ -32,7 +32,7 @@ def postgresql_dialect() -> Dialect:
 class Prepared:
     """A statement in one dialect: its SQL, and how values go in and come out."""
 
-    __slots__ = ("_literals", "_names", "_nullable", "_order", "_pick", "_processors", "_readers", "columns", "sql")
+    __slots__ = ("_bind", "_count", "_literals", "_names", "_nullable", "_readers", "columns", "sql")
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         table = statement.table if isinstance(statement, Insert) else None
@@ -45,14 +45,11 @@ class Prepared:
         for name, parts in expanded.parameter_expansion.items():  # the members of an IN list
             types.update(dict.fromkeys(parts, types[name]))
         positions = expanded.positiontup or ()
-        names = list(dict.fromkeys(positions))
-        self._literals = {name: expanded.parameters[name] for name in names if name not in required}
-        self._nullable = _nullable(table, names) if isinstance(table, Table) else {}
-        self._names = frozenset(names)
-        self._pick = _picker(names)
-        binders = [binder(types[name], dialect) for name in names]
-        self._processors = tuple((place, do) for place, do in enumerate(binders) if do is not None)
-        self._order = _spreader(positions, names)
+        self._names = frozenset(positions)
+        self._count = len(self._names)
+        self._literals = {name: expanded.parameters[name] for name in self._names if name not in required}
+        self._nullable = _nullable(table, self._names) if isinstance(table, Table) else {}
+        self._bind = binding(positions, types, dialect)
         selected = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
         self.columns = _names(selected)
         self._readers = tuple(reader(column.type, dialect) for column in selected)
@@ -64,17 +61,12 @@ class Prepared:
         """
         given = {**self._literals, **params} if self._literals else params
         try:
-            values = self._pick(given)
+            values = self._bind(given)
         except KeyError:  # some are left out, perhaps rightly
-            given = {**self._nullable, **given}
-            values = self._pick(self._checked(given))
-        if len(given) != len(values):
+            return self._bind(self._checked({**self._nullable, **given}))
+        if len(given) != self._count:
             self._checked(given)
-        for place, processor in self._processors:
-            value = values[place]
-            if value is not None:
-                values[place] = processor(value)
-        return tuple(values) if self._order is None else self._order(values)
+        return values
 
     def _checked(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         if unknown := given.keys() - self._names:
@@ -95,22 +87,6 @@ class Prepared:
             }
             for row in raw
         ]
-
-
-def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """Return what picks the values of `names`, in their order, or raises KeyError."""
-    if len(names) < 2:
-        return lambda params: [params[name] for name in names]
-    pick = itemgetter(*names)
-    return lambda params: list(pick(params))
-
-
-def _spreader(positions: Sequence[str], names: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]] | None:
-    """Return what spreads the values of distinct names over all positions, if a name has several."""
-    if len(names) == len(positions):
-        return None
-    places = [names.index(name) for name in positions]
-    return lambda values: tuple(values[place] for place in places)
 
 
 def _names(selected: Sequence[ColumnElement[Any]]) -> tuple[str, ...]:
@@ -165,7 +141,7 @@ def upsert(table: Table, key: Sequence[str]) -> UpsertInsert:
     return statement.on_conflict_do_update(index_elements=list(key), set_=replaced)
 
 
-def _nullable(table: Table, names: Sequence[str]) -> dict[str, None]:
+def _nullable(table: Table, names: Collection[str]) -> dict[str, None]:
     return dict.fromkeys(column.name for column in table.columns if column.nullable and column.name in names)
 
 
