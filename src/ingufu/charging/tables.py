@@ -105,7 +105,13 @@ readings = Table(
     Column("temperature_c", Float),
     Column("samples", Text, nullable=False),  # JSON of every sample as it came and as it was understood
     Index("readings_by_transaction", "transaction_id", "at"),
-    Index("readings_by_station", "station_id", "at"),
+    Index(  # of the station's own meter and of connectors at rest; all others are found by their transaction
+        "readings_by_station",
+        "station_id",
+        "at",
+        sqlite_where=text("transaction_id IS NULL"),
+        postgresql_where=text("transaction_id IS NULL"),
+    ),
     Index("readings_by_time", "at"),
 )
 

@@ -128,7 +128,8 @@ frames = Table(
     Column("transaction", Text),  # the station's word for it: 1.6 number or 2.x id
     Column("text", Text, nullable=False),  # redacted
     Column("size", Integer, nullable=False),  # bytes on the wire, before any cut
-    Index("frames_by_station", "station_id", "id"),
-    Index("frames_by_transaction", "station_id", "transaction", "id"),
+    # One index for a station's frames and for those of one of its transactions: each index beyond the time is an own
+    # page to write for nearly every frame, and the name of the transaction is read in this one without the row.
+    Index("frames_by_station", "station_id", "id", "transaction"),
     Index("frames_by_time", "at"),
 )

@@ -230,9 +230,8 @@ def _frames() -> None:
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
     )
-    op.create_index("frames_by_station", "frames", ["station_id", "id"])
+    op.create_index("frames_by_station", "frames", ["station_id", "id", "transaction"])
     op.create_index("frames_by_time", "frames", ["at"])
-    op.create_index("frames_by_transaction", "frames", ["station_id", "transaction", "id"])
 
 
 def _stations() -> None:

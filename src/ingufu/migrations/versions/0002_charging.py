@@ -137,7 +137,14 @@ def _meter_readings() -> None:
         sa.Column("temperature_c", sa.Float),
         sa.Column("samples", sa.Text, nullable=False),
     )
-    op.create_index("readings_by_station", "meter_readings", ["station_id", "at"])
+    outside = sa.text("transaction_id IS NULL")
+    op.create_index(
+        "readings_by_station",
+        "meter_readings",
+        ["station_id", "at"],
+        sqlite_where=outside,
+        postgresql_where=outside,
+    )
     op.create_index("readings_by_time", "meter_readings", ["at"])
     op.create_index("readings_by_transaction", "meter_readings", ["transaction_id", "at"])
 
