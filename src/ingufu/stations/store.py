@@ -321,7 +321,7 @@ def append_frames(database: Database, rows: Iterable[FrameRow]) -> None:
 
 
 def _frame_row(frame: FrameRow) -> dict[str, Any]:
-    values = _storable(msgspec.structs.asdict(frame))
+    values = msgspec.structs.asdict(frame)
     del values["id"]
     return values
 

@@ -66,7 +66,7 @@ class Database:
     def write_behind(self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Let rows join a commit soon; they may be lost in a crash, and nobody is told."""
         prepared = self.statements.constant(statement)
-        self.writer.behind([Write(prepared, prepared.bind(row), None, is_bulk=True) for row in rows])
+        self.writer.behind(prepared, [prepared.bind(row) for row in rows])
 
 
 class Work:
@@ -99,7 +99,10 @@ class Work:
             await self.commit()
 
     def execute(self, statement: ClauseElement, params: Mapping[str, Any], *, expect: int | None = None) -> None:
-        """Add a write by a constant statement. With `expect`, so many rows must change or the unit is undone."""
+        """Add a write by a constant statement. With `expect`, so many rows must change or the unit is undone.
+
+        A statement with `expect` never touches more rows than that, whatever it finds.
+        """
         prepared = self._database.statements.constant(statement)
         self._add(Write(prepared, prepared.bind(params), expect))
 

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import structlog
 
 from ingufu.core.errors import Unavailable
-from ingufu.infra.storage.engine import Engine, Outcome, Unit, Write
+from ingufu.infra.storage.engine import Engine, Outcome, Series, Unit, Values
+from ingufu.infra.storage.statements import Prepared
 
 MAX_UNITS = 4000  # a bound on how long one commit may make the others wait
-MAX_BEHIND_UNITS = 5000  # of the rows below that one commit takes along
+BEHIND_PORTION = 200  # of the rows below that one commit takes along at least: some 2 ms longer for who waits for it
+BEHIND_ALONE = 1000  # of them, if nobody waits for the commit; someone may come meanwhile
 MAX_BEHIND = 200_000  # rows that may wait without anyone waiting for them; beyond it they are counted as lost
 BEHIND_DELAY_S = 0.5  # how long such a row may wait for a commit to join
 
@@ -45,7 +47,7 @@ class GroupCommit:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: deque[_Waiting] = deque()
-        self._behind: deque[Unit] = deque()  # of one write each: a bad one takes no other with it
+        self._behind: deque[tuple[Prepared, Values]] = deque()
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -66,12 +68,12 @@ class GroupCommit:
         self._start()
         return future
 
-    def behind(self, writes: Sequence[Write]) -> None:
-        """Let `writes` join a commit soon. They may be lost in a crash."""
-        if self._is_closed or len(self._behind) + len(writes) > MAX_BEHIND:
-            self._lose(len(writes), "too many are waiting" if not self._is_closed else "the database is closed")
+    def behind(self, prepared: Prepared, rows: Sequence[Values]) -> None:
+        """Let rows join a commit soon. They may be lost in a crash."""
+        if self._is_closed or len(self._behind) + len(rows) > MAX_BEHIND:
+            self._lose(len(rows), "too many are waiting" if not self._is_closed else "the database is closed")
             return
-        self._behind.extend((write,) for write in writes)
+        self._behind.extend((prepared, values) for values in rows)
         self._set_timer()
 
     async def flush(self) -> None:
@@ -108,7 +110,7 @@ class GroupCommit:
 
     async def _run(self, *, is_forced: bool) -> None:
         try:
-            while self._waiting or (self._behind and (is_forced or len(self._behind) >= MAX_BEHIND_UNITS)):
+            while self._waiting or (self._behind and is_forced):
                 await self._commit_once()
         finally:
             self._runner = None
@@ -117,25 +119,38 @@ class GroupCommit:
 
     async def _commit_once(self) -> None:
         waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
-        behind = [self._behind.popleft() for _ in range(min(len(self._behind), MAX_BEHIND_UNITS))]
-        units = [one.unit for one in waiting]
+        series = self._take_behind(len(waiting))
         try:
-            outcomes = await self._engine.commit(units + behind)
+            done = await self._engine.commit([one.unit for one in waiting], series)
         except Exception as error:
             if not isinstance(error, Unavailable):
-                log.exception("storage.commit_failed", units=len(units))
+                log.exception("storage.commit_failed", units=len(waiting))
             reason = str(error) if isinstance(error, Unavailable) else "The database could not be written."
-            self._lose(len(behind), reason)
+            self._lose(sum(len(rows) for _, rows in series), reason)
             for one in waiting:
                 one.settle(Unavailable(reason))  # an error for each: raised ones collect traces
             return
         self.commits += 1
-        self.units += len(units)
-        for one, outcome in zip(waiting, outcomes, strict=False):
+        self.units += len(waiting)
+        for one, outcome in zip(waiting, done.outcomes, strict=True):
             one.settle(outcome)
-        failed = [outcome for outcome in outcomes[len(units) :] if outcome is not None]
-        if failed:
-            self._lose(len(failed), str(failed[0]))
+        if done.failures:
+            self._lose(len(done.failures), str(done.failures[0]))
+
+    def _take_behind(self, waiting: int) -> list[Series]:
+        """Return a portion of the rows that nobody waits for, such that who waits does not wait much longer for it.
+
+        The more have gathered the larger it is, so that they do not gather without end.
+        """
+        portion = max(BEHIND_PORTION, 4 * waiting, len(self._behind) // 10) if waiting else BEHIND_ALONE
+        found: dict[Prepared, list[Values]] = {}
+        for _ in range(min(portion, len(self._behind))):
+            prepared, values = self._behind.popleft()
+            if prepared in found:
+                found[prepared].append(values)
+            else:
+                found[prepared] = [values]
+        return [Series(prepared, rows) for prepared, rows in found.items()]
 
     def _lose(self, rows: int, reason: str) -> None:
         if rows:

@@ -8,7 +8,17 @@ import asyncpg
 import structlog
 
 from ingufu.core.errors import Conflict, IngufuError, InvalidInput, Unavailable
-from ingufu.infra.storage.engine import Outcome, Unit, Write, changed_meanwhile
+from ingufu.infra.storage.engine import (
+    Committed,
+    Group,
+    Outcome,
+    Series,
+    Unit,
+    alone,
+    changed_meanwhile,
+    committed,
+    grouped,
+)
 from ingufu.infra.storage.statements import Prepared, postgresql_dialect
 
 CONNECT_TIMEOUT_S = 5.0
@@ -92,10 +102,10 @@ class PostgresqlEngine:
                 raise
             raise Unavailable(f"The database could not be read: {_words(error)}") from error
 
-    async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
+    async def commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
         for tried in range(1, TRIES + 1):
             try:
-                return await self._commit(await self._ready_writer(), units)
+                return await self._commit(await self._ready_writer(), units, series)
             except _CROSSED as error:
                 log.warning("storage.commit_crossed", tried=tried, error=str(error))
             except (*_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -141,10 +151,10 @@ class PostgresqlEngine:
             self._writer.terminate()
             self._writer = None
 
-    async def _commit(self, writer: asyncpg.Connection, units: Sequence[Unit]) -> list[Outcome]:
+    async def _commit(self, writer: asyncpg.Connection, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
         await writer.execute("BEGIN")
         try:
-            outcomes = await _run(writer, units)
+            done = await _run(writer, units, series)
             batch = await writer.fetchval("SELECT pg_current_xact_id()::text")
         except asyncpg.PostgresError:
             await writer.execute("ROLLBACK")
@@ -155,7 +165,7 @@ class PostgresqlEngine:
             self._drop_writer()
             if not await self._has_committed(batch):
                 raise Unavailable(f"The database could not be written: {_words(error)}") from error
-        return outcomes
+        return done
 
     async def _has_committed(self, batch: str) -> bool:
         """Return what became of a batch whose commit was sent but never answered.
@@ -181,17 +191,17 @@ class PostgresqlEngine:
         return status
 
 
-async def _run(writer: asyncpg.Connection, units: Sequence[Unit]) -> list[Outcome]:
-    """Run the units together, without the price of a savepoint; if one fails, again and in parts."""
+async def _run(writer: asyncpg.Connection, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
+    """Run all together, without the price of a savepoint; if something fails, again and in parts."""
     try:
-        await _run_together(writer, units)
+        await _run_together(writer, units, series)
     except Exception as error:
         if _is_of_server(error) or isinstance(error, _CROSSED):
             raise
         await writer.execute("ROLLBACK")
         await writer.execute("BEGIN")
-        return await _run_halves(writer, units, error)
-    return [None] * len(units)
+        return committed(await _run_halves(writer, [*units, *alone(series)], error), len(units))
+    return Committed([None] * len(units), [])
 
 
 async def _run_halves(writer: asyncpg.Connection, units: Sequence[Unit], error: Exception) -> list[Outcome]:
@@ -205,7 +215,7 @@ async def _run_halves(writer: asyncpg.Connection, units: Sequence[Unit], error: 
 async def _run_part(writer: asyncpg.Connection, units: Sequence[Unit]) -> list[Outcome]:
     await writer.execute("SAVEPOINT part")
     try:
-        await _run_together(writer, units)
+        await _run_together(writer, units, ())
         outcomes: list[Outcome] = [None] * len(units)
     except Exception as error:
         if _is_of_server(error) or isinstance(error, _CROSSED):
@@ -216,25 +226,24 @@ async def _run_part(writer: asyncpg.Connection, units: Sequence[Unit]) -> list[O
     return outcomes
 
 
-async def _run_together(writer: asyncpg.Connection, units: Sequence[Unit]) -> None:
-    bulk: dict[str, list[tuple[Any, ...]]] = {}
-    for unit in units:
-        for write in unit:
-            if write.is_bulk:
-                bulk.setdefault(write.prepared.sql, []).append(write.values)
-            else:
-                await _run_one(writer, write)
-    for sql, rows in bulk.items():
-        await writer.executemany(sql, rows)
+async def _run_together(writer: asyncpg.Connection, units: Sequence[Unit], series: Sequence[Series]) -> None:
+    for group in grouped(units, series):
+        touched = await _run_group(writer, group)
+        if group.expect is not None and touched != group.expected:
+            raise changed_meanwhile(group, touched)
 
 
-async def _run_one(writer: asyncpg.Connection, write: Write) -> None:
-    status: str = await writer.execute(write.prepared.sql, *write.values)
-    if write.expect is None:
-        return
-    touched = int(status.rsplit(" ", 1)[-1])
-    if touched != write.expect:
-        raise changed_meanwhile(write, touched)
+async def _run_group(writer: asyncpg.Connection, group: Group) -> int:
+    """Return how many rows were touched; 0 where nobody asks."""
+    sql = group.prepared.sql
+    if group.expect is None:
+        await writer.executemany(sql, group.rows)
+        return 0
+    if len(group.rows) == 1:
+        status: str = await writer.execute(sql, *group.rows[0])
+        return int(status.rsplit(" ", 1)[-1])
+    # Many at once say how many rows they touched only by returning something of each.
+    return len(await writer.fetchmany(f"{sql} RETURNING 1", group.rows))
 
 
 def _words(error: Exception) -> str:

@@ -13,8 +13,9 @@ import structlog
 
 from ingufu.core.errors import Conflict, IngufuError, InvalidInput, Unavailable
 from ingufu.infra.storage import file_locks
-from ingufu.infra.storage.engine import Outcome, Unit, Write, changed_meanwhile
+from ingufu.infra.storage.engine import Committed, Outcome, Series, Unit, alone, changed_meanwhile, committed, grouped
 from ingufu.infra.storage.statements import Prepared, sqlite_dialect
+from ingufu.infra.storage.threads import Worker
 
 BUSY_TIMEOUT_S = 15.0  # another process of ours may hold the write lock for the length of its own batch
 CHECKPOINT_PAGES = 8000  # about 32 MB of log, then it is folded back into the file
@@ -60,7 +61,7 @@ class SqliteEngine:
         self._writer: sqlite3.Connection | None = None
         self._turn: file_locks.Turn | None = None
         self._presence: file_locks.FileLock | None = None
-        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._write_thread = Worker("sqlite-writer")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
@@ -68,7 +69,7 @@ class SqliteEngine:
     async def open(self) -> None:
         """Open the file, which must exist with its tables made. Raises Unavailable."""
         try:
-            await self._in(self._write_thread, self._open_writer)
+            await self._write_thread.run(self._open_writer)
         except BaseException:
             await self.close()
             raise
@@ -80,25 +81,22 @@ class SqliteEngine:
         await asyncio.get_running_loop().run_in_executor(None, self._read_threads.shutdown)
         while self._reading:
             self._reading.pop().close()
-        await self._in(self._write_thread, self._close_writer)
-        self._write_thread.shutdown()
+        await self._write_thread.run(self._close_writer)
+        self._write_thread.stop()
 
     async def fetch(self, prepared: Prepared, values: tuple[Any, ...]) -> list[Any]:
         if self._is_closed:
             raise Unavailable("The database is closed.")
         if self._inline_reads:
             return self._fetch(prepared.sql, values)
-        return await self._in(self._read_threads, lambda: self._fetch(prepared.sql, values))
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._read_threads, self._fetch, prepared.sql, values)
 
-    async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
-        return await self._in(self._write_thread, lambda: self._commit(units))
+    async def commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
+        return await self._write_thread.run(lambda: self._commit(units, series))
 
     async def shrink(self) -> int:
-        return await self._in(self._write_thread, self._shrink)
-
-    @staticmethod
-    async def _in(threads: ThreadPoolExecutor, do: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, do)
+        return await self._write_thread.run(self._shrink)
 
     def _open_writer(self) -> None:
         if not self._path.exists():
@@ -145,8 +143,8 @@ class SqliteEngine:
                 raise
             raise Unavailable(f"The database could not be read: {error}") from error
 
-    def _commit(self, units: Sequence[Unit]) -> list[Outcome]:
-        return self._write(lambda writer: _commit(writer, units))
+    def _commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
+        return self._write(lambda writer: _commit(writer.cursor(), units, series))
 
     def _shrink(self) -> int:
         return self._write(_shrink)
@@ -190,70 +188,62 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _commit(writer: sqlite3.Connection, units: Sequence[Unit]) -> list[Outcome]:
-    """Commit the units; raises sqlite3.Error with nothing written if the disk will not have them."""
-    writer.execute("BEGIN IMMEDIATE")
+def _commit(cursor: sqlite3.Cursor, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
+    """Commit units and series; raises sqlite3.Error with nothing written if the disk will not have them."""
+    cursor.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = _run(writer, units)
-        writer.execute("COMMIT")
+        done = _run(cursor, units, series)
+        cursor.execute("COMMIT")
     except BaseException:
-        if writer.in_transaction:  # SQLite itself rolls back after some errors
-            writer.execute("ROLLBACK")
+        if cursor.connection.in_transaction:  # SQLite itself rolls back after some errors
+            cursor.execute("ROLLBACK")
         raise
-    return outcomes
+    return done
 
 
-def _run(writer: sqlite3.Connection, units: Sequence[Unit]) -> list[Outcome]:
-    """Run the units together, without the price of a savepoint; if one fails, again and in parts."""
+def _run(cursor: sqlite3.Cursor, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
+    """Run all together, without the price of a savepoint; if something fails, again and in parts."""
     try:
-        _run_together(writer, units)
+        _run_together(cursor, units, series)
     except Exception as error:
         if _is_of_disk(error):
             raise
-        writer.execute("ROLLBACK")
-        writer.execute("BEGIN IMMEDIATE")
-        return _run_halves(writer, units, error)
-    return [None] * len(units)
+        cursor.execute("ROLLBACK")
+        cursor.execute("BEGIN IMMEDIATE")
+        return committed(_run_halves(cursor, [*units, *alone(series)], error), len(units))
+    return Committed([None] * len(units), [])
 
 
-def _run_halves(writer: sqlite3.Connection, units: Sequence[Unit], error: Exception) -> list[Outcome]:
+def _run_halves(cursor: sqlite3.Cursor, units: Sequence[Unit], error: Exception) -> list[Outcome]:
     """Run units that failed together, halving until those that fail stand alone; each half behind a savepoint."""
     if len(units) == 1:
         return [_reason(error)]
     middle = len(units) // 2
-    return [outcome for half in (units[:middle], units[middle:]) for outcome in _run_part(writer, half)]
+    return [outcome for half in (units[:middle], units[middle:]) for outcome in _run_part(cursor, half)]
 
 
-def _run_part(writer: sqlite3.Connection, units: Sequence[Unit]) -> list[Outcome]:
-    writer.execute("SAVEPOINT part")
+def _run_part(cursor: sqlite3.Cursor, units: Sequence[Unit]) -> list[Outcome]:
+    cursor.execute("SAVEPOINT part")
     try:
-        _run_together(writer, units)
+        _run_together(cursor, units, ())
         outcomes: list[Outcome] = [None] * len(units)
     except Exception as error:
         if _is_of_disk(error):
             raise
-        writer.execute("ROLLBACK TO part")
-        outcomes = _run_halves(writer, units, error)
-    writer.execute("RELEASE part")
+        cursor.execute("ROLLBACK TO part")
+        outcomes = _run_halves(cursor, units, error)
+    cursor.execute("RELEASE part")
     return outcomes
 
 
-def _run_together(writer: sqlite3.Connection, units: Sequence[Unit]) -> None:
-    bulk: dict[str, list[tuple[Any, ...]]] = {}
-    for unit in units:
-        for write in unit:
-            if write.is_bulk:
-                bulk.setdefault(write.prepared.sql, []).append(write.values)
-            else:
-                _run_one(writer, write)
-    for sql, rows in bulk.items():
-        writer.executemany(sql, rows)
-
-
-def _run_one(writer: sqlite3.Connection, write: Write) -> None:
-    touched = writer.execute(write.prepared.sql, write.values).rowcount
-    if write.expect is not None and touched != write.expect:
-        raise changed_meanwhile(write, touched)
+def _run_together(cursor: sqlite3.Cursor, units: Sequence[Unit], series: Sequence[Series]) -> None:
+    for group in grouped(units, series):
+        if len(group.rows) == 1:
+            cursor.execute(group.prepared.sql, group.rows[0])
+        else:
+            cursor.executemany(group.prepared.sql, group.rows)
+        if group.expect is not None and cursor.rowcount != group.expected:
+            raise changed_meanwhile(group, cursor.rowcount)
 
 
 def _shrink(writer: sqlite3.Connection) -> int:

@@ -1,0 +1,55 @@
+"""A thread that does one thing after the other for an event loop, handed over at a tenth of an executor's price."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_Job = tuple[Callable[[], Any], asyncio.Future[Any]]  # any result
+
+
+class Worker:
+    """One thread with a queue, and the futures of those who wait for what it does."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, do: Callable[[], T]) -> asyncio.Future[T]:
+        """Return a future of what `do` returns or raises in the thread, when its turn has come."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put((do, future))
+        return future
+
+    def stop(self) -> None:
+        """Return when all is done that was given before, and the thread has ended."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            _do(*job)
+            del job  # what it holds must not live until the next comes
+
+
+def _do(do: Callable[[], Any], future: asyncio.Future[Any]) -> None:
+    result, error = None, None
+    try:
+        result = do()
+    except BaseException as caught:  # noqa: BLE001 - whoever waits hears of it
+        error = caught
+    with suppress(RuntimeError):  # the loop has ended, and with it who waited
+        future.get_loop().call_soon_threadsafe(_settle, future, result, error)
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():  # whoever waited has gone away
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
