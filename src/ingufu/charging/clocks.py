@@ -27,13 +27,14 @@ def mend_readings(
     Times that are wrong are shifted together, so that the newest of them is when we heard of it: the distances
     between them, which the station could measure, stay.
     """
+    latest = received_at + timedelta(seconds=ahead_s)
+    if all(EARLIEST <= reading.at <= latest for reading in readings):  # as in nearly all messages
+        return tuple(readings), frozenset()
     faults: dict[AnomalyKind, datetime] = {}
     for reading in readings:
         fault = find_fault(reading.at, received_at, ahead_s)
         if fault is not None:
             faults[fault] = max(faults.get(fault, reading.at), reading.at)
-    if not faults:
-        return tuple(readings), frozenset()
     return tuple(_mend(reading, received_at, ahead_s, faults) for reading in readings), frozenset(faults)
 
 

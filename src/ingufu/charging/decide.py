@@ -1,7 +1,7 @@
 """What a report does to a transaction, what is odd about it, and whom it concerns. Pure: state and report in."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -164,15 +164,18 @@ def find_oddities(before: Known | None, after: Known, event: TransactionEvent | 
         found += _of_order(before, after, event)
         found += _of_token(after, event)
     flags = after.track.flags - (before.track.flags if before is not None else frozenset())
-    found += [(kind, _DETAILS[kind]) for kind in sorted(flags)]
+    if flags:
+        found += [(kind, _DETAILS[kind]) for kind in sorted(flags)]
     if sequence.has_gap(after.seen):
         first, last = after.seen[0][1], after.seen[1][0]
         found.append((AnomalyKind.SEQUENCE_GAP, f"Between {first} and {last} something is missing."))
     return found
 
 
-def mark(known: Known, oddities: Iterable[Oddity]) -> tuple[Known, list[Oddity]]:
+def mark(known: Known, oddities: Sequence[Oddity]) -> tuple[Known, list[Oddity]]:
     """Return the transaction marked with what is odd, and which of it is new: most kinds are noted once."""
+    if not oddities and not known.marked and not known.transaction.anomaly_count:  # as of nearly all
+        return known, []
     marked, new = set(known.marked), list[Oddity]()
     for kind, detail in oddities:
         if kind not in marked or kind in REPEATABLE:
@@ -188,6 +191,8 @@ def mark(known: Known, oddities: Iterable[Oddity]) -> tuple[Known, list[Oddity]]
 
 def tell_stored(before: Transaction | None, after: Transaction) -> list[Event]:
     """Return the facts to be kept and published: begun, ended (again, if an estimate was replaced), corrected."""
+    if before is not None and before.is_open and after.is_open:
+        return []
     told: list[Event] = []
     ids = {"station_id": after.station_id, "transaction_id": after.id}
     if before is None:

@@ -76,18 +76,17 @@ def follow(track: Track, point: Point, limits: Limits) -> Track:
     if point.wh < 0 or (point.place >= Place.END and point.wh == 0 and believed is not None and believed.wh > 0):
         return _flag(track, AnomalyKind.IMPLAUSIBLE_VALUE)  # an end of 0 after progress is no register
     replace = msgspec.structs.replace
-    track = replace(
-        track,
-        count=track.count + 1,
-        samples=track.samples + (point.place == Place.WITHIN),
-        newest=point,
-        end=point if point.place >= Place.END else track.end,
-    )
+    end = point if point.place >= Place.END else track.end
+    samples = track.samples + (point.place == Place.WITHIN)
+    if believed is not None and _follows(believed, point, limits):
+        energy = track.energy_wh + point.wh - believed.wh
+        count = track.count + 1
+        return replace(
+            track, count=count, samples=samples, newest=point, end=end, energy_wh=energy, believed=point, doubted=None
+        )
+    track = replace(track, count=track.count + 1, samples=samples, newest=point, end=end)
     if believed is None:
         return replace(track, begin_wh=point.wh, believed=point, has_begin=point.place <= Place.BEGIN)
-    if _follows(believed, point, limits):
-        energy = track.energy_wh + point.wh - believed.wh
-        return replace(track, energy_wh=energy, believed=point, doubted=None)
     fall = believed.wh - point.wh
     if 0 < fall < ROUNDING_WH:
         return replace(track, doubted=None)

@@ -4,18 +4,15 @@ Nothing is lost on the way: what came is kept beside what was understood, and wh
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ingufu.charging.model import Figures, Sample, SignedValue
+from ingufu.charging.model import OUTLET, PERIODIC, REGISTER, Figures, Sample, SignedValue
 from ingufu.core.quantities import Unit, normalise
-
-REGISTER = "Energy.Active.Import.Register"
-OUTLET = "Outlet"
-PERIODIC = "Sample.Periodic"
 
 ENERGY_LIMIT_WH = Decimal(9_000_000_000_000)  # what the exact column holds
 ENERGY_QUANTUM = Decimal("0.000001")  # six places, as stored
@@ -24,7 +21,10 @@ TEXT_MAX = 64  # characters of a number; longer ones are no measurement
 EXPONENT_MAX = 15
 MULTIPLIER_MAX = 12
 PLACES = Decimal("0.000000001")
+REMEMBERED = 4096  # kinds of samples: stations of a network send some dozens
+REMEMBERED_MAX = 200  # characters of one, so that what is remembered of hostile stations stays small
 
+_COMMON_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,9})?", re.ASCII)  # within all bounds by its form
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 # The unit each family of measurands has, longest names first.
@@ -58,6 +58,7 @@ _KNOWN_UNITS = frozenset(unit.value for unit in Unit)
 _LOCATIONS = {name.casefold(): name for name in ("Body", "Cable", "EV", "Inlet", "Outlet", "Upstream")}
 _PHASES = {name.casefold(): name for name in ("L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1")}
 _LINES = {"L1": "L1", "L2": "L2", "L3": "L3", "L1-N": "L1", "L2-N": "L2", "L3-N": "L3"}
+_Found = dict[str, list[Sample]]  # samples with a value, by measurand
 _LOCATION_ORDER = {"Outlet": 0, "Body": 1, "Cable": 2, "EV": 3, "Inlet": 4}
 
 
@@ -89,31 +90,29 @@ def sample_from_number(
     signed: SignedValue | None = None,
 ) -> Sample:
     """Return the sample of a 2.x `sampledValue`. `multiplier` is a power of ten."""
-    return _build(
-        str(value), _bound(value), measurand, unit, multiplier, context, location, phase, format=None, signed=signed
-    )
+    text = str(value)
+    kept = Decimal(value) if _COMMON_NUMBER.fullmatch(text) else _bound(value)
+    return _build(text, kept, measurand, unit, multiplier, context, location, phase, format=None, signed=signed)
 
 
 def summarise(samples: Iterable[Sample]) -> Figures:
     """Return what people look at: totals before phases, the outlet before other places, export as negative power."""
-    by_measurand: dict[str, list[Sample]] = {}
-    context = PERIODIC
-    for index, sample in enumerate(samples):
-        if index == 0:
+    found: dict[str, list[Sample]] = {}
+    context: str | None = None
+    for sample in samples:
+        if context is None:
             context = sample.context
         if sample.value is not None:
-            by_measurand.setdefault(sample.measurand, []).append(sample)
-    if not by_measurand:
-        return Figures(context=context)
-    return Figures(
-        context=context,
-        energy_wh=_energy(by_measurand.get(REGISTER)),
-        power_w=_power(by_measurand),
-        current_a=_current(by_measurand),
-        voltage_v=_voltage(by_measurand.get("Voltage")),
-        soc_percent=_soc(by_measurand.get("SoC")),
-        temperature_c=_highest(_of_unit(by_measurand.get("Temperature"), Unit.CELSIUS)),
-    )
+            if sample.measurand in found:
+                found[sample.measurand].append(sample)
+            else:
+                found[sample.measurand] = [sample]
+    drawn: dict[str, Any] = {}
+    for measurand in found:
+        if measurand in _DRAWN:
+            name, draw = _DRAWN[measurand]
+            drawn[name] = draw(found)
+    return Figures(context=context or PERIODIC, **drawn)
 
 
 def is_unreadable(sample: Sample) -> bool:
@@ -134,38 +133,91 @@ def _build(
     format: str | None,  # noqa: A002
     signed: SignedValue | None,
 ) -> Sample:
-    name = measurand or REGISTER
-    family = _COMMON.get(name)
-    if family is None:
-        name, location, phase = _split_measurand(name, location, phase)
-        family = _family(name)
-    kept_unit = unit if unit is not None and unit.strip() else (family or "")
-    if value is not None and -MULTIPLIER_MAX <= multiplier <= MULTIPLIER_MAX:
-        value, kept_unit = _to_family(value, kept_unit, multiplier, family)
-    else:
-        value = None
+    kind = _recall(measurand, unit, multiplier, context, location, phase)
+    kept_unit = kind.unit
+    if value is not None and not kind.is_plain:
+        value, kept_unit = _convert(value, kind, multiplier)
     return Sample(
-        measurand=name,
+        measurand=kind.measurand,
         value=value,
         unit=kept_unit,
         raw_value=raw_value,
         raw_unit=unit,
         multiplier=multiplier,
-        phase=_PHASES.get(phase.casefold(), phase) if phase else None,
-        location=_LOCATIONS.get(location.casefold(), location) if location else OUTLET,
-        context=context or PERIODIC,
+        phase=kind.phase,
+        location=kind.location,
+        context=kind.context,
         format=format,
         signed=signed,
     )
 
 
+class _Kind(NamedTuple):
+    """What a station says of a sample beside its value, understood."""
+
+    measurand: str
+    family: Unit | None
+    unit: str
+    is_plain: bool  # the value is kept as it comes
+    phase: str | None
+    location: str
+    context: str
+
+
+def _recall(
+    measurand: str | None,
+    unit: str | None,
+    multiplier: int,
+    context: str | None,
+    location: str | None,
+    phase: str | None,
+) -> _Kind:
+    """Return the kind of a sample, which in nearly every message has been understood before."""
+    said = len(measurand or "") + len(unit or "") + len(context or "") + len(location or "") + len(phase or "")
+    understand = _remembered if said <= REMEMBERED_MAX else _understand
+    return understand(measurand, unit, multiplier, context, location, phase)
+
+
+def _understand(
+    measurand: str | None,
+    unit: str | None,
+    multiplier: int,
+    context: str | None,
+    location: str | None,
+    phase: str | None,
+) -> _Kind:
+    name = measurand or REGISTER
+    family = _COMMON.get(name)
+    if family is None:
+        name, location, phase = _split_measurand(name, location, phase)
+        family = _family(name)
+    kept_unit = unit if unit is not None and unit.strip() else (family.value if family else "")
+    kept_location = _LOCATIONS.get(location.casefold(), location) if location else OUTLET
+    return _Kind(
+        measurand=REGISTER if name == REGISTER else name,  # the very objects: a sample is kept without its defaults
+        family=family,
+        unit=kept_unit,
+        is_plain=kept_unit == family and multiplier == 0,
+        phase=_PHASES.get(phase.casefold(), phase) if phase else None,
+        location=OUTLET if kept_location == OUTLET else kept_location,
+        context=PERIODIC if not context or context == PERIODIC else context,
+    )
+
+
+_remembered = lru_cache(REMEMBERED)(_understand)
+
+
+def _convert(value: Decimal, kind: _Kind, multiplier: int) -> tuple[Decimal | None, str]:
+    if -MULTIPLIER_MAX <= multiplier <= MULTIPLIER_MAX:
+        return _to_family(value, kind.unit, multiplier, kind.family)
+    return None, kind.unit
+
+
 def _to_family(value: Decimal, unit: str, multiplier: int, family: Unit | None) -> tuple[Decimal, str]:
     """Return the value in the unit its measurand has: stations say kW of energies and V of a state of charge."""
-    if family is Unit.PERCENT:
-        return normalise(value, Unit.PERCENT, multiplier)
-    normalised, kept = normalise(value, unit, multiplier)
-    if family is not None and kept != family and kept in _KNOWN_UNITS:
-        kept = family.value
+    normalised, kept = normalise(value, Unit.PERCENT if family is Unit.PERCENT else unit, multiplier)
+    if family is not None and kept in _KNOWN_UNITS:
+        return normalised, family.value
     return normalised, kept
 
 
@@ -192,6 +244,8 @@ def _family(measurand: str) -> Unit | None:
 
 
 def _parse(text: str) -> Decimal | None:
+    if _COMMON_NUMBER.fullmatch(text):
+        return Decimal(text)
     trimmed = text[: TEXT_MAX * 2].strip()
     if len(text) > TEXT_MAX * 2 or len(trimmed) > TEXT_MAX or not _NUMBER.fullmatch(trimmed):
         return None
@@ -257,9 +311,13 @@ def _nearest(samples: list[Sample]) -> list[Sample]:
     return [sample for sample in samples if _LOCATION_ORDER.get(sample.location, 9) == best]
 
 
-def _total(samples: list[Sample]) -> Decimal | None:
+def _total(samples: list[Sample] | None, unit: Unit) -> Decimal | None:
     """Return the total where there is one, else the sum of the phases. Several totals: the greatest."""
-    samples = _nearest(samples)
+    if not samples:
+        return None
+    if len(samples) == 1 and samples[0].phase is None and samples[0].unit == unit.value:
+        return samples[0].value
+    samples = _nearest(_of_unit(samples, unit))
     totals = [sample.value for sample in samples if sample.phase is None and sample.value is not None]
     if totals:
         return max(totals)
@@ -273,25 +331,25 @@ def _by_line(samples: list[Sample]) -> dict[str, Decimal]:
     }
 
 
-def _energy(samples: list[Sample] | None) -> Decimal | None:
-    total = _total(_of_unit(samples, Unit.WH))
+def _energy(found: _Found) -> Decimal | None:
+    total = _total(found.get(REGISTER), Unit.WH)
     if total is None or abs(total) > ENERGY_LIMIT_WH:
         return None
     return total.quantize(ENERGY_QUANTUM, ROUND_HALF_EVEN)
 
 
-def _power(by_measurand: dict[str, list[Sample]]) -> float | None:
-    imported = _total(_of_unit(by_measurand.get("Power.Active.Import"), Unit.W))
-    exported = _total(_of_unit(by_measurand.get("Power.Active.Export"), Unit.W))
+def _power(found: _Found) -> float | None:
+    imported = _total(found.get("Power.Active.Import"), Unit.W)
+    exported = _total(found.get("Power.Active.Export"), Unit.W)
     if imported is None and exported is None:
         return None
     return _float((imported or Decimal(0)) - abs(exported or Decimal(0)))
 
 
-def _current(by_measurand: dict[str, list[Sample]]) -> float | None:
+def _current(found: _Found) -> float | None:
     """Return the total if one is given, else that of the busiest phase: currents of phases do not add up."""
     for measurand, sign in (("Current.Import", 1), ("Current.Export", -1)):
-        samples = _nearest(_of_unit(by_measurand.get(measurand), Unit.A))
+        samples = _nearest(_of_unit(found.get(measurand), Unit.A))
         totals = [sample.value for sample in samples if sample.phase is None and sample.value is not None]
         values = totals or list(_by_line(samples).values())
         values = values or [sample.value for sample in samples if sample.value is not None]  # a lone N
@@ -300,23 +358,24 @@ def _current(by_measurand: dict[str, list[Sample]]) -> float | None:
     return None
 
 
-def _voltage(samples: list[Sample] | None) -> float | None:
+def _voltage(found: _Found) -> float | None:
     """Return the total, else the mean against neutral, else the mean between phases."""
-    nearest = _nearest(_of_unit(samples, Unit.V))
+    nearest = _nearest(_of_unit(found.get("Voltage"), Unit.V))
     totals = [sample.value for sample in nearest if sample.phase is None and sample.value is not None]
     values = totals[:1] or list(_by_line(nearest).values())
     values = values or [sample.value for sample in nearest if sample.value is not None]
     return _float(sum(values, Decimal(0)) / len(values)) if values else None
 
 
-def _soc(samples: list[Sample] | None) -> float | None:
-    for sample in samples or ():
+def _soc(found: _Found) -> float | None:
+    for sample in found.get("SoC", ()):
         if sample.value is not None and 0 <= sample.value <= 100:
             return float(sample.value)
     return None
 
 
-def _highest(samples: list[Sample]) -> float | None:
+def _temperature(found: _Found) -> float | None:
+    samples = _of_unit(found.get("Temperature"), Unit.CELSIUS)
     values = [sample.value for sample in samples if sample.value is not None]
     return _float(max(values)) if values else None
 
@@ -324,3 +383,16 @@ def _highest(samples: list[Sample]) -> float | None:
 def _float(value: Decimal) -> float | None:
     number = float(value)
     return number if abs(number) <= FLOAT_LIMIT else None
+
+
+# Which figure a measurand makes, and how it is drawn from all of them.
+_DRAWN: dict[str, tuple[str, Callable[[_Found], Decimal | float | None]]] = {
+    REGISTER: ("energy_wh", _energy),
+    "Power.Active.Import": ("power_w", _power),
+    "Power.Active.Export": ("power_w", _power),
+    "Current.Import": ("current_a", _current),
+    "Current.Export": ("current_a", _current),
+    "Voltage": ("voltage_v", _voltage),
+    "SoC": ("soc_percent", _soc),
+    "Temperature": ("temperature_c", _temperature),
+}

@@ -4,9 +4,10 @@ In order, each event and reading advances what is known. Out of order, all of th
 events by sequence number, then time; readings by time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ RESTING = frozenset(
     {ChargingState.SUSPENDED_EV, ChargingState.SUSPENDED_EVSE, ChargingState.IDLE, ChargingState.EV_CONNECTED}
 )
 _WHENEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_at = attrgetter("at")
 _PLACES = {"Transaction.Begin": Place.BEGIN, "Transaction.End": Place.END}
 
 
@@ -42,6 +44,14 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
     energy_wh: Decimal | None = None
     power_w: float | None = None
     soc_percent: float | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """What one message brings to a transaction."""
+
+    event: TransactionEvent | None
+    glances: list[Glance]  # by time
+    points: list[Point]  # register values, in the order they are to be followed
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,26 +106,29 @@ def glance_at(reading: KeptReading) -> Glance:
     )
 
 
-def is_late(known: Known, event: TransactionEvent | None, glances: Iterable[Glance]) -> bool:
+def arrive(known: Known, event: TransactionEvent | None, readings: Iterable[KeptReading]) -> Arrival:
+    """Return what an event and readings bring to a transaction, in order."""
+    glances = sorted(map(glance_at, readings), key=_at)
+    points = _points(event, glances, has_start=known.has_start, has_end=known.has_end)
+    return Arrival(event=event, glances=glances, points=points)
+
+
+def is_late(known: Known, arrival: Arrival) -> bool:
     """Return whether something belongs before what is known already, so that all has to be folded anew."""
+    event, glances, points = arrival.event, arrival.glances, arrival.points
     if event is not None and known.newest is not None and order_of(event) < known.newest:
         return True
     seen_at, newest = known.transaction.last_reading_at, known.track.newest
-    if any(seen_at is not None and glance.at < seen_at for glance in glances):
+    if glances and seen_at is not None and glances[0].at < seen_at:
         return True
-    points = _points(event, glances, has_start=known.has_start, has_end=known.has_end)
-    return newest is not None and any(point < newest for point in points)
+    return bool(points) and newest is not None and points[0] < newest
 
 
-def advance(
-    known: Known, event: TransactionEvent | None, glances: Iterable[Glance], *, limits: Limits, now: datetime
-) -> Known:
-    """Return what is known with an event and readings that belong after all before them."""
-    glances = sorted(glances, key=lambda glance: glance.at)
-    points = _points(event, glances, has_start=known.has_start, has_end=known.has_end)
-    if event is not None:
-        known = _step(known, event)
-    return _finish(_look(known, glances, points, limits), now)
+def advance(known: Known, arrival: Arrival, *, limits: Limits, now: datetime) -> Known:
+    """Return what is known with what belongs after all before it."""
+    if arrival.event is not None:
+        known = _step(known, arrival.event)
+    return _look(known, arrival.glances, arrival.points, limits, now)
 
 
 def fold(
@@ -132,9 +145,9 @@ def fold(
     for event in sorted(events, key=order_of):
         points += _points(event, (), has_start=known.has_start, has_end=known.has_end)
         known = _step(known, event)
-    glances = sorted(glances, key=lambda glance: glance.at)
+    glances = sorted(glances, key=_at)
     points += _points(None, glances, has_start=True, has_end=True)
-    return _finish(_look(known, glances, points, limits), now)
+    return _look(known, glances, sorted(points), limits, now)
 
 
 def resume(transaction: Transaction, events: Iterable[TransactionEvent]) -> Known:
@@ -279,63 +292,53 @@ def _end(known: Known, event: TransactionEvent, started_at: datetime) -> dict[st
     }
 
 
-def _look(known: Known, glances: list[Glance], points: list[Point], limits: Limits) -> Known:
-    """Return what is known with readings that come after all others, and all register values, also of events."""
-    track = known.track
-    for point in sorted(points):
+def _look(known: Known, glances: Sequence[Glance], points: Sequence[Point], limits: Limits, now: datetime) -> Known:
+    """Return what is known with readings that come after all others and all register values, its row in accordance."""
+    transaction, track = known.transaction, known.track
+    for point in points:
         track = energy.follow(track, point, limits)
-    if not glances:
-        return msgspec.structs.replace(known, track=track) if points else known
-    power_w, power_at, soc = known.power_w, known.power_at, known.transaction.soc_percent
+    power_w, power_at, soc = known.power_w, known.power_at, transaction.soc_percent
+    started_at, seen_at, ended_at = transaction.started_at, transaction.last_reading_at, transaction.ended_at
     for glance in glances:
         if glance.power_w is not None:
             power_w, power_at = glance.power_w, glance.at
         if glance.soc_percent is not None:
             soc = glance.soc_percent
-    started_at = known.transaction.started_at
-    if not known.has_start:  # the station never told of the start: it was no later than its first reading
-        started_at = min(started_at, glances[0].at)
+    if glances:
+        seen_at = glances[-1].at
+        if not known.has_start:  # the station never told of the start: it was no later than its first reading
+            started_at = min(started_at, glances[0].at)
+    if transaction.is_estimated and ended_at is not None and seen_at is not None:
+        ended_at = max(ended_at, seen_at)
+    measured = energy.measure(track, is_over=not transaction.is_open)
     transaction = msgspec.structs.replace(
-        known.transaction, started_at=started_at, last_reading_at=glances[-1].at, soc_percent=soc
+        transaction,
+        started_at=started_at,
+        last_reading_at=seen_at,
+        soc_percent=soc,
+        start_wh=measured.start_wh,
+        end_wh=measured.end_wh,
+        energy_wh=measured.energy_wh,
+        energy_source=measured.source,
+        last_wh=track.believed.wh if track.believed is not None else None,
+        power_w=_power(known, power_w, power_at),
+        last_seq=known.seen[-1][1] if known.seen else None,
+        seq_count=sequence.count(known.seen),
+        ended_at=ended_at,
+        updated_at=now,
     )
     return msgspec.structs.replace(known, transaction=transaction, track=track, power_w=power_w, power_at=power_at)
 
 
-def _finish(known: Known, now: datetime) -> Known:
-    """Return what is known with its row in accordance."""
-    transaction, track = known.transaction, known.track
-    measured = energy.measure(track, is_over=not transaction.is_open)
-    believed = track.believed
-    ended_at = transaction.ended_at
-    if transaction.is_estimated and ended_at is not None and transaction.last_reading_at is not None:
-        ended_at = max(ended_at, transaction.last_reading_at)
-    return msgspec.structs.replace(
-        known,
-        transaction=msgspec.structs.replace(
-            transaction,
-            start_wh=measured.start_wh,
-            end_wh=measured.end_wh,
-            energy_wh=measured.energy_wh,
-            energy_source=measured.source,
-            last_wh=believed.wh if believed is not None else None,
-            power_w=_power(known),
-            last_seq=known.seen[-1][1] if known.seen else None,
-            seq_count=sequence.count(known.seen),
-            ended_at=ended_at,
-            updated_at=now,
-        ),
-    )
-
-
-def _power(known: Known) -> float | None:
+def _power(known: Known, power_w: float | None, power_at: datetime | None) -> float | None:
     """Return the power now: some stations stop sending it when the vehicle rests, and the last value would stick."""
-    if known.power_w is None:
+    if power_w is None:
         return None
     if not known.transaction.is_open:
         return 0.0
-    if known.state_at is not None and known.power_at is not None and known.transaction.state in RESTING:
-        return 0.0 if known.state_at >= known.power_at else known.power_w
-    return known.power_w
+    if known.state_at is not None and power_at is not None and known.transaction.state in RESTING:
+        return 0.0 if known.state_at >= power_at else power_w
+    return power_w
 
 
 def _blank(transaction: Transaction) -> Transaction:

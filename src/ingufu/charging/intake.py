@@ -7,6 +7,7 @@ import msgspec
 
 from ingufu.charging import clocks, figures
 from ingufu.charging.model import (
+    PERIODIC,
     AnomalyKind,
     ChargingRules,
     Figures,
@@ -83,7 +84,12 @@ def mend(
 
 def find_unreadable(readings: tuple[MeterReading, ...]) -> list[Oddity]:
     """Return one note if samples could not be understood."""
-    unreadable = [sample for reading in readings for sample in reading.samples if figures.is_unreadable(sample)]
+    unreadable = [
+        sample
+        for reading in readings
+        for sample in reading.samples
+        if sample.value is None and figures.is_unreadable(sample)
+    ]
     if not unreadable:
         return []
     first = unreadable[0]
@@ -93,22 +99,16 @@ def find_unreadable(readings: tuple[MeterReading, ...]) -> list[Oddity]:
 
 def merge(readings: tuple[MeterReading, ...]) -> tuple[KeptReading, ...]:
     """Return one kept reading for each instant and context: stations send one measurand at a time, or all at once."""
+    if len(readings) == 1 and len({sample.context for sample in readings[0].samples}) == 1:  # as in most messages
+        return (_keep(readings[0], readings[0].samples),)
     groups: dict[tuple[datetime, str], list[Sample]] = {}
-    written: dict[tuple[datetime, str], str | None] = {}
+    first: dict[tuple[datetime, str], MeterReading] = {}
     for reading in readings:
         for sample in reading.samples:
             key = (reading.at, sample.context)
             groups.setdefault(key, []).append(sample)
-            written.setdefault(key, reading.at_station)
-    return tuple(
-        KeptReading(
-            at=at,
-            at_station=plain_or_none(written[at, context], WORD_MAX),
-            figures=_summarise(samples),
-            samples=tuple(samples),
-        )
-        for (at, context), samples in groups.items()
-    )
+            first.setdefault(key, reading)
+    return tuple(_keep(first[key], tuple(samples)) for key, samples in groups.items())
 
 
 def int32_or_none(number: int | None) -> int | None:
@@ -116,8 +116,15 @@ def int32_or_none(number: int | None) -> int | None:
     return number if number is not None and -INT32_MAX <= number <= INT32_MAX else None
 
 
-def _summarise(samples: list[Sample]) -> Figures:
+def _keep(reading: MeterReading, samples: tuple[Sample, ...]) -> KeptReading:
+    at_station = plain_or_none(reading.at_station, WORD_MAX)
+    return KeptReading(at=reading.at, at_station=at_station, figures=_summarise(samples), samples=samples)
+
+
+def _summarise(samples: tuple[Sample, ...]) -> Figures:
     summary = figures.summarise(samples)
+    if summary.context is PERIODIC:
+        return summary
     return msgspec.structs.replace(summary, context=plain(summary.context, WORD_MAX))
 
 

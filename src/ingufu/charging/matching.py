@@ -27,6 +27,14 @@ def parse_number(reference: str | None) -> int | None:
     return int(text) or None
 
 
+def name_of(report: TransactionReport) -> str | None:
+    """Return what we call the transaction that a report names; None if it names none."""
+    if not is_numbered(report.version):
+        return report.reference
+    number = parse_number(report.reference)
+    return None if number is None else str(number)
+
+
 def find_running_at(running: Iterable[Known], evse: int | None, at: datetime) -> Known | None:
     """Return the transaction that runs on an EVSE at that time."""
     if not evse:

@@ -63,6 +63,12 @@ class AnomalyKind(StrEnum):
     SEQUENCE_REUSED = "sequence-reused"
 
 
+# What a sample is that says nothing about itself (OCPP 1.6 7.38, 7.33, 7.31; 2.x SampledValueType).
+REGISTER = "Energy.Active.Import.Register"
+OUTLET = "Outlet"
+PERIODIC = "Sample.Periodic"
+
+
 class SignedValue(msgspec.Struct, frozen=True, kw_only=True):
     """A signed reading, byte for byte as the station sent it, for the transparency software."""
 
@@ -75,15 +81,15 @@ class SignedValue(msgspec.Struct, frozen=True, kw_only=True):
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One sampled value: as it came (`raw_*`), and brought to the kept unit."""
 
-    measurand: str = "Energy.Active.Import.Register"
+    measurand: str = REGISTER
     value: Decimal | None = None  # None: signed only, or unreadable
     unit: str = "Wh"
     raw_value: str
     raw_unit: str | None = None
     multiplier: int = 0
     phase: str | None = None
-    location: str = "Outlet"
-    context: str = "Sample.Periodic"
+    location: str = OUTLET
+    context: str = PERIODIC
     format: str | None = None
     signed: SignedValue | None = None
 
@@ -99,7 +105,7 @@ class MeterReading(msgspec.Struct, frozen=True, kw_only=True):
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What people look at, drawn from a reading's samples."""
 
-    context: str = "Sample.Periodic"
+    context: str = PERIODIC
     energy_wh: Decimal | None = None
     power_w: float | None = None
     current_a: float | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -122,6 +123,7 @@ _LIVE = (
     "updated_at",
 )
 _RARE = tuple(name for name in Transaction.__struct_fields__ if name not in (*_LIVE, "id", "station_id", "version"))
+_live_of, _rare_of = attrgetter(*_LIVE), attrgetter(*_RARE)
 _UNCHANGED = (transactions.c.id == bindparam("key"), transactions.c.updated_at == bindparam("seen_at"))
 _UPDATE_LIVE = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in _LIVE})
 _UPDATE_ALL = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in (*_LIVE, *_RARE)})
@@ -213,10 +215,12 @@ def insert_transaction(work: Work, transaction: Transaction) -> None:
 
 def update_transaction(work: Work, before: Transaction, after: Transaction) -> None:
     """Write what changed, if the row still is as it was read: else the unit is undone."""
-    is_rare = any(getattr(before, name) != getattr(after, name) for name in _RARE)
-    statement, names = (_UPDATE_ALL, (*_LIVE, *_RARE)) if is_rare else (_UPDATE_LIVE, _LIVE)
-    row: dict[str, Any] = {name: getattr(after, name) for name in names}
-    work.execute(statement, row | {"key": after.id, "seen_at": before.updated_at}, expect=1)
+    if _rare_of(before) == _rare_of(after):
+        row: dict[str, Any] = dict(zip(_LIVE, _live_of(after), strict=True))
+        work.execute(_UPDATE_LIVE, row | {"key": after.id, "seen_at": before.updated_at}, expect=1)
+    else:
+        row = {name: getattr(after, name) for name in (*_LIVE, *_RARE)}
+        work.execute(_UPDATE_ALL, row | {"key": after.id, "seen_at": before.updated_at}, expect=1)
 
 
 def append_event(work: Work, transaction_id: str, event: TransactionEvent) -> None:

@@ -6,8 +6,8 @@ import msgspec
 
 from ingufu.charging import decide, store
 from ingufu.charging.energy import Limits
-from ingufu.charging.fold import Glance, Known, advance, fold, resume
-from ingufu.charging.model import Transaction, TransactionEvent
+from ingufu.charging.fold import Arrival, Known, advance, fold, resume
+from ingufu.charging.model import Transaction
 from ingufu.infra.storage.database import Database
 
 
@@ -35,9 +35,7 @@ class History:
         """Return the open transactions of a station by id."""
         return {row.id: await self.load(row) for row in await store.find_open(self._database, station_id)}
 
-    async def refold(
-        self, known: Known, event: TransactionEvent | None, glances: list[Glance], *, now: datetime
-    ) -> Known:
+    async def refold(self, known: Known, arrival: Arrival, *, now: datetime) -> Known:
         """Return what is known with an event and readings that belong before some that are known already."""
         transaction = known.transaction
         events = await store.find_events(self._database, transaction.id)
@@ -45,7 +43,7 @@ class History:
         before = fold(transaction, events, stored, limits=self.limits, now=now)
         if not decide.is_same_bill(before.transaction, transaction):  # the history is not whole: go on from the row
             partial = msgspec.structs.replace(known, is_partial=True)
-            return advance(partial, event, glances, limits=self.limits, now=now)
-        events = events if event is None else [*events, event]
-        after = fold(transaction, events, [*stored, *glances], limits=self.limits, now=now)
+            return advance(partial, arrival, limits=self.limits, now=now)
+        events = events if arrival.event is None else [*events, arrival.event]
+        after = fold(transaction, events, [*stored, *arrival.glances], limits=self.limits, now=now)
         return msgspec.structs.replace(after, marked=known.marked, marks=known.marks)

@@ -6,7 +6,7 @@ import msgspec
 
 from ingufu.charging import decide, store
 from ingufu.charging.events import AnomalySeen
-from ingufu.charging.fold import Glance, Known, advance, glance_at, is_late
+from ingufu.charging.fold import Known, advance, arrive, is_late
 from ingufu.charging.intake import KeptReading, Oddity
 from ingufu.charging.model import Anomaly, AnomalyKind, Transaction, TransactionEvent
 from ingufu.charging.running import Holding
@@ -45,7 +45,7 @@ class Ledger:
         rows = await self._find_new(before, step.readings)
         if before is not None and step.event is None and not rows and not step.oddities:
             return before
-        after = await self._advance(before, identity, step.event, [glance_at(reading) for reading, _ in rows])
+        after = await self._advance(before, identity, step.event, [reading for reading, _ in rows])
         oddities = [*step.oddities, *decide.find_oddities(before, after, step.event)]
         after, new = decide.mark(_remember(before, after, rows), oddities)
         self._write(work, before, after, step)
@@ -103,17 +103,19 @@ class Ledger:
         before: Known | None,
         identity: Transaction | None,
         event: TransactionEvent | None,
-        glances: list[Glance],
+        readings: list[KeptReading],
     ) -> Known:
         now = self._clock.now()
         limits = self._history.limits
         if before is None:
             assert identity is not None  # noqa: S101 - a new transaction has a name
-            return advance(Known(transaction=identity), event, glances, limits=limits, now=now)
+            known = Known(transaction=identity)
+            return advance(known, arrive(known, event, readings), limits=limits, now=now)
         known = before if identity is None else msgspec.structs.replace(before, transaction=identity)
-        if not known.is_partial and is_late(known, event, glances):
-            return await self._history.refold(known, event, glances, now=now)
-        return advance(known, event, glances, limits=limits, now=now)
+        arrival = arrive(known, event, readings)
+        if not known.is_partial and is_late(known, arrival):
+            return await self._history.refold(known, arrival, now=now)
+        return advance(known, arrival, limits=limits, now=now)
 
     @staticmethod
     def _write(work: Work, before: Known | None, after: Known, step: Step) -> None:
@@ -146,7 +148,7 @@ class Ledger:
         """Return the readings that are not kept yet: stations repeat them after a lost reply, and at the end."""
         rows = [(reading, store.encode_samples(reading.samples)) for reading in readings]
         seen_at = before.transaction.last_reading_at if before is not None else None
-        if before is None or seen_at is None:
+        if before is None or seen_at is None or all(reading.at > seen_at for reading in readings):
             return rows
         doubtful = [reading.at for reading, _ in rows if reading.at < seen_at]
         if not before.latest:
