@@ -104,8 +104,9 @@ def _redact(text: str, nesting: int, *, is_cut: bool = False) -> str:
 
 def _is_suspicious(text: str) -> bool:
     lowered = text.lower()
-    if any(word in lowered for word in _SUSPICIOUS):
-        return True
+    for word in _SUSPICIOUS:  # a loop, as `any` takes twice as long, and this is asked of every frame
+        if word in lowered:
+            return True
     return text.count("{") != text.count("}") or text.count("[") != text.count("]")  # cut off: the word may be missing
 
 
