@@ -24,7 +24,7 @@ GREETING_DELAY_S = 15.0  # a station that boots or reports by itself has done so
 ATTEMPTS_EVERY_S = 5.0
 STORE_TRIES = 3  # of what other writers may overtake
 STORE_AGAIN_S = 2.0  # after storage failed
-GRACE_S = 5.0  # for what is in hand when everything ends, and for stations to say goodbye
+GRACE_S = 6.0  # for what is in hand when everything ends; a socket waits 5 s for its half of the closing handshake
 
 log = structlog.get_logger(__name__)
 
