@@ -21,7 +21,8 @@ from ingufu.simulator.vehicle import AC_EFFICIENCY, DC_EFFICIENCY, MODELS, Vehic
 
 AC_STEP_S = 900.0
 DC_STEP_S = 300.0
-QUIET_S = 4 * 3600.0  # nothing is told that would still run this long before now: the live network goes on from here
+QUIET_S = 120.0  # the past ends so long before now: the live network goes on from here
+SHORTEST_S = 300.0  # of a visit that has to end because the past does
 FAULTS = (
     ("GroundFailure", "residual current detected"),
     ("PowerSwitchFailure", "contactor does not open"),
@@ -203,16 +204,21 @@ def _visits(
             at = hour_at + timedelta(seconds=rng.randrange(3600))
             if at < free_at or at < since_at or _within(faults, at) is not None:
                 continue
-            visit = _visit(rng, station, evse, len(drivers), at)
+            if (last_at - at).total_seconds() < SHORTEST_S:
+                break
+            visit = _visit(rng, station, evse, len(drivers), at, last_at)
             end_at = at + timedelta(seconds=visit.stay_s)
             fault = _within(faults, end_at) or next((f for f in faults if at < f.at < end_at), None)
-            if end_at < last_at and fault is None:
+            if end_at <= last_at and fault is None:
                 yield visit
                 free_at = end_at + timedelta(minutes=2)
         hour_at += timedelta(hours=1)
 
 
-def _visit(rng: random.Random, station: PlannedStation, evse: EvseSpec, drivers: int, at: datetime) -> _Visit:
+def _visit(
+    rng: random.Random, station: PlannedStation, evse: EvseSpec, drivers: int, at: datetime, last_at: datetime
+) -> _Visit:
+    """Draw one visit; who would still be there at `last_at` has left by then."""
     place = station.site.place
     ambient_c = demand.ambient_c(station.site.latitude, at.astimezone(_zone(station.site.time_zone)))
     vehicle = arrive(rng, is_dc=evse.is_dc, ambient_c=ambient_c)
@@ -220,11 +226,13 @@ def _visit(rng: random.Random, station: PlannedStation, evse: EvseSpec, drivers:
         model = MODELS[-1] if rng.random() < 0.75 else MODELS[0]
         vehicle = Vehicle(model, soc=rng.uniform(8.0, 40.0), ambient_c=ambient_c)
     soc = vehicle.soc
-    longest_s = demand.stay_s(rng, place, is_dc=evse.is_dc)
+    left_s = (last_at - at).total_seconds()
+    longest_s = min(demand.stay_s(rng, place, is_dc=evse.is_dc), left_s)
     charge_s, energy_tenths = _charge(evse, vehicle, longest_s)
     idle_s = demand.idle_s(rng, place) if vehicle.is_satisfied else 0.0
     if rng.random() < station.spec.odds.refusal:
         energy_tenths, charge_s, idle_s = 0, 60.0, 60.0  # the vehicle took nothing and left
+    idle_s = min(idle_s, left_s - charge_s)
     return _Visit(
         at=at,
         driver=rng.randrange(drivers),
