@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ingufu.core.errors import Conflict
-from ingufu.infra.storage.engine import Engine, Outcome, Unit
+from ingufu.infra.storage.engine import Committed, Engine, Series, Unit
 from ingufu.infra.storage.statements import Prepared
 
 
@@ -35,7 +35,7 @@ class GatedEngine:
             raise self.read_failure
         return await self._engine.fetch(prepared, values)
 
-    async def commit(self, units: Sequence[Unit]) -> list[Outcome]:
+    async def commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
         self.tries += 1
         self.arrived.set()
         await self.gate.wait()
@@ -43,8 +43,8 @@ class GatedEngine:
             raise self.refusal
         if self.conflicts:
             self.conflicts -= 1
-            return [Conflict("Someone else was faster.") for _ in units]
-        return await self._engine.commit(units)
+            return Committed([Conflict("Someone else was faster.") for _ in units], [])
+        return await self._engine.commit(units, series)
 
     async def shrink(self) -> int:
         return await self._engine.shrink()

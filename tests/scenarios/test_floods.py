@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from collections.abc import Callable
 
 import pytest
 
@@ -64,18 +65,25 @@ async def test_a_station_that_does_not_read_is_not_read_either_and_loses_nothing
             pass
         connection = house.link.get(station_id)
         assert connection is not None
-        tail, sent = "x" * 1000, 0
-        async with asyncio.timeout(30):
-            while not connection._is_clogged:  # the kernel takes some megabytes first
-                await loop.sock_sendall(slow, text_frame(f'[2,"{sent}{tail}","Heartbeat",{{}}]'))
-                sent += 1
-            taken = house.gateway.counters.messages_received if house.gateway.counters else 0
-            await loop.sock_sendall(slow, text_frame('[2,"last","Heartbeat",{}]'))
+        async with asyncio.timeout(60):
+            sending = asyncio.create_task(send_until(lambda: connection._is_clogged, slow))
+            while not connection._is_clogged:
+                await asyncio.sleep(0.001)
             heard = bytearray()
             while b'"last"' not in heard[-2000:]:
                 heard += await loop.sock_recv(slow, 1 << 20)
+            sent = await sending
         assert [int(number) for number in re.findall(rb'\[3,"(\d+)x{1000}"', heard)] == list(range(sent))
-        assert taken <= sent
+
+
+async def send_until(is_enough: Callable[[], bool], connected: socket.socket) -> int:
+    """Send requests whose answers are large, then a last one, and return how many there were before it."""
+    loop, sent = asyncio.get_running_loop(), 0
+    while not is_enough():  # the kernel takes some megabytes first
+        await loop.sock_sendall(connected, text_frame(f'[2,"{sent}{"x" * 1000}","Heartbeat",{{}}]'))
+        sent += 1
+    await loop.sock_sendall(connected, text_frame('[2,"last","Heartbeat",{}]'))
+    return sent
 
 
 def request(path: str) -> bytes:
