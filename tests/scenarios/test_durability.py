@@ -160,7 +160,9 @@ async def test_conflicts_without_end_leave_money_unanswered_and_refuse_the_rest(
 
 
 @pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
-async def test_a_fault_of_ours_is_an_internal_error_and_the_conversation_goes_on(house: Running, engine: GatedEngine):
+async def test_a_fault_of_ours_is_an_internal_error_and_the_conversation_goes_on(
+    house: Running, engine: GatedEngine, logs: list[dict[str, Any]]
+):
     await house.add_station("CS")
     async with line(house, "CS") as station:
         await station.boot()
@@ -169,6 +171,9 @@ async def test_a_fault_of_ours_is_an_internal_error_and_the_conversation_goes_on
             answer = await station.ask(action, payload)
             assert (answer[0], answer[2]) == (4, "InternalError")
             assert "bug" not in answer[3]
+            logged = [entry for entry in logs if entry["event"] == "ocpp.handler_failed"]
+            assert logged[-1]["action"] == action
+        assert len(logged) == 3
         engine.read_failure = None
         assert (await station.ask("StartTransaction", START))[0] == 3
 

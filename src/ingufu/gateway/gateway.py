@@ -52,7 +52,7 @@ class Gateway:
         self._server: WebSocketServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._greetings: dict[str, asyncio.TimerHandle] = {}  # by connection
         self._greeter = Greeter(services.stations, connections)
         self.connections = connections
@@ -81,7 +81,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Let nobody in any more, answer what is in hand, close all connections, and store that they ended."""
-        self._is_stopping = True
+        self._stopping.set()
         self._admission.is_closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -227,12 +227,18 @@ class Gateway:
                 log.warning("gateway.not_stored", station=connection.station_id, error=str(error), tries=tries)
                 if not isinstance(error, Unavailable) and tries >= STORE_TRIES:
                     return
-                if isinstance(error, Unavailable):
-                    if self._is_stopping:
-                        return  # the next start sets every station offline
-                    await asyncio.sleep(STORE_AGAIN_S)
+                if isinstance(error, Unavailable) and await self._is_stopping_within(STORE_AGAIN_S):
+                    return  # the next start sets every station offline
             else:
                 return
+
+    async def _is_stopping_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _reload(self, connection: StationConnection) -> None:
         """Let the session know what the boot has told of the station."""
@@ -240,7 +246,7 @@ class Gateway:
 
     def _greet(self, connection: StationConnection) -> None:
         self._greetings.pop(connection.id, None)
-        if connection.is_open and not self._is_stopping:
+        if connection.is_open and not self._stopping.is_set():
             self.run(self._greeter.greet(connection))
 
     # Keeping house
