@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 from faults.notebook import Notebook
 from faults.stations import Habits, Station
@@ -87,10 +86,10 @@ class Fleet:
 
     async def stop(self) -> None:
         """End everything at once."""
-        for task in self._tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        while running := [task for task in self._tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=1.0)
 
     def _check(self) -> None:
         """Raise what a station failed with."""

@@ -52,7 +52,8 @@ class Wire(picows.WSListener):
         waiting = self._open[message_id] = asyncio.get_running_loop().create_future()
         self.say(json.dumps([2, message_id, action, payload], separators=(",", ":")).encode())
         try:
-            return await asyncio.wait_for(waiting, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await waiting
         finally:
             self._open.pop(message_id, None)
 
@@ -66,7 +67,8 @@ class Wire(picows.WSListener):
         if self._transport is not None and not self.ended.done():
             self._transport.send_close(picows.WSCloseCode.OK)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self.ended), 5.0)
+                async with asyncio.timeout(5.0):
+                    await asyncio.shield(self.ended)
         self.cut()
 
     def cut(self) -> None:
