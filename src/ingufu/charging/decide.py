@@ -173,16 +173,16 @@ def find_oddities(before: Known | None, after: Known, event: TransactionEvent | 
 
 
 def mark(known: Known, oddities: Sequence[Oddity]) -> tuple[Known, list[Oddity]]:
-    """Return the transaction marked with what is odd, and which of it is new: most kinds are noted once."""
-    if not oddities and not known.marked and not known.transaction.anomaly_count:  # as of nearly all
+    """Return the transaction marked with what is odd, and which of it counts: most kinds do so once."""
+    if not oddities and not known.marks and not known.transaction.anomaly_count:  # as of nearly all
         return known, []
-    marked, new = set(known.marked), list[Oddity]()
+    marks, new = dict(known.marks), list[Oddity]()
     for kind, detail in oddities:
-        if kind not in marked or kind in REPEATABLE:
-            marked.add(kind)
+        if kind not in marks or kind in REPEATABLE:
+            marks[kind] = marks.get(kind, 0) + 1
             new.append((kind, detail))
-    known = msgspec.structs.replace(known, marked=frozenset(marked), marks=known.marks + len(new))
-    standing = known.marks - len(_resolved(known))
+    known = msgspec.structs.replace(known, marks=marks)
+    standing = sum(marks.values()) - len(_resolved(known))
     if standing == known.transaction.anomaly_count:
         return known, new
     transaction = msgspec.structs.replace(known.transaction, anomaly_count=standing)
@@ -285,7 +285,7 @@ def _resolved(known: Known) -> frozenset[AnomalyKind]:
         resolved.update(_WRITTEN_LATER)
     if known.has_end:
         resolved.add(AnomalyKind.LOST_END)
-    return known.marked & resolved
+    return frozenset(resolved.intersection(known.marks))
 
 
 def _bill(transaction: Transaction) -> tuple[object, ...]:

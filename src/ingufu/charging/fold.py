@@ -69,8 +69,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     power_w: float | None = None
     power_at: datetime | None = None
     latest: frozenset[int] = frozenset()  # hashes of the readings at the newest instant, to tell repeats
-    marked: frozenset[AnomalyKind] = frozenset()
-    marks: int = 0
+    marks: dict[AnomalyKind, int] = {}  # how often it was marked with which; never changed, but replaced
     is_partial: bool = False  # its history is not complete any more: it can only be gone on from
 
     @property
@@ -323,7 +322,7 @@ def _look(known: Known, glances: Sequence[Glance], points: Sequence[Point], limi
         last_wh=track.believed.wh if track.believed is not None else None,
         power_w=_power(known, power_w, power_at),
         last_seq=known.seen[-1][1] if known.seen else None,
-        seq_count=sequence.count(known.seen),
+        seq_count=sequence.count(known.seen) if known.seen else 0,
         ended_at=ended_at,
         updated_at=now,
     )

@@ -18,6 +18,7 @@ from ingufu.charging.model import (
 from ingufu.core.texts import plain, plain_or_none
 
 INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
 REFERENCE_MAX = 255
 WORD_MAX = 60
 DETAIL_MAX = 500
@@ -64,12 +65,12 @@ def clean(report: TransactionReport, rules: ChargingRules) -> Intake:
         at=at,
         at_station=at_station,
         register_wh=register,
-        seq=int32_or_none(report.seq),
+        seq=int64_or_none(report.seq),
         trigger=plain_or_none(report.trigger, WORD_MAX),
         stop_reason=plain_or_none(report.stop_reason, WORD_MAX),
         is_offline=report.is_offline or (report.received_at - at).total_seconds() > rules.offline_after_s,
-        remote_start_id=int32_or_none(report.remote_start_id),
-        reservation_id=int32_or_none(report.reservation_id) or None,  # some send 0 with every start
+        remote_start_id=int64_or_none(report.remote_start_id),
+        reservation_id=int64_or_none(report.reservation_id) or None,  # some send 0 with every start
         readings=readings,
     )
     return Intake(report=cleaned, clock_at=report.at if fault else None, oddities=tuple(oddities))
@@ -112,8 +113,13 @@ def merge(readings: tuple[MeterReading, ...]) -> tuple[KeptReading, ...]:
 
 
 def int32_or_none(number: int | None) -> int | None:
-    """Return the number if a database column holds it."""
+    """Return the number of an EVSE or a connector, if it can be one."""
     return number if number is not None and -INT32_MAX <= number <= INT32_MAX else None
+
+
+def int64_or_none(number: int | None) -> int | None:
+    """Return a number that the station has chosen, if a database column holds it."""
+    return number if number is not None and -INT64_MAX <= number <= INT64_MAX else None
 
 
 def _keep(reading: MeterReading, samples: tuple[Sample, ...]) -> KeptReading:

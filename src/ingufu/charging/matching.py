@@ -27,11 +27,11 @@ def parse_number(reference: str | None) -> int | None:
     return int(text) or None
 
 
-def name_of(report: TransactionReport) -> str | None:
-    """Return what we call the transaction that a report names; None if it names none."""
-    if not is_numbered(report.version):
-        return report.reference
-    number = parse_number(report.reference)
+def name_of(version: str, reference: str | None) -> str | None:
+    """Return what we call the transaction that a station calls so; None if it names none."""
+    if not is_numbered(version):
+        return reference
+    number = parse_number(reference)
     return None if number is None else str(number)
 
 

@@ -141,6 +141,8 @@ class TransactionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A charging transaction as we know it."""
+
     id: str
     number: int | None = None
     station_id: str
@@ -166,21 +168,22 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     end_received_at: datetime | None = None
     start_wh: Decimal | None = None
     end_wh: Decimal | None = None
-    energy_wh: Decimal = Decimal(0)
     energy_source: EnergySource = EnergySource.NOTHING
-    last_reading_at: datetime | None = None
-    last_wh: Decimal | None = None
-    power_w: float | None = None
-    soc_percent: float | None = None
     stop_reason: str | None = None
     stop_token_value: str | None = None
     is_offline_start: bool = False
     is_estimated: bool = False
     remote_start_id: int | None = None
     reservation_id: int | None = None
+    anomaly_count: int = 0
+    # What nearly every message changes stands last; `store` has a statement of its own for it.
+    power_w: float | None = None
+    soc_percent: float | None = None
+    last_reading_at: datetime | None = None
+    last_wh: Decimal | None = None
+    energy_wh: Decimal = Decimal(0)
     last_seq: int | None = None
     seq_count: int = 0
-    anomaly_count: int = 0
     updated_at: datetime
 
 
@@ -248,6 +251,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     transaction_id: str | None = None
     kind: AnomalyKind
     detail: str
+    count: int = 1
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -90,7 +89,7 @@ _SAMPLES_BETWEEN = select(readings.c.at, readings.c.samples).where(
     readings.c.at <= bindparam("until"),
 )
 _MARKS = (
-    select(anomalies.c.kind, func.count().label("count"))
+    select(anomalies.c.kind, func.sum(anomalies.c.count).label("count"))
     .where(anomalies.c.transaction_id == bindparam("transaction_id"))
     .group_by(anomalies.c.kind)
 )
@@ -100,6 +99,16 @@ _INSERT = insert(transactions)
 _INSERT_EVENT = insert(transaction_events)
 _INSERT_READING = insert(readings)
 _INSERT_ANOMALY = insert(anomalies)
+_REPEAT_ANOMALY = (
+    update(anomalies)
+    .where(
+        anomalies.c.id
+        == select(func.max(anomalies.c.id))
+        .where(anomalies.c.transaction_id == bindparam("of_transaction"), anomalies.c.kind == bindparam("of_kind"))
+        .scalar_subquery()
+    )
+    .values(at=bindparam("at"), detail=bindparam("detail"), count=anomalies.c.count + 1)
+)
 _INSERT_SEQUENCE = insert(sequences)
 _TAKE_NUMBERS = (
     update(sequences)
@@ -107,26 +116,18 @@ _TAKE_NUMBERS = (
     .values(next=bindparam("next"))
 )
 
-# What most messages of a running transaction change, and what only some do.
-_LIVE = (
-    "state",
-    "start_wh",
-    "energy_wh",
-    "energy_source",
-    "last_reading_at",
-    "last_wh",
-    "power_w",
-    "soc_percent",
-    "last_seq",
-    "seq_count",
-    "anomaly_count",
-    "updated_at",
-)
-_RARE = tuple(name for name in Transaction.__struct_fields__ if name not in (*_LIVE, "id", "station_id", "version"))
-_live_of, _rare_of = attrgetter(*_LIVE), attrgetter(*_RARE)
+# What most messages of a running transaction change, and what only some do. The former stand last in the struct, so
+# that a slice of its values is all that has to be looked at: naming 30 of them for each message costs 3 microseconds.
+_LIVE_COUNT = 8
+_LIVE = Transaction.__struct_fields__[-_LIVE_COUNT:]
+_values_of = msgspec.structs.astuple
 _UNCHANGED = (transactions.c.id == bindparam("key"), transactions.c.updated_at == bindparam("seen_at"))
 _UPDATE_LIVE = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in _LIVE})
-_UPDATE_ALL = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in (*_LIVE, *_RARE)})
+_UPDATE_ALL = (
+    update(transactions)
+    .where(*_UNCHANGED)
+    .values({name: bindparam(name) for name in Transaction.__struct_fields__ if name != "id"})
+)
 
 
 async def find(database: Database, transaction_id: str) -> Transaction | None:
@@ -190,10 +191,10 @@ async def find_samples_between(
     return {(row["at"], row["samples"]) for row in await database.fetch_all(_SAMPLES_BETWEEN, params)}
 
 
-async def find_marks(database: Database, transaction_id: str) -> tuple[frozenset[AnomalyKind], int]:
-    """Return the kinds of anomaly kept of a transaction, and how many there are."""
+async def find_marks(database: Database, transaction_id: str) -> dict[AnomalyKind, int]:
+    """Return the kinds of anomaly kept of a transaction, and how often there was which."""
     rows = await database.fetch_all(_MARKS, {"transaction_id": transaction_id})
-    return frozenset(AnomalyKind(row["kind"]) for row in rows), sum(int(row["count"]) for row in rows)
+    return {AnomalyKind(row["kind"]): int(row["count"]) for row in rows}
 
 
 async def find_next_number(database: Database) -> int | None:
@@ -215,12 +216,15 @@ def insert_transaction(work: Work, transaction: Transaction) -> None:
 
 def update_transaction(work: Work, before: Transaction, after: Transaction) -> None:
     """Write what changed, if the row still is as it was read: else the unit is undone."""
-    if _rare_of(before) == _rare_of(after):
-        row: dict[str, Any] = dict(zip(_LIVE, _live_of(after), strict=True))
-        work.execute(_UPDATE_LIVE, row | {"key": after.id, "seen_at": before.updated_at}, expect=1)
+    values = _values_of(after)
+    row: dict[str, Any]
+    if _values_of(before)[:-_LIVE_COUNT] == values[:-_LIVE_COUNT]:
+        statement, row = _UPDATE_LIVE, dict(zip(_LIVE, values[-_LIVE_COUNT:], strict=True))
     else:
-        row = {name: getattr(after, name) for name in (*_LIVE, *_RARE)}
-        work.execute(_UPDATE_ALL, row | {"key": after.id, "seen_at": before.updated_at}, expect=1)
+        statement, row = _UPDATE_ALL, msgspec.structs.asdict(after)
+        del row["id"]
+    row["key"], row["seen_at"] = after.id, before.updated_at
+    work.execute(statement, row, expect=1)
 
 
 def append_event(work: Work, transaction_id: str, event: TransactionEvent) -> None:
@@ -261,6 +265,12 @@ def append_reading(
 
 def append_anomaly(work: Work, anomaly: Anomaly) -> None:
     work.append(_INSERT_ANOMALY, msgspec.structs.asdict(anomaly))
+
+
+def repeat_anomaly(work: Work, anomaly: Anomaly) -> None:
+    """Have the newest anomaly of the same kind and transaction say that it was seen once more."""
+    row = {"of_transaction": anomaly.transaction_id, "of_kind": anomaly.kind, "at": anomaly.at}
+    work.execute(_REPEAT_ANOMALY, row | {"detail": anomaly.detail})
 
 
 def encode_samples(samples: Sequence[Sample]) -> str:

@@ -1,6 +1,6 @@
 """Tables of transactions, their events, meter readings and anomalies."""
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 
 from ingufu.infra.storage.columns import BigId, Exact, Instant, Json
 
@@ -53,10 +53,10 @@ transactions = Table(
     Column("stop_token_value", Text),
     Column("is_offline_start", Boolean, nullable=False),
     Column("is_estimated", Boolean, nullable=False),  # closed by us, without the station's word
-    Column("remote_start_id", Integer),
-    Column("reservation_id", Integer),
-    Column("last_seq", Integer),
-    Column("seq_count", Integer, nullable=False),
+    Column("remote_start_id", BigInteger),  # these three are the station's: of any size
+    Column("reservation_id", BigInteger),
+    Column("last_seq", BigInteger),
+    Column("seq_count", BigInteger, nullable=False),
     Column("anomaly_count", Integer, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("station_id", "reference", name="transactions_once"),
@@ -75,7 +75,7 @@ transaction_events = Table(
     Column("transaction_id", Text, nullable=False),
     Column("event_key", Text, nullable=False),  # 2.x: the seqNo; 1.6: start, stop, stop repeated
     Column("kind", Text, nullable=False),  # ReportKind
-    Column("seq", Integer),
+    Column("seq", BigInteger),
     Column("at", Instant, nullable=False),
     Column("at_station", Text),
     Column("received_at", Instant, nullable=False),
@@ -125,6 +125,7 @@ anomalies = Table(
     Column("transaction_id", Text),
     Column("kind", Text, nullable=False),  # AnomalyKind
     Column("detail", Text, nullable=False),
+    Column("count", Integer, nullable=False),  # how often; above 1 only of the last that is kept of its kind
     Index("anomalies_by_transaction", "transaction_id"),
     Index("anomalies_by_station", "station_id", "at"),
     Index("anomalies_by_time", "at"),

@@ -6,6 +6,8 @@ def plain(text: str, limit: int) -> str:
 
     PostgreSQL refuses NUL in text, and lone surrogates cannot be written as UTF-8.
     """
+    if len(text) <= limit and text.isascii() and "\x00" not in text:
+        return text
     return text[:limit].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 

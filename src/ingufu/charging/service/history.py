@@ -25,11 +25,11 @@ class History:
         """
         events = await store.find_events(self._database, transaction.id)
         glances = await store.find_glances(self._database, transaction.id)
-        marked, marks = await store.find_marks(self._database, transaction.id)
+        marks = await store.find_marks(self._database, transaction.id)
         known = fold(transaction, events, glances, limits=self.limits, now=transaction.updated_at)
         if not decide.is_same_bill(known.transaction, transaction):
             known = resume(transaction, events)
-        return msgspec.structs.replace(known, transaction=transaction, marked=marked, marks=marks)
+        return msgspec.structs.replace(known, transaction=transaction, marks=marks)
 
     async def load_open(self, station_id: str) -> dict[str, Known]:
         """Return the open transactions of a station by id."""
@@ -46,4 +46,4 @@ class History:
             return advance(partial, arrival, limits=self.limits, now=now)
         events = events if arrival.event is None else [*events, arrival.event]
         after = fold(transaction, events, [*stored, *arrival.glances], limits=self.limits, now=now)
-        return msgspec.structs.replace(after, marked=known.marked, marks=known.marks)
+        return msgspec.structs.replace(after, marks=known.marks)

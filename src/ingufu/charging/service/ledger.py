@@ -14,6 +14,8 @@ from ingufu.charging.service.history import History
 from ingufu.core.clock import Clock
 from ingufu.infra.storage.database import Database, Work
 
+KEPT_OF_A_KIND = 10  # anomalies of a transaction; a station can repeat itself for ever
+
 Row = tuple[KeptReading, str]  # a reading and its samples as they are kept
 
 
@@ -42,7 +44,9 @@ class Ledger:
 
         `identity` is what a new transaction is called, or what a known one is called from now on.
         """
-        rows = await self._find_new(before, step.readings)
+        rows = [(reading, store.encode_samples(reading.samples)) for reading in step.readings]
+        if before is not None and _may_repeat(before, rows):
+            rows = await self._find_new(before, rows)
         if before is not None and step.event is None and not rows and not step.oddities:
             return before
         after = await self._advance(before, identity, step.event, [reading for reading, _ in rows])
@@ -51,7 +55,7 @@ class Ledger:
         self._write(work, before, after, step)
         self._write_readings(work, after.transaction, rows, step)
         for oddity in new:
-            self.note(work, after.transaction.station_id, after.transaction, oddity, step.received_at)
+            self._note(work, after, oddity, step.received_at)
         held.keep(after)
         return after
 
@@ -76,27 +80,25 @@ class Ledger:
         for kind, detail in step.oddities:
             if kind not in held.noted:
                 held.noted |= {kind}
-                self.note(work, station_id, None, (kind, detail), step.received_at, evse=step.evse)
+                at, evse = step.received_at, step.evse
+                _tell(work, Anomaly(at=at, station_id=station_id, evse=evse, kind=kind, detail=detail))
 
     @staticmethod
-    def note(
-        work: Work,
-        station_id: str,
-        transaction: Transaction | None,
-        oddity: Oddity,
-        at: datetime,
-        *,
-        evse: int | None = None,
-    ) -> None:
-        """Write an anomaly and tell of it."""
-        kind, detail = oddity
-        id_ = transaction.id if transaction is not None else None
-        evse = transaction.evse if transaction is not None else evse
-        anomaly = Anomaly(at=at, station_id=station_id, evse=evse, transaction_id=id_, kind=kind, detail=detail)
-        store.append_anomaly(work, anomaly)
-        work.emit(
-            AnomalySeen(occurred_at=at, station_id=station_id, transaction_id=id_, anomaly=kind.value, detail=detail)
+    def _note(work: Work, known: Known, oddity: Oddity, at: datetime) -> None:
+        """Write an anomaly and tell of it; the repeats of some kinds are counted, once there are many."""
+        (kind, detail), transaction = oddity, known.transaction
+        anomaly = Anomaly(
+            at=at,
+            station_id=transaction.station_id,
+            evse=transaction.evse,
+            transaction_id=transaction.id,
+            kind=kind,
+            detail=detail,
         )
+        if known.marks[kind] > KEPT_OF_A_KIND:
+            store.repeat_anomaly(work, anomaly)
+        else:
+            _tell(work, anomaly)
 
     async def _advance(
         self,
@@ -144,11 +146,10 @@ class Ledger:
                 received_at=step.received_at,
             )
 
-    async def _find_new(self, before: Known | None, readings: tuple[KeptReading, ...]) -> list[Row]:
-        """Return the readings that are not kept yet: stations repeat them after a lost reply, and at the end."""
-        rows = [(reading, store.encode_samples(reading.samples)) for reading in readings]
-        seen_at = before.transaction.last_reading_at if before is not None else None
-        if before is None or seen_at is None or all(reading.at > seen_at for reading in readings):
+    async def _find_new(self, before: Known, rows: list[Row]) -> list[Row]:
+        """Return the readings that are not kept yet."""
+        seen_at = before.transaction.last_reading_at
+        if seen_at is None:
             return rows
         doubtful = [reading.at for reading, _ in rows if reading.at < seen_at]
         if not before.latest:
@@ -163,6 +164,29 @@ class Ledger:
             for reading, samples in rows
             if (reading.at, samples) not in stored and not (reading.at == seen_at and hash(samples) in before.latest)
         ]
+
+
+def _may_repeat(before: Known, rows: list[Row]) -> bool:
+    """Return whether readings may be kept already: stations repeat them after a lost reply, and at the end."""
+    seen_at = before.transaction.last_reading_at
+    if seen_at is not None:
+        for reading, _ in rows:
+            if reading.at <= seen_at:
+                return True
+    return False
+
+
+def _tell(work: Work, anomaly: Anomaly) -> None:
+    store.append_anomaly(work, anomaly)
+    work.emit(
+        AnomalySeen(
+            occurred_at=anomaly.at,
+            station_id=anomaly.station_id,
+            transaction_id=anomaly.transaction_id,
+            anomaly=anomaly.kind.value,
+            detail=anomaly.detail,
+        )
+    )
 
 
 def _remember(before: Known | None, after: Known, rows: list[Row]) -> Known:

@@ -46,10 +46,6 @@ class Locator:
 
         None if they belong to none.
         """
-        name = matching.name_of(report)
-        known = held.named(name) if name is not None else None
-        if known is not None:  # as nearly always
-            return Found(known=known)
         if report.reference is not None and not matching.is_numbered(report.version):
             return await self._find_named(report.station_id, report.reference, held)
         found = await self._find_numbered(report, held) if report.reference is not None else None

@@ -151,30 +151,14 @@ class Charging:
         kept = intake.merge(readings)
         if not kept and not noted:
             return
-        times = [reading.at for reading in kept] or [received_at]
-        report = TransactionReport(
-            kind=ReportKind.UPDATED,
-            station_id=station_id,
-            version=version,
-            evse=intake.int32_or_none(evse),
-            reference=plain_or_none(reference, intake.REFERENCE_MAX),
-            at=min(times),
-            received_at=received_at,
-            trigger="MeterValues",
-        )
         held = await self._running.of(work, station_id)
-        found = await self._locator.find_for_readings(report, held, max(times))
-        if found is None and reference is not None:
-            noted.append((AnomalyKind.UNKNOWN_TRANSACTION, f"Readings name the transaction {reference[:60]}."))
-        if found is not None:
-            noted += found.oddities
-        step = Step(received_at=received_at, readings=kept, oddities=tuple(noted), evse=report.evse)
-        if found is None:
-            self._ledger.keep_outside(work, held, station_id, step)
-        elif found.known is not None:
-            await self._ledger.apply(work, held, found.known, step)
+        name = matching.name_of(version, reference)
+        known = held.named(name) if name is not None else None
+        step = Step(received_at=received_at, readings=kept, oddities=tuple(noted), evse=intake.int32_or_none(evse))
+        if known is not None:
+            await self._ledger.apply(work, held, known, step)
         else:
-            await self._begin_midway(work, held, report, found.reference, step)
+            await self._place(work, held, version, station_id, reference, step)
 
     async def note_state(
         self, work: Work, station_id: str, evse: int | None, state: ChargingState, at: datetime
@@ -204,6 +188,33 @@ class Charging:
             return transaction
         closed = await self._ledger.close(work, held, known, self._clock.now(), "An operator ended it.")
         return closed.transaction
+
+    async def _place(
+        self, work: Work, held: Holding, version: str, station_id: str, reference: str | None, step: Step
+    ) -> None:
+        """Keep readings that name no transaction in memory, as those of the one that is meant, or of none."""
+        times = [reading.at for reading in step.readings] or [step.received_at]
+        report = TransactionReport(
+            kind=ReportKind.UPDATED,
+            station_id=station_id,
+            version=version,
+            evse=step.evse,
+            reference=plain_or_none(reference, intake.REFERENCE_MAX),
+            at=min(times),
+            received_at=step.received_at,
+            trigger="MeterValues",
+        )
+        found = await self._locator.find_for_readings(report, held, max(times))
+        odd = found.oddities if found is not None else ()
+        if found is None and reference is not None:
+            odd = ((AnomalyKind.UNKNOWN_TRANSACTION, f"Readings name the transaction {reference[:60]}."),)
+        step = msgspec.structs.replace(step, oddities=(*step.oddities, *odd))
+        if found is None:
+            self._ledger.keep_outside(work, held, station_id, step)
+        elif found.known is not None:
+            await self._ledger.apply(work, held, found.known, step)
+        else:
+            await self._begin_midway(work, held, report, found.reference, step)
 
     async def _begin_midway(self, work: Work, held: Holding, report: TransactionReport, name: str, step: Step) -> None:
         """Begin a transaction of which only readings are known. One that is long over is closed at once."""

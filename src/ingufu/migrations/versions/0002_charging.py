@@ -112,6 +112,7 @@ def _anomalies() -> None:
         sa.Column("transaction_id", sa.Text),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
     )
     op.create_index("anomalies_by_station", "anomalies", ["station_id", "at"])
     op.create_index("anomalies_by_time", "anomalies", ["at"])
@@ -164,7 +165,7 @@ def _transaction_events() -> None:
         sa.Column("transaction_id", sa.Text, nullable=False),
         sa.Column("event_key", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("seq", sa.Integer),
+        sa.Column("seq", sa.BigInteger),
         sa.Column("at", Instant, nullable=False),
         sa.Column("at_station", sa.Text),
         sa.Column("received_at", Instant, nullable=False),
@@ -214,10 +215,10 @@ def _transactions() -> None:
         sa.Column("stop_token_value", sa.Text),
         sa.Column("is_offline_start", sa.Boolean, nullable=False),
         sa.Column("is_estimated", sa.Boolean, nullable=False),
-        sa.Column("remote_start_id", sa.Integer),
-        sa.Column("reservation_id", sa.Integer),
-        sa.Column("last_seq", sa.Integer),
-        sa.Column("seq_count", sa.Integer, nullable=False),
+        sa.Column("remote_start_id", sa.BigInteger),
+        sa.Column("reservation_id", sa.BigInteger),
+        sa.Column("last_seq", sa.BigInteger),
+        sa.Column("seq_count", sa.BigInteger, nullable=False),
         sa.Column("anomaly_count", sa.Integer, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
         sa.UniqueConstraint("station_id", "reference", name="transactions_once"),
