@@ -30,7 +30,8 @@ TEMPLATE = "ingufu_template"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: Any) -> None:
-    if collector.funcnamefilter(name) and inspect.iscoroutinefunction(getattr(obj, "hypothesis", obj)):
+    property_ = getattr(obj, "hypothesis", None)  # what `@given` leaves is no coroutine, but holds the one it is for
+    if collector.funcnamefilter(name) and inspect.iscoroutinefunction(property_.inner_test if property_ else obj):
         pytest.mark.anyio(obj)
 
 
