@@ -5,7 +5,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import asyncpg
 import psutil
@@ -52,7 +52,8 @@ class Database:
     def kill(self) -> None:
         """Kill every process of it; `start` brings it back."""
         for process in self._processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it noticed that another was gone
+                process.kill()
         self.server.stop()
 
     def start(self) -> None:
@@ -64,12 +65,14 @@ class Database:
         """Have it stand still during the block."""
         processes = self._processes()
         for process in processes:
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
         try:
             yield
         finally:
             for process in processes:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     def _processes(self) -> list[psutil.Process]:
         keeper = self.server._keeper

@@ -125,5 +125,6 @@ async def connect(
         )
     except (OSError, picows.WSError, TimeoutError) as error:
         raise Lost(f"{type(error).__name__}: {error}") from error
-    assert isinstance(wire, Wire)
+    if not isinstance(wire, Wire):  # the other end died before anything could be said
+        raise Lost("it ended at once")
     return wire
