@@ -101,7 +101,7 @@ class Session:
         certificate_name: str | None = None,
     ) -> None:
         self.station = station
-        self.version = version
+        self.version: wire.Version = version
         self.phase = _PHASES[station.boot_status]
         self.has_reported_status = False
         self._table = table
