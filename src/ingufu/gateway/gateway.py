@@ -241,8 +241,11 @@ class Gateway:
         return True
 
     async def _reload(self, connection: StationConnection) -> None:
-        """Let the session know what the boot has told of the station."""
-        connection.session.station = await self._services.stations.get(connection.station_id)
+        """Let the session know what the boot has told of the station, unless storage has failed since."""
+        try:
+            connection.session.station = await self._services.stations.get(connection.station_id)
+        except IngufuError as error:
+            log.warning("gateway.not_reloaded", station=connection.station_id, error=str(error))
 
     def _greet(self, connection: StationConnection) -> None:
         self._greetings.pop(connection.id, None)

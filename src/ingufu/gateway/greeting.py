@@ -31,7 +31,11 @@ class Greeter:
 
     async def _ask_status(self, connection: StationConnection) -> None:
         """Ask for each connector that is known; where none is, for whatever there is (1.6: all of them)."""
-        topology = await self._stations.topology(connection.station_id)
+        try:
+            topology = await self._stations.topology(connection.station_id)
+        except IngufuError as error:
+            log.info("gateway.not_greeted", station=connection.session.station.identity, error=str(error))
+            return
         known: list[tuple[int | None, int | None]]
         known = [(evse.number, connector.number) for evse, connectors in topology for connector in connectors]
         for evse, connector in known or [(None, None)]:
