@@ -68,9 +68,8 @@ def compare(books: Books, notebooks: Iterable[Notebook]) -> list[str]:
     """
     found: list[str] = []
     told: Counter[int] = Counter()
-    charges = 0
+    notebooks = list(notebooks)
     for notebook in notebooks:
-        charges += len(notebook.charges)
         found += [f"{notebook.identity} was refused: {text}" for text in notebook.refused]
         found += [
             f"{notebook.identity} is marked: {row['kind']} {row['detail']}"
@@ -82,9 +81,12 @@ def compare(books: Books, notebooks: Iterable[Notebook]) -> list[str]:
             found += [f"{notebook.identity} {name(charge)}: {text}" for text in _compare(books, notebook, charge)]
     found += [f"number {number} was told of {count} transactions" for number, count in told.items() if count > 1]
     found += [f"number {number} is stored {count} times" for number, count in books.numbers.items() if count > 1]
-    stored = sum(len(rows) for rows in books.transactions.values())
-    if stored != charges:
-        found.append(f"{stored} transactions are stored, {charges} were charged")
+    stored = Counter(identity for (identity, _), rows in books.transactions.items() for _ in rows)
+    found += [
+        f"{notebook.identity} charged {len(notebook.charges)} times, {stored[notebook.identity]} are stored"
+        for notebook in notebooks
+        if stored[notebook.identity] != len(notebook.charges)
+    ]
     return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ class Wire(picows.WSListener):
         self._numbers = itertools.count(1)
         self.asked: list[tuple[str, Any]] = []  # what the server asked of the station
         self.strays = 0  # answers that nobody waited for
+        self.error_codes: Counter[str] = Counter()
         self.close_code: int | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -104,6 +106,8 @@ class Wire(picows.WSListener):
             if payload is not None:
                 self.say(json.dumps([3, frame[1], payload]).encode())
             return
+        if frame[0] == 4:
+            self.error_codes[frame[2]] += 1
         waiting = self._open.get(frame[1])
         if waiting is None or waiting.done():
             self.strays += 1
