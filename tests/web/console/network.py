@@ -1,8 +1,10 @@
 """A small network with a week behind it: sites, stations of all versions, sessions, faults, refusals, messages."""
 
+import asyncio
 import json
 import math
 import random
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,6 +16,7 @@ from ingufu.services import Services
 from ingufu.stations.frames import FrameRow
 from ingufu.stations.model import Attempt, AttemptOutcome, Boot, ConnectorStatus, StatusReport
 
+STEP = 3  # minutes between the meter values of a session
 PLACES = (
     ("Nyarutarama Golf", "Kigali", -1.9305, 30.0986),
     ("Kigali Heights", "Kigali", -1.9536, 30.0927),
@@ -51,25 +54,8 @@ async def seed(services: Services, organisation_id: str, now: datetime, *, hosti
     await _places(net)
     await _drivers(net)
     chance = random.Random(7)
-    for place, (site, *_) in enumerate(PLACES):
-        for number in range(1, 4):
-            version, vendor, model, firmware = MODELS[(place + number) % len(MODELS)]
-            identity = f"{site[:3].upper()}-{number:02d}"
-            await _station(
-                net,
-                identity,
-                site,
-                version,
-                Boot(
-                    vendor=vendor,
-                    model=model,
-                    firmware_version=firmware,
-                    serial_number=f"SN{place}{number}0042",
-                    reason="PowerUp",
-                ),
-            )
-    for station in ("NYA-02", "UNI-01"):
-        await past_sessions(net, station, chance)
+    await asyncio.gather(*_stations(net))
+    await asyncio.gather(*(past_sessions(net, station, chance) for station in ("NYA-02", "UNI-01")))
     await _live_sessions(net)
     await _troubles(net)
     if hostile:
@@ -78,6 +64,20 @@ async def seed(services: Services, organisation_id: str, now: datetime, *, hosti
     net.services.stations.flush_attempts(is_last=True)
     await net.services.database.writer.flush()
     return net
+
+
+def _stations(net: Network) -> Iterator[Coroutine[Any, Any, str]]:
+    for place, (site, *_) in enumerate(PLACES):
+        for number in range(1, 4):
+            version, vendor, model, firmware = MODELS[(place + number) % len(MODELS)]
+            boot = Boot(
+                vendor=vendor,
+                model=model,
+                firmware_version=firmware,
+                serial_number=f"SN{place}{number}0042",
+                reason="PowerUp",
+            )
+            yield _station(net, f"{site[:3].upper()}-{number:02d}", site, version, boot)
 
 
 async def _places(net: Network) -> None:
@@ -229,9 +229,11 @@ async def session(
         ReportKind.STARTED, began, 0, token=PresentedToken(value=token, kind="ISO14443"), trigger="Authorized",
         state=ChargingState.CHARGING, readings=(reading(began, register, 0, 18 if soc else None),),
     )  # fmt: skip
-    for minute in range(1, minutes + 1):
+    seq = 0
+    for minute in range(STEP, minutes + 1, STEP):
+        seq += 1
         kw = max(1.5, power_kw(minute, limit_kw))
-        register += kw * 1000 / 60
+        register += kw * 1000 * STEP / 60
         if minute in skip:
             continue
         at = began + timedelta(minutes=minute)
@@ -239,7 +241,7 @@ async def session(
         await tell(
             ReportKind.UPDATED,
             at,
-            minute,
+            seq,
             trigger="MeterValuePeriodic",
             state=ChargingState.CHARGING,
             readings=(reading(at, register, kw, charge),),
@@ -249,7 +251,7 @@ async def session(
         await tell(
             ReportKind.ENDED,
             at,
-            minutes + 1,
+            seq + 1,
             trigger="EVDeparted",
             state=ChargingState.IDLE,
             stop_reason="EVDisconnected",
@@ -269,21 +271,28 @@ async def past_sessions(net: Network, identity: str, chance: random.Random) -> N
 
 
 async def _live_sessions(net: Network) -> None:
-    for identity, evse, minutes, limit in (("NYA-01", 1, 42, 74.0), ("KIG-02", 2, 63, 11.0), ("MUS-01", 1, 12, 50.0)):
-        began = net.now - timedelta(minutes=minutes, seconds=18)
-        await status(net, identity, evse, "Charging", ConnectorStatus.OCCUPIED, began)
-        net.sessions[f"{identity}-live"] = await session(
-            net,
-            identity,
-            evse,
-            net.tokens[evse],
-            began,
-            minutes,
-            limit,
-            ends=False,
-            soc=limit > 20,
-            reference=f"8K2-{evse}{minutes}",
-        )
+    await asyncio.gather(
+        _live_session(net, "NYA-01", 1, 42, 74.0),
+        _live_session(net, "KIG-02", 2, 63, 11.0),
+        _live_session(net, "MUS-01", 1, 12, 50.0),
+    )
+
+
+async def _live_session(net: Network, identity: str, evse: int, minutes: int, limit_kw: float) -> None:
+    began, reference = net.now - timedelta(minutes=minutes, seconds=18), f"8K2-{evse}{minutes}"
+    await status(net, identity, evse, "Charging", ConnectorStatus.OCCUPIED, began)
+    net.sessions[f"{identity}-live"] = await session(
+        net,
+        identity,
+        evse,
+        net.tokens[evse],
+        began,
+        minutes,
+        limit_kw,
+        ends=False,
+        soc=limit_kw > 20,
+        reference=reference,
+    )
 
 
 async def _troubles(net: Network) -> None:
@@ -305,7 +314,7 @@ async def _troubles(net: Network) -> None:
     await connect(net, "NYA-03", "2.1", now - timedelta(hours=7, minutes=20))
     await disconnect(net, "UNI-03", now - timedelta(minutes=42), "")
     net.sessions["odd"] = await session(
-        net, "KIG-03", 1, "04FFEE0011", now - timedelta(hours=6), 20, 22.0, soc=False, skip=frozenset({5, 6, 7})
+        net, "KIG-03", 1, "04FFEE0011", now - timedelta(hours=6), 20, 22.0, soc=False, skip=frozenset({6, 9})
     )
     async with services.database.work() as work:
         waiting = await services.stations.discover(work, "RWA-0007", password=b"a-key-of-the-station-itself")

@@ -131,8 +131,11 @@ async def _unlock(doing: Doing) -> Response[Any]:
 
 
 async def _availability(doing: Doing) -> Response[Any]:
-    wanted = doing.form.text("availability") or Availability.OPERATIVE.value
-    given = api_commands.SetAvailability(availability=Availability(wanted), evse=_evse(doing))
+    try:
+        wanted = Availability(doing.form.text("availability"))
+    except ValueError as error:
+        raise InvalidInput(doing.pages.text(doing.request, "In service or out of it?"), field="evse") from error
+    given = api_commands.SetAvailability(availability=wanted, evse=_evse(doing))
     done = await function_of(api_commands.set_availability)(doing.web, doing.principal, doing.station.id, given)
     return _answered(doing, "availability", done)
 
@@ -166,8 +169,9 @@ async def _refuse(doing: Doing) -> Response[Any]:
 
 async def _delete(doing: Doing) -> Response[Any]:
     done = await function_of(api_stations.delete_station)(doing.web, doing.principal, doing.station.id)
-    message = "The station is deleted" if done.is_gone else "The station is retired"
-    toast = Toast(message=doing.pages.text(doing.request, message), detail=doing.station.identity)
+    gone = doing.pages.text(doing.request, "The station is deleted")
+    retired = doing.pages.text(doing.request, "The station is retired")
+    toast = Toast(message=gone if done.is_gone else retired, detail=doing.station.identity)
     answer = doing.pages.go(doing.request, path_of("stations"), toast)
     if not doing.request.headers.get("hx-request"):
         return answer

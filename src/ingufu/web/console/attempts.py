@@ -20,7 +20,7 @@ from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.live import LiveEvent, LiveHub
 
-ROWS = 100
+ROWS = 50
 _PERIODS = {"": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 _CHANGES = frozenset({"ConnectionRefused", "StationDiscovered", "StationChanged", "StationConnected"})
 
@@ -70,7 +70,7 @@ async def follow_attempts(hub: LiveHub, principal: Principal, request: Asked) ->
     """Tell that there is something new among the attempts"""
 
     async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
-        return live.Change(is_stale=bool(events))
+        return live.Change(is_stale=events is None or bool(events))
 
     return live.stream(request, hub, principal, EventFilter(kinds=_CHANGES, site_ids=principal.site_ids), tell)
 

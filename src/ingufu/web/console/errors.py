@@ -68,7 +68,7 @@ def _answer(request: Asked, kind: type[IngufuError], message: str) -> Response[A
     pages: Pages = request.app.state["pages"]
     status = web_errors.STATUSES[kind]
     if request.headers.get("hx-request"):
-        title = message or pages.text(request, web_errors.title(kind))
+        title = message or pages.macro(request, "parts/words.html", "error_word", kind.code)
         return pages.tell(Toast(message=title, tone="bad"), status=status)
     back = None if request.method != "GET" else request.url.path
     return pages.show_error(

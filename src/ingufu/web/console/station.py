@@ -19,6 +19,7 @@ from ingufu.views import stations as station_views
 from ingufu.views import transactions as transaction_views
 from ingufu.views.attempts import AttemptQuery
 from ingufu.views.paging import Page
+from ingufu.views.session import SeriesPoint
 from ingufu.views.stations import EvseView, StationView
 from ingufu.views.timeline import EventFilter, EventQuery
 from ingufu.views.transactions import TransactionQuery, TransactionRow
@@ -32,6 +33,7 @@ WEEK = timedelta(days=7)
 FEED_LENGTH = 8
 RECENT = 5
 CURVE_POINTS = 48  # of the small curve on a card
+CURVES_DRAWN = 12  # of one station; the cards of a larger one show numbers alone
 EVENTS = 50
 ROWS = 50
 _FIGURES = frozenset({"TransactionUpdated"})  # which change nothing but figures
@@ -238,16 +240,18 @@ async def cards_of(database: Database, pages: Pages, request: Asked, station: St
         database, TransactionQuery(station=station.id, is_open=True, limit=100), None
     )
     by_id = {row.id: row for row in running.items}
-    return [await _card(database, pages, request, station, evse, by_id) for evse in station.evses]
+    drawn = [evse.transaction.id for evse in station.evses if evse.transaction is not None][:CURVES_DRAWN]
+    curves = {one: (await session.get_series(database, one, CURVE_POINTS)).points for one in drawn}
+    return [_card(pages, request, station, evse, by_id, curves) for evse in station.evses]
 
 
-async def _card(  # everything that a card shows
-    database: Database,
+def _card(  # everything that a card shows
     pages: Pages,
     request: Asked,
     station: StationView,
     evse: EvseView,
     running: dict[str, TransactionRow],
+    curves: dict[str, tuple[SeriesPoint, ...]],
 ) -> Card:
     number = evse.number
     card = Card(
@@ -263,7 +267,6 @@ async def _card(  # everything that a card shows
     if evse.transaction is None:
         return card
     known = running.get(evse.transaction.id)
-    series = await session.get_series(database, evse.transaction.id, CURVE_POINTS)
     return msgspec.structs.replace(
         card,
         power_w=evse.transaction.power_w,
@@ -273,7 +276,7 @@ async def _card(  # everything that a card shows
         token=(known.driver_name or known.token_value) if known else None,
         transaction_id=evse.transaction.id,
         session_href=path_of("sessions", evse.transaction.id),
-        powers=[point.power_w for point in series.points],
+        powers=[point.power_w for point in curves.get(evse.transaction.id, ())],
     )
 
 
@@ -333,7 +336,9 @@ def _clock_text(pages: Pages, request: Asked, station: StationView) -> str | Non
     if abs(skew) < 2:
         return pages.text(request, "right")
     span = pages.environment(request).filters["duration"](abs(skew))
-    return pages.text(request, "%(span)s ahead" if skew > 0 else "%(span)s behind", span=span)
+    if skew > 0:
+        return pages.text(request, "%(span)s ahead", span=span)
+    return pages.text(request, "%(span)s behind", span=span)
 
 
 def _paging(seen: Seen, tab: str, cursor: str | None, shown: str) -> dict[str, Any]:
