@@ -21,7 +21,8 @@ _TRANSACTION = re.compile(r'"transactionId"\s*:\s*(?:"([^"\\]{1,36})"|(-?\d{1,10
 _EVSE = re.compile(r'"evseId"\s*:\s*(\d{1,4})(?![\d.])|"evse"\s*:\s*\{[^{}]{0,200}?"id"\s*:\s*(\d{1,4})(?![\d.])')
 _CONNECTOR = re.compile(r'"connectorId"\s*:\s*(\d{1,4})(?![\d.])')  # in 1.6 it stands for the EVSE
 _HEAD = re.compile(r'\s*\[\s*([2-6])\s*,\s*(?:"([^"\\]{0,100})"|(-?\d{1,20}))(?:\s*,\s*"(\w{1,60})")?')
-_REQUESTS = frozenset({2, 6})
+CALL = 2
+_REQUESTS = frozenset({CALL, 6})
 _SEARCHED = 4096  # characters at the front in which transaction and EVSE are looked for
 
 
@@ -79,11 +80,20 @@ class FrameLog:
     def _row(self, frame: _Frame, rows: list[FrameRow]) -> FrameRow:
         text = frame.data[: TEXT_LIMIT * 4].decode("utf-8", "replace")[:TEXT_LIMIT]
         head = _HEAD.match(text)
-        kind = None if head is None else int(head[1])
-        message_id = None if head is None else head[2] or head[3]
-        subject = _subject(text, head, self._batch, len(rows))
-        if kind is not None and message_id is not None:
-            subject = self._related(frame, kind, message_id, subject, rows)
+        kind = message_id = action = None
+        transaction, evse = _named(text)
+        if head is not None:
+            number, quoted, bare, word = head.groups()
+            kind, message_id = int(number), quoted or bare
+            if kind in _REQUESTS:
+                action = word
+                self._remember(frame, kind, message_id, _Subject(action, transaction, evse, self._batch, len(rows)))
+            elif (asked := self._open.pop((frame.connection_id, not frame.is_inbound, message_id), None)) is not None:
+                # An answer is about what was asked, and may say more of it: a 1.6 start learns its number only now.
+                action, evse = asked.action, evse or asked.evse
+                transaction = transaction or asked.transaction
+                if asked.batch == self._batch and transaction != asked.transaction:
+                    rows[asked.row] = msgspec.structs.replace(rows[asked.row], transaction=transaction)
         return FrameRow(
             at=frame.at,
             station_id=frame.station_id,
@@ -91,37 +101,27 @@ class FrameLog:
             is_inbound=frame.is_inbound,
             message_type=kind,
             message_id=message_id,
-            action=subject.action,
-            evse=subject.evse,
-            transaction=subject.transaction,
+            action=action,
+            evse=evse,
+            transaction=transaction,
             text=redact(text),
             size=len(frame.data),
         )
 
-    def _related(self, frame: _Frame, kind: int, message_id: str, subject: _Subject, rows: list[FrameRow]) -> _Subject:
-        """Remember what a CALL is about, or complete its answer with that: each may say what the other does not."""
-        if kind in _REQUESTS:
-            if kind == 2:
-                self._open[frame.connection_id, frame.is_inbound, message_id] = subject
-                if len(self._open) > OPEN_CALLS:
-                    self._open.popitem(last=False)
-            return subject
-        asked = self._open.pop((frame.connection_id, not frame.is_inbound, message_id), None)
-        if asked is None:
-            return subject
-        transaction, evse = subject.transaction or asked.transaction, subject.evse or asked.evse
-        if asked.batch == self._batch and transaction != asked.transaction:  # a 1.6 start learns its number only now
-            rows[asked.row] = msgspec.structs.replace(rows[asked.row], transaction=transaction)
-        return subject._replace(action=asked.action, transaction=transaction, evse=evse)
+    def _remember(self, frame: _Frame, kind: int, message_id: str | None, subject: _Subject) -> None:
+        if kind == CALL and message_id is not None:
+            self._open[frame.connection_id, frame.is_inbound, message_id] = subject
+            if len(self._open) > OPEN_CALLS:
+                self._open.popitem(last=False)
 
 
-def _subject(text: str, head: re.Match[str] | None, batch: int, row: int) -> _Subject:
+def _named(text: str) -> tuple[str | None, int | None]:
+    """Return the transaction and the EVSE that a frame names near its front."""
+    if text.endswith(",{}]"):  # nothing, as in most answers
+        return None, None
     transaction = _TRANSACTION.search(text, 0, _SEARCHED)
     evse = _EVSE.search(text, 0, _SEARCHED) or _CONNECTOR.search(text, 0, _SEARCHED)
-    return _Subject(
-        action=head[4] if head is not None and int(head[1]) in _REQUESTS else None,
-        transaction=None if transaction is None else transaction[1] or transaction[2],
-        evse=None if evse is None else int(evse[evse.lastindex or 1]),
-        batch=batch,
-        row=row,
+    return (
+        None if transaction is None else transaction[1] or transaction[2],
+        None if evse is None else int(evse[evse.lastindex or 1]),
     )
