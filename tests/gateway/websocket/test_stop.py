@@ -1,8 +1,10 @@
 """The end of a server: nobody new, everybody told, everybody waited for, within a deadline."""
 
 import asyncio
+import gc
 import socket as sockets
 import time
+import warnings
 from select import select
 
 import pytest
@@ -97,3 +99,22 @@ def test_refused_station_that_lingers_is_let_go(server, connect):
     stop(server, spread_s=0, deadline_s=1).result(DEADLINE_S)
     assert station.is_ended()
     server.wait_until(lambda: not server.server._house.leaving)
+
+
+def test_attempt_that_is_over_before_its_decision_begins_leaves_nothing_unawaited(server, connect):
+    async def take_time():
+        return Refuse(status=404, reason="never said")
+
+    def decide(request):
+        del request
+        server.loop.call_soon(server.server._stop_accepting)  # before the first step of the task that will wait
+        return take_time()
+
+    server.decide = decide
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        station = connect()
+        assert station.ask(station.request()).status == 503
+        assert server.next_attempt().cause is Cause.STOPPING
+        server.call(gc.collect)
+    assert [str(warning.message) for warning in warned] == []

@@ -5,7 +5,7 @@ answered, which no WebSocket library allows for.
 """
 
 from asyncio import BaseTransport, Protocol, Task, Transport
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from enum import Enum
 from typing import cast
 
@@ -167,6 +167,8 @@ class Handshake(Protocol):
             self._conclude(decision)
         else:
             self._task = self._house.surroundings.loop.create_task(self._await_decision(decision))
+            if isinstance(decision, Coroutine):  # if it is over before it begins, nobody awaits it
+                self._task.add_done_callback(lambda _: decision.close())
 
     async def _await_decision(self, awaitable: Awaitable[Decision]) -> None:
         try:
