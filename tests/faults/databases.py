@@ -25,9 +25,12 @@ class Database:
     def dsn(self) -> str:
         return self.server.dsn("postgres")
 
+    async def connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(self.dsn)
+
     async def kill_backend(self, chance: random.Random) -> bool:
         """Kill one of the backends that serve us, whereupon PostgreSQL ends all and recovers; False if there is none."""
-        connection = await asyncpg.connect(self.dsn)
+        connection = await self.connect()
         found = await connection.fetch(
             "SELECT pid FROM pg_stat_activity WHERE application_name = 'ingufu' ORDER BY pid"
         )
@@ -42,7 +45,7 @@ class Database:
         async with asyncio.timeout(RECOVERY_S):
             while True:
                 try:
-                    connection = await asyncpg.connect(self.dsn)
+                    connection = await self.connect()
                 except (asyncpg.PostgresError, OSError):
                     await asyncio.sleep(0.05)
                 else:

@@ -203,6 +203,7 @@ class Station:
             names = {"reason": "PowerUp", "chargingStation": {"vendorName": "Acme", "model": "One"}}
         while (await self._ask(wire, "BootNotification", names)).get("status") != "Accepted":
             await asyncio.sleep(self._habits.retry_s)
+        self.notebook.boots += 1
         if self._lost_at is not None:
             self.notebook.back_s.append(asyncio.get_running_loop().time() - self._lost_at)
             self._lost_at = None
