@@ -20,6 +20,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.live import HEARTBEAT_S, RECHECK_S, LiveEvent, LiveHub
 
 GATHER_S = 0.25  # events of one moment are told together
+FRESH_S = 0.2  # what was read for another reader so short ago has the events in it that were waited for
 SILENCE = b": heartbeat\n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -39,16 +40,32 @@ Tell = Callable[[Sequence[LiveEvent] | None], Awaitable[Change]]  # None: everyt
 
 
 def stream(
-    request: Asked, hub: LiveHub, principal: Principal, wanted: EventFilter, tell: Tell, *, every_s: float | None = None
+    request: Asked,
+    hub: LiveHub,
+    principal: Principal,
+    wanted: EventFilter,
+    tell: Tell,
+    *,
+    gather_s: float = GATHER_S,
+    every_s: float | None = None,
 ) -> Stream:
-    """Return the stream of a page: it tells when events come that are wanted, and every `every_s` if that is given."""
-    return Stream(
-        _frames(request, hub, principal, wanted, tell, every_s), media_type="text/event-stream", headers=HEADERS
-    )
+    """Return the stream of a page: it tells when events come that are wanted, and every `every_s` if that is given.
+
+    Events of `gather_s` are told together. `tell` may use what others read at most FRESH_S ago, which is less: the
+    events are in it.
+    """
+    frames = _frames(request, hub, principal, wanted, tell, gather_s, every_s)
+    return Stream(frames, media_type="text/event-stream", headers=HEADERS)
 
 
-async def _frames(
-    request: Asked, hub: LiveHub, principal: Principal, wanted: EventFilter, tell: Tell, every_s: float | None
+async def _frames(  # all that the stream is made of
+    request: Asked,
+    hub: LiveHub,
+    principal: Principal,
+    wanted: EventFilter,
+    tell: Tell,
+    gather_s: float,
+    every_s: float | None,
 ) -> AsyncIterator[bytes]:
     clock = request.app.state["web"].services.clock
     checked_s = clock.monotonic()
@@ -59,7 +76,7 @@ async def _frames(
         while not listener.is_closed:
             events = await hub.next_events(listener, every_s or HEARTBEAT_S)
             if events and not listener.is_closed:
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(gather_s)
                 events = [*events, *await hub.next_events(listener, 0)]
             yield encode(await tell(events)) if events or every_s else SILENCE
             if clock.monotonic() - checked_s >= RECHECK_S:

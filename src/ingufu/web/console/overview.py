@@ -29,6 +29,7 @@ FEED_LENGTH = 15
 SITES_SHOWN = 200
 GONE_FOR = timedelta(minutes=5)  # a station that restarts is back by then
 DAY = timedelta(days=1)
+GATHER_S = 1.0  # a large network has news all the time
 _FIGURES_AGE_S = 2.0  # how old what a crowd of readers shares may be
 _PLACES_AGE_S = 5.0
 _CURVE_AGE_S = 60.0
@@ -145,12 +146,13 @@ async def follow_overview(web: WebContext, pages: Pages, hub: LiveHub, principal
     site_ids = principal.site_ids
 
     async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
-        places = await _places(web, pages, site_ids)
-        zone = present.common_zone([place.time_zone for place in places])
-        figures = shown(await _figures(web, pages, site_ids, zone))
+        zone = present.common_zone([place.time_zone for place in await _places(web, pages, site_ids)])
+        figures = shown(await _figures(web, pages, site_ids, zone, live.FRESH_S))
         parts: dict[str, str] = {}
         if events is None or any(event.kind in _TROUBLE_KINDS for event in events):
-            troubles, refusals = await _attention(web, pages, site_ids), await _refusals(web, pages, principal)
+            troubles = await _attention(web, pages, site_ids, live.FRESH_S)
+            refusals = await _refusals(web, pages, principal, live.FRESH_S)
+            places = await _places(web, pages, site_ids, live.FRESH_S)
             parts["attention"] = pages.macro(
                 request, "pages/overview_parts.html", "attention", troubles, refusals, pages.may(request)
             )
@@ -162,7 +164,7 @@ async def follow_overview(web: WebContext, pages: Pages, hub: LiveHub, principal
             entries=pages.entries(request, "feed", told, present.zone(zone), with_station=True),
         )
 
-    return live.stream(request, hub, principal, EventFilter(site_ids=site_ids), tell)
+    return live.stream(request, hub, principal, EventFilter(site_ids=site_ids), tell, gather_s=GATHER_S)
 
 
 def is_news(event: LiveEvent) -> bool:
@@ -212,21 +214,25 @@ def _texts(pages: Pages, request: Asked, figures: Shown) -> dict[str, str]:
     }
 
 
-async def _figures(web: WebContext, pages: Pages, site_ids: SiteIds, zone: str) -> Overview:
+async def _figures(
+    web: WebContext, pages: Pages, site_ids: SiteIds, zone: str, age_s: float = _FIGURES_AGE_S
+) -> Overview:
     async def read() -> Overview:
         return await get_overview(web.services.database, site_ids, now=web.services.clock.now(), time_zone=zone)
 
-    return await pages.memo.of(("figures", site_ids, zone), _FIGURES_AGE_S, read)
+    return await pages.memo.of(("figures", site_ids, zone), age_s, read)
 
 
-async def _places(web: WebContext, pages: Pages, site_ids: SiteIds) -> tuple[SiteState, ...]:
+async def _places(
+    web: WebContext, pages: Pages, site_ids: SiteIds, age_s: float = _PLACES_AGE_S
+) -> tuple[SiteState, ...]:
     async def read() -> tuple[SiteState, ...]:
         return await console_sites.list_states(web.services.database, site_ids)
 
-    return await pages.memo.of(("places", site_ids), _PLACES_AGE_S, read)
+    return await pages.memo.of(("places", site_ids), age_s, read)
 
 
-async def _attention(web: WebContext, pages: Pages, site_ids: SiteIds) -> Attention:
+async def _attention(web: WebContext, pages: Pages, site_ids: SiteIds, age_s: float = _FIGURES_AGE_S) -> Attention:
     database, now = web.services.database, web.services.clock.now()
 
     async def read() -> Attention:
@@ -239,10 +245,12 @@ async def _attention(web: WebContext, pages: Pages, site_ids: SiteIds) -> Attent
             odd=await console_overview.find_odd_sessions(database, site_ids, since=now - DAY, limit=TROUBLES_SHOWN),
         )
 
-    return await pages.memo.of(("attention", site_ids), _FIGURES_AGE_S, read)
+    return await pages.memo.of(("attention", site_ids), age_s, read)
 
 
-async def _refusals(web: WebContext, pages: Pages, principal: Principal) -> list[Refusal]:
+async def _refusals(
+    web: WebContext, pages: Pages, principal: Principal, age_s: float = _FIGURES_AGE_S
+) -> list[Refusal]:
     """Return refusals that still matter: not of a station that has connected since, nor of one that waits."""
     since = web.services.clock.now() - DAY
 
@@ -250,7 +258,7 @@ async def _refusals(web: WebContext, pages: Pages, principal: Principal) -> list
         found = await console_attempts.list_refusals(web.services.database, principal.site_ids, since=since, limit=50)
         return [one for one in found if not one.is_online and one.outcome != "waiting-for-approval"]
 
-    return await pages.memo.of(("refusals", principal.site_ids), _FIGURES_AGE_S, read)
+    return await pages.memo.of(("refusals", principal.site_ids), age_s, read)
 
 
 async def _feed(web: WebContext, pages: Pages, site_ids: SiteIds) -> tuple[EventRow, ...]:
