@@ -12,7 +12,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench faults docs migrate generate lock assets clean
+.PHONY: help setup demo test check fix bench faults simulate docs migrate generate lock assets clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ bench: setup ## Measure throughput and latency against the plain alternatives
 
 faults: setup ## Kill and hurt a real server, KILLS=n times (100), and run the long fault tests
 	$(BIN)/python tools/faults.py $(if $(KILLS),--kills $(KILLS))
+
+simulate: setup ## Simulate crashes and broken lines: SEEDS=n of them, or SEED=n with all that happens
+	$(BIN)/python tools/simulate.py $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))
 
 docs: setup ## Build the documentation into site/
 	$(UV) pip install --quiet --require-hashes --requirement locks/docs.txt
