@@ -1,7 +1,8 @@
-"""F16, F17: whatever order messages come in, however often, and whoever restarts in between, the bill is the same."""
+"""F16, F17, F18: whatever order messages come in, however often, whoever restarts or is gone, the bill is the same."""
 
 import itertools
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,11 @@ from faults.fleet import identity
 from faults.gateways import PATIENCE_S, gateway, wired
 from faults.length import by_length
 from faults.wire import Wire
+from ingufu.app.housekeeping import close_abandoned
+from ingufu.app.settings import ChargingSettings
+from ingufu.charging.service import Charging
 from ingufu.charging.tables import anomalies, readings, transaction_events, transactions
+from ingufu.core.clock import FrozenClock
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.outbox import events
 
@@ -256,3 +261,31 @@ async def test_f17_a_station_that_forgot_its_transaction_in_a_reboot_leaves_none
     first, second = await rows(database, transactions)
     assert (first["is_open"], first["is_estimated"], first["energy_wh"]) == (False, True, Decimal(2000))
     assert (second["is_open"], second["is_estimated"]) == (True, False)
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_f18_a_station_that_never_comes_back_is_billed_by_estimate_until_it_does(
+    database: Database, version: str
+):
+    """Criterion: after 30 days closed by rule with the last known meter, marked estimated, and corrected by the truth."""
+    async with gateway(database, 3) as house:
+        for number in (0, 1):
+            async with wired(house.url().rstrip("/"), number, version) as wire:
+                await tell(wire, version, number, range(1, 3), await tell(wire, version, number, range(1), 0))
+        async with wired(house.url().rstrip("/"), 1, version):  # this one is heard of to the end
+            services = house.services
+            settings = ChargingSettings()
+            for days, is_closed in ((29, False), (31, True)):
+                later = FrozenClock(services.clock.now() + timedelta(days=days))
+                charging = Charging(database, later, services.ids, services.authorization)
+                await close_abandoned(replace(services, clock=later, charging=charging), settings)
+                lost, heard = await rows(database, transactions)
+                assert (lost["is_open"], lost["is_estimated"]) == (not is_closed, is_closed)
+                assert heard["is_open"]
+        assert lost["energy_wh"] == Decimal(2000)
+        assert "lost-end" in {one["kind"] for one in await rows(database, anomalies, transaction_id=lost["id"])}
+        async with wired(house.url().rstrip("/"), 0, version) as wire:
+            await tell(wire, version, 0, range(3, 4), lost["number"])
+    lost, heard = await rows(database, transactions)
+    assert (lost["is_open"], lost["is_estimated"], lost["energy_wh"]) == (False, False, Decimal(3000))
+    assert heard["is_open"]

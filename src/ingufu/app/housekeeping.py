@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import structlog
 
 from ingufu.app.compose import GatewayProcess
 from ingufu.app.retention import retention_rules
-from ingufu.app.settings import RetentionSettings
-from ingufu.core.errors import IngufuError
+from ingufu.app.settings import ChargingSettings, RetentionSettings
+from ingufu.core.errors import Conflict, IngufuError, NotFound
 from ingufu.gateway.websocket import Counters
 from ingufu.infra.storage.retention import prune
 from ingufu.infra.telemetry import Figure, exposition
@@ -20,11 +21,21 @@ FIRST_PRUNE_AFTER_S = 60.0  # the start belongs to the stations that come back
 log = structlog.get_logger(__name__)
 
 
-async def keep_house(services: Services, retention: RetentionSettings, *, first_s: float = FIRST_PRUNE_AFTER_S) -> None:
-    """Delete what is older than it is kept, each hour, until cancelled; what goes wrong is logged and tried again."""
+async def keep_house(
+    services: Services,
+    retention: RetentionSettings,
+    charging: ChargingSettings = ChargingSettings(),  # noqa: B008 - frozen
+    *,
+    first_s: float = FIRST_PRUNE_AFTER_S,
+) -> None:
+    """Close what was abandoned and delete what is older than it is kept, each hour, until cancelled.
+
+    What goes wrong is logged and tried again.
+    """
     await asyncio.sleep(first_s)
     while True:
         try:
+            await close_abandoned(services, charging)
             await tidy(services, retention)
         except IngufuError as error:
             log.warning("housekeeping.prune_failed", error=str(error))
@@ -37,6 +48,34 @@ async def tidy(services: Services, retention: RetentionSettings) -> None:
     """Delete what the settings no longer keep, in portions, so that no station waits for it."""
     await prune(services.database, retention_rules(retention), services.clock.now())
     await services.accounts.prune()
+
+
+async def close_abandoned(services: Services, charging: ChargingSettings) -> None:
+    """Close by estimate the transactions of stations that were not heard of for as long as the settings say.
+
+    A station that comes back and tells of the end corrects it.
+    """
+    if not charging.abandoned_days:
+        return
+    before = services.clock.now() - timedelta(days=charging.abandoned_days)
+    for transaction in await services.charging.silent_since(before):
+        if not await _is_silent(services, transaction.station_id, before):
+            continue
+        work = services.database.work()
+        try:
+            why = f"Its station was not heard of for {charging.abandoned_days} days."
+            await services.charging.end_by_estimate(work, transaction.id, why=why)
+            await work.commit()
+        except Conflict:  # it was heard of in this moment
+            services.charging.forget(transaction.station_id)
+
+
+async def _is_silent(services: Services, station_id: str, before: datetime) -> bool:
+    try:
+        station = await services.stations.get(station_id)
+    except NotFound:
+        return True
+    return not station.is_online and (station.last_seen_at is None or station.last_seen_at < before)
 
 
 def metrics_responder(process: GatewayProcess) -> Callable[[bytes], Awaitable[bytes]]:

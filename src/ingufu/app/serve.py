@@ -67,7 +67,9 @@ async def serving(settings: Settings, say: Say) -> AsyncIterator[Server]:
             await migrate(settings)
             async with compose.gateway_process(settings) as process:
                 await _prepare_accounts(process.services, settings, say)
-                chores = asyncio.create_task(housekeeping.keep_house(process.services, settings.retention))
+                chores = asyncio.create_task(
+                    housekeeping.keep_house(process.services, settings.retention, settings.charging)
+                )
                 try:
                     yield await _start(process, web, settings, address, say)
                 finally:

@@ -120,6 +120,20 @@ class AuthorizationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     ] = 900.0
 
 
+class ChargingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How transactions are kept."""
+
+    abandoned_days: Annotated[
+        int,
+        _says(
+            "After which a transaction is closed by estimate whose station is not heard of any more; 0: never. "
+            "Its real end corrects it.",
+            ge=0,
+            le=36_500,
+        ),
+    ] = 30
+
+
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long series are kept, in days; 0 keeps them for ever."""
 
@@ -152,6 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http: HttpSettings = HttpSettings()
     ocpp: OcppSettings = OcppSettings()
     authorization: AuthorizationSettings = AuthorizationSettings()
+    charging: ChargingSettings = ChargingSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 

@@ -50,6 +50,11 @@ _OPEN = (
     .where(transactions.c.is_open.is_(True), transactions.c.station_id == bindparam("station_id"))
     .order_by(transactions.c.started_at)
 )
+_SILENT = (
+    select(*_TRANSACTION)
+    .where(transactions.c.is_open.is_(True), transactions.c.updated_at < bindparam("before"))
+    .order_by(transactions.c.updated_at)
+)
 _LATEST = (
     select(*_TRANSACTION)
     .where(transactions.c.station_id == bindparam("station_id"))
@@ -145,6 +150,11 @@ async def find_by_number(database: Database, number: int) -> Transaction | None:
 
 async def find_by_start_key(database: Database, start_key: str) -> Transaction | None:
     return _first(await database.fetch_all(_BY_START_KEY, {"start_key": start_key}))
+
+
+async def find_silent(database: Database, before: datetime) -> list[Transaction]:
+    """Return the open transactions that nothing was heard of since `before`, longest silent first."""
+    return _all(await database.fetch_all(_SILENT, {"before": before}))
 
 
 async def find_open(database: Database, station_id: str) -> list[Transaction]:

@@ -175,7 +175,13 @@ class Charging:
         if not decide.is_taken(known, event):
             await self._ledger.apply(work, held, known, Step(received_at=now, event=event))
 
-    async def end_by_estimate(self, work: Work, transaction_id: str) -> Transaction:
+    async def silent_since(self, before: datetime) -> list[Transaction]:
+        """Return the open transactions that nothing was heard of since `before`, longest silent first."""
+        return await store.find_silent(self._database, before)
+
+    async def end_by_estimate(
+        self, work: Work, transaction_id: str, *, why: str = "An operator ended it."
+    ) -> Transaction:
         """End a transaction whose station will not: at its newest register. The real end, if it comes, corrects it.
 
         Raises NotFound.
@@ -186,7 +192,7 @@ class Charging:
         known = held.open.get(transaction_id)
         if known is None:
             return transaction
-        closed = await self._ledger.close(work, held, known, self._clock.now(), "An operator ended it.")
+        closed = await self._ledger.close(work, held, known, self._clock.now(), why)
         return closed.transaction
 
     async def _place(
