@@ -96,7 +96,7 @@ async def test_the_figures_have_these_names_and_can_be_read_before_and_after_the
                 "stations_connected", "sockets_open", "handshakes_open", "handshakes_delayed", "upgrades",
                 "connections_refused", "connections_failed", "sockets_closed", "messages_received", "messages_sent",
                 "bytes_received", "half_open", "stalled", "oversized", "protocol_violations", "read_pauses",
-                "handler_failures", "commits", "units_of_work", "units_waiting", "rows_lost", "web_processes",
+                "handler_failures", "commits", "units_of_work", "units_waiting", "storage_failing", "rows_lost", "web_processes",
                 "live_events_dropped",
             )
         }  # fmt: skip

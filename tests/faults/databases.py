@@ -48,7 +48,8 @@ class Database:
                     connection = await self.connect()
                 except (asyncpg.PostgresError, OSError):
                     await asyncio.sleep(0.05)
-                else:
+                    continue
+                with suppress(OSError):  # it went once more, as one of the last that did not know of the recovery
                     await connection.close()
                     return
 

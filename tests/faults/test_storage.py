@@ -139,7 +139,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_f4_a_full_disk_silences_transactions_until_there_is_room(small_disk: Path):
-    """Criterion: acknowledging stops before there is damage, stations are never told no, all goes on by itself."""
+    """Criterion: acknowledging stops before there is damage, stations are never told no, the cause is shown, all goes on
+    by itself.
+    """
     url = StorageUrl(path=small_disk / "ingufu.sqlite")
     await migrate(url)
     heart = Heart()
@@ -150,10 +152,11 @@ async def test_f4_a_full_disk_silences_transactions_until_there_is_room(small_di
                 await fleet.wait_for(50, timeout_s=30)
                 fill(small_disk / "filler")
                 await silent(fleet)
+                assert "full" in (database.writer.refusal or "")
                 (small_disk / "filler").unlink()
                 await fleet.wait_for(1, timeout_s=RESUME_S + PATIENCE_OF_STATIONS_S)
         await judge(house, fleet)
-        assert database.failure is None
+        assert (database.failure, database.writer.refusal) == (None, None)
     assert max(heart.took_s) < HEARTBEAT_S
 
 

@@ -129,6 +129,7 @@ def figures(process: GatewayProcess) -> tuple[Figure, ...]:
         count("commits", "Commits of the writer.", lambda _: writer.commits),
         count("units_of_work", "Units of work made durable.", lambda _: writer.units),
         gauge("units_waiting", "Units of work that wait for their commit.", lambda _: writer.backlog),
+        gauge("storage_failing", "1 while commits fail, as on a full disk.", lambda _: writer.refusal is not None),
         count("rows_lost", "Rows written behind that were lost.", lambda _: writer.lost_behind),
         gauge("web_processes", "Processes that ask this one.", lambda _: bus.dialled),
         count("live_events_dropped", "Live events that a process did not read in time.", lambda _: bus.dropped),

@@ -19,11 +19,12 @@ from ingufu.web.routes import route
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PATIENCE_S = 2.0  # what watches us gives up sooner or later, too
 
+_CANNOT_WRITE = b"ingufu_storage_failing 1.0"  # a line of the figures of the process that writes for the stations
 _ONE = select(literal(1).label("one"))
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether each part works. `ok` needs storage and the process of the stations."""
+    """Whether each part works. `ok` needs storage that can be read and written, and the process of the stations."""
 
     status: str  # ok, failing
     database: str
@@ -44,9 +45,12 @@ async def get_liveness() -> dict[str, str]:
 async def get_health(web: WebContext) -> Response[Health]:
     """Say whether everything works
 
-    503 if the database cannot be read or the process that holds the stations does not answer.
+    503 if the database cannot be read or written, or the process that holds the stations does not answer.
     """
-    database, stations = await asyncio.gather(_database(web), _stations(web))
+    database, figures = await asyncio.gather(_database(web), _figures(web))
+    stations = "ok" if figures is not None else "not reachable"
+    if figures is not None and _CANNOT_WRITE in figures.splitlines():
+        database = "cannot be written"
     is_well = (database, stations) == ("ok", "ok")
     health = Health(
         status="ok" if is_well else "failing", database=database, stations=stations, version=web.settings.version
@@ -124,12 +128,12 @@ async def _database(web: WebContext) -> str:
     return "failing" if web.services.database.engine.failure else "ok"
 
 
-async def _stations(web: WebContext) -> str:
+async def _figures(web: WebContext) -> bytes | None:
+    """Return the figures of the process of the stations, None if it does not answer."""
     try:
-        await web.bus.request(METRICS_SUBJECT, b"", timeout_s=PATIENCE_S)
+        return await web.bus.request(METRICS_SUBJECT, b"", timeout_s=PATIENCE_S)
     except IngufuError:
-        return "not reachable"
-    return "ok"
+        return None
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (get_liveness, get_health, get_metrics)

@@ -22,6 +22,16 @@ async def test_health_fails_when_the_process_of_the_stations_is_gone(house: Hous
     assert b"does not answer" not in (await house.client().get("/metrics")).content
 
 
+async def test_health_fails_while_nothing_can_be_written(house: House) -> None:
+    async def figures(_: bytes) -> bytes:
+        return b"# TYPE ingufu_storage_failing gauge\ningufu_storage_failing 1.0\n"
+
+    del house.bus._responders["metrics"]
+    house.bus.respond("metrics", figures)
+    answer = await house.client().get("/health")
+    assert (answer.status_code, answer.json()["database"]) == (503, "cannot be written")
+
+
 async def test_metrics_of_both_processes_are_one_text(house: House) -> None:
     text = (await house.client().get("/metrics")).text
     assert 'ingufu_stations_connected{process="stations"} 3' in text

@@ -54,6 +54,7 @@ class GroupCommit:
         self.commits = 0
         self.units = 0
         self.lost_behind = 0
+        self.refusal: str | None = None  # why the latest commit failed; None once one has not
 
     def submit(self, unit: Unit, follow: Callable[[], None]) -> asyncio.Future[None]:
         """Return a future that is done when `unit` is on disk, or fails with why it is not.
@@ -126,16 +127,26 @@ class GroupCommit:
             if not isinstance(error, Unavailable):
                 log.exception("storage.commit_failed", units=len(waiting))
             reason = str(error) if isinstance(error, Unavailable) else "The database could not be written."
+            self._note_refusal(reason)
             self._lose(sum(len(rows) for _, rows in series), reason)
             for one in waiting:
                 one.settle(Unavailable(reason))  # an error for each: raised ones collect traces
             return
+        self._note_refusal(None)
         self.commits += 1
         self.units += len(waiting)
         for one, outcome in zip(waiting, done.outcomes, strict=True):
             one.settle(outcome)
         if done.failures:
             self._lose(len(done.failures), str(done.failures[0]))
+
+    def _note_refusal(self, reason: str | None) -> None:
+        """Say once that nothing can be written, and once that it can again."""
+        if reason is not None and self.refusal is None:
+            log.error("storage.not_writable", reason=reason)
+        elif reason is None and self.refusal is not None:
+            log.warning("storage.writable_again", was=self.refusal)
+        self.refusal = reason
 
     def _take_behind(self, waiting: int) -> list[Series]:
         """Return a portion of the rows that nobody waits for, such that who waits does not wait much longer for it.
