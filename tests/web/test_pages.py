@@ -98,6 +98,18 @@ def test_page_is_whole_at_360_pixels(
     assert not overflows(page)
 
 
+@pytest.mark.parametrize("name", ["overview", "stations", "station", "settings", "session", "attempts"])
+def test_page_in_french_is_whole_on_a_phone(
+    console: Console, state: dict[str, object], open_page: OpenPage, name: str
+) -> None:
+    page = open_page(console.url + address(console, name), width=390, height=844, storage_state=state, locale="fr-FR")
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
+    see_everything(page)
+    take_picture(page, f"{name}-french")
+    assert not overflows(page)
+    assert accessibility_violations(page) == []
+
+
 @pytest.mark.parametrize("name", ["station", "session"])
 def test_paper_shows_the_content_alone(
     console: Console, state: dict[str, object], open_page: OpenPage, name: str

@@ -356,7 +356,7 @@ async def test_bulk_command_asks_once_and_has_a_result_for_every_station(
     started = await operator.send("/console/runs", action="reset", station=chosen, kind="immediate")
     page = await results(operator, started.headers["location"], "3 of 3 asked")
     assert "2 accepted" in page
-    assert re.search(r"MUS-03 No answer The station is not connected", page)
+    assert re.search(r"MUS-03 Not done The station is not connected", page)
     assert {command for _, command in house.link.commands} == {ResetStation(kind=ResetKind.IMMEDIATE)}
 
 

@@ -31,6 +31,8 @@ function showTheme() {
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("ingufu:theme")));
 
+matchMedia("print").addEventListener("change", () => document.dispatchEvent(new CustomEvent("ingufu:theme"))); // paper is light
+
 // ---- times -------------------------------------------------------------------------------------------------------
 const relativeFormat = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "long" });
 const steps = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
