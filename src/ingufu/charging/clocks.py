@@ -46,4 +46,4 @@ def _mend(
         return reading
     behind = min(newest[fault] - reading.at, received_at - EARLIEST)
     at_station = reading.at_station or reading.at.isoformat()
-    return msgspec.structs.replace(reading, at=received_at - behind, at_station=at_station)
+    return msgspec.structs.replace(reading, at=received_at - behind, at_station=at_station, is_mended=True)

@@ -41,6 +41,12 @@ class KeptReading(msgspec.Struct, frozen=True, kw_only=True):
     at_station: str | None
     figures: Figures
     samples: tuple[Sample, ...]
+    is_mended: bool = False
+
+    @property
+    def told_at(self) -> str:
+        """When it was taken in the station's words, which are the same each time it is told."""
+        return self.at_station or self.at.isoformat()
 
 
 def clean(report: TransactionReport, rules: ChargingRules) -> Intake:
@@ -124,7 +130,13 @@ def int64_or_none(number: int | None) -> int | None:
 
 def _keep(reading: MeterReading, samples: tuple[Sample, ...]) -> KeptReading:
     at_station = plain_or_none(reading.at_station, WORD_MAX)
-    return KeptReading(at=reading.at, at_station=at_station, figures=_summarise(samples), samples=samples)
+    return KeptReading(
+        at=reading.at,
+        at_station=at_station,
+        figures=_summarise(samples),
+        samples=samples,
+        is_mended=reading.is_mended,
+    )
 
 
 def _summarise(samples: tuple[Sample, ...]) -> Figures:

@@ -100,6 +100,7 @@ class MeterReading(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     at_station: str | None = None  # as the station wrote it
     samples: tuple[Sample, ...]
+    is_mended: bool = False  # `at` is ours, as the station's clock could not be right
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):

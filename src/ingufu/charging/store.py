@@ -93,6 +93,11 @@ _SAMPLES_BETWEEN = select(readings.c.at, readings.c.samples).where(
     readings.c.at >= bindparam("since"),
     readings.c.at <= bindparam("until"),
 )
+_TOLD_BETWEEN = select(readings.c.at_station, readings.c.samples).where(
+    readings.c.transaction_id == bindparam("transaction_id"),
+    readings.c.at_station >= bindparam("first"),
+    readings.c.at_station <= bindparam("last"),
+)
 _MARKS = (
     select(anomalies.c.kind, func.sum(anomalies.c.count).label("count"))
     .where(anomalies.c.transaction_id == bindparam("transaction_id"))
@@ -199,6 +204,15 @@ async def find_samples_between(
     """Return instants and samples of the readings kept of a transaction in a time, both ends included."""
     params = {"transaction_id": transaction_id, "since": since, "until": until}
     return {(row["at"], row["samples"]) for row in await database.fetch_all(_SAMPLES_BETWEEN, params)}
+
+
+async def find_told_between(database: Database, transaction_id: str, first: str, last: str) -> set[tuple[str, str]]:
+    """Return the station's words for the instant, and samples, of the readings kept of a transaction.
+
+    `first` and `last` bound the words by their signs; both are included.
+    """
+    params = {"transaction_id": transaction_id, "first": first, "last": last}
+    return {(row["at_station"], row["samples"]) for row in await database.fetch_all(_TOLD_BETWEEN, params)}
 
 
 async def find_marks(database: Database, transaction_id: str) -> dict[AnomalyKind, int]:

@@ -14,6 +14,7 @@ from ingufu.charging.service.history import History
 from ingufu.core.clock import Clock
 from ingufu.infra.storage.database import Database, Work
 
+_CLOCK_FAULTS = frozenset({AnomalyKind.CLOCK_UNSET, AnomalyKind.CLOCK_AHEAD})
 KEPT_OF_A_KIND = 10  # anomalies of a transaction; a station can repeat itself for ever
 
 Row = tuple[KeptReading, str]  # a reading and its samples as they are kept
@@ -45,7 +46,9 @@ class Ledger:
         `identity` is what a new transaction is called, or what a known one is called from now on.
         """
         rows = [(reading, store.encode_samples(reading.samples)) for reading in step.readings]
-        if before is not None and _may_repeat(before, rows):
+        if before is not None and _is_mended(before, rows):
+            rows = await self._find_new_by_words(before, rows)
+        elif before is not None and _may_repeat(before, rows):
             rows = await self._find_new(before, rows)
         if before is not None and step.event is None and not rows and not step.oddities:
             return before
@@ -164,6 +167,33 @@ class Ledger:
             for reading, samples in rows
             if (reading.at, samples) not in stored and not (reading.at == seen_at and hash(samples) in before.latest)
         ]
+
+    async def _find_new_by_words(self, before: Known, rows: list[Row]) -> list[Row]:
+        """Return the readings that are not kept yet, where the station's clock was wrong, or seemed so.
+
+        Mended times depend on when a reading came, so that a repeated one has another; the station's words for it do
+        not. And they say nothing of order: what came later is later, or a register would seem to fall.
+        """
+        seen_at = before.transaction.last_reading_at
+        if seen_at is None:
+            return rows
+        words = [reading.told_at for reading, _ in rows]
+        told = await store.find_told_between(self._database, before.transaction.id, min(words), max(words))
+        return [
+            (
+                msgspec.structs.replace(reading, at=seen_at) if reading.is_mended and reading.at < seen_at else reading,
+                samples,
+            )
+            for reading, samples in rows
+            if (reading.told_at, samples) not in told
+        ]
+
+
+def _is_mended(before: Known, rows: list[Row]) -> bool:
+    """Return whether times of readings are ours: of these, or perhaps of what is kept."""
+    if before.marks and not _CLOCK_FAULTS.isdisjoint(before.marks):
+        return bool(rows)
+    return any(reading.is_mended for reading, _ in rows)
 
 
 def _may_repeat(before: Known, rows: list[Row]) -> bool:

@@ -1,0 +1,65 @@
+"""Readings told with a time that cannot be right: kept once however often they come, and in the order they came."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from charging import stations
+from ingufu.charging.model import EnergySource
+
+HOUR = timedelta(hours=1)
+
+
+def reading(at, wh, **values):
+    """Return a reading as the versions' adapters make it: with the station's words for its time."""
+    return msgspec.structs.replace(stations.reading(at, wh, **values), at_station=at.isoformat())
+
+
+async def begin(station, version, at):
+    s = station(version)
+    taken = reading(at, 1000, context="Transaction.Begin")
+    if version == "1.6":
+        started = await s.start(token="A", register_wh=1000, at=at, received_at=s.at(0))
+        return s, started.transaction.reference
+    await s.start(reference="T", seq=0, at=at, received_at=s.at(0), readings=(taken,))
+    return s, "T"
+
+
+async def finish(s, version, reference, at, received_at, readings):
+    if version == "1.6":
+        await s.end(reference=reference, register_wh=5000, at=at, received_at=received_at, readings=readings)
+    else:
+        end = reading(at, 5000, context="Transaction.End")
+        await s.end(reference=reference, seq=9, at=at, received_at=received_at, readings=(*readings, end))
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("born", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, 13, 30, tzinfo=UTC)])
+async def test_readings_of_a_wrong_clock_that_come_again_count_once(station, version, born):
+    s, reference = await begin(station, version, born)
+    taken = [reading(born + timedelta(minutes=minute), 1000 + 100 * minute) for minute in (5, 10, 20)]
+    for one in taken:  # all at once, minutes later: the line was broken
+        await s.read(one, reference=reference, received_at=s.at(30))
+    await s.read(taken[1], reference=reference, received_at=s.at(31))  # the reply was lost
+    await finish(s, version, reference, born + timedelta(minutes=40), s.at(40), tuple(taken))
+    row = await s.row(reference)
+    assert (row.energy_wh, row.energy_source) == (Decimal(4000), EnergySource.REGISTERS)
+    assert [int(kept["energy_wh"]) for kept in await s.readings()].count(1500) == 1
+    assert len(await s.readings()) == (3 if version == "1.6" else 5)
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_clock_of_ours_that_is_set_back_changes_no_bill(station, version):
+    s, reference = await begin(station, version, station().at(0))
+    for minute in (5, 10):
+        await s.read(reading(s.at(minute), 1000 + 100 * minute), reference=reference, received_at=s.at(minute))
+    for minute in (15, 20, 25):
+        taken = reading(s.at(minute), 1000 + 100 * minute)
+        await s.read(taken, reference=reference, received_at=s.at(minute) - HOUR)
+    again = tuple(reading(s.at(minute), 1000 + 100 * minute) for minute in (5, 10, 15, 20, 25))
+    await finish(s, version, reference, s.at(40), s.at(40), again)  # our clock is right again
+    row = await s.row(reference)
+    assert (row.energy_wh, row.energy_source) == (Decimal(4000), EnergySource.REGISTERS)
+    assert len(await s.readings()) == (5 if version == "1.6" else 7)
