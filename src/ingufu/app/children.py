@@ -89,13 +89,17 @@ async def _end(process: Process) -> None:
 
 
 def stop_with_parent(stop: asyncio.Event) -> None:
-    """In a child: set `stop` when standard input ends. Ctrl-C, which both hear, is left to the parent."""
+    """In a child: set `stop` when standard input ends. Ctrl-C, which both hear, is left to the parent.
+
+    With the parent gone nobody kills a child that does not come to its end, so it ends itself after a while.
+    """
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
         if not os.read(0, 4096):
             loop.remove_reader(0)
             stop.set()
+            loop.call_later(STOP_S, os._exit, 1)
 
     try:
         loop.add_reader(0, watch)

@@ -29,12 +29,21 @@ log = structlog.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its own handling of signals."""
+    """uvicorn without its own handling of signals, stopped only when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to `serve_web`."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets=sockets)
+        self.is_up.set()
 
 
 async def serve_web(settings: Settings, *, inherited: int | None = None) -> None:
@@ -62,17 +71,25 @@ async def _serve(settings: Settings, process: AskingProcess, listener: socket.so
     app = create_app(web_context(settings, process))
     server = Server(_config(settings, app))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    stopping = asyncio.create_task(stop.wait())
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
-    log.info("web.started", pid=os.getpid())
-    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-    close_streams(app)
-    server.should_exit = True
-    stopping.cancel()
+    # A server that is told to stop while it starts would leave all of what it has begun (uvicorn's `_serve`).
+    if await _first(serving, server.is_up):
+        log.info("web.started", pid=os.getpid())
+        await _first(serving, stop)
+        close_streams(app)
+        server.should_exit = True
     await serving
     if not server.started:
         raise Unavailable("The web process could not start; the log says why.")
+
+
+async def _first(serving: asyncio.Task[None], event: asyncio.Event) -> bool:
+    """Return whether the event came; False if serving ended before."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return event.is_set()
 
 
 def _config(settings: Settings, app: Litestar) -> uvicorn.Config:
