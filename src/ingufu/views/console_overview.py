@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, literal_column, or_, select, type_coerce
 
 from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
@@ -94,7 +94,8 @@ async def find_odd_sessions(database: Database, site_ids: SiteIds, *, since: dat
 
 async def list_feed(database: Database, site_ids: SiteIds, *, limit: int) -> tuple[EventRow, ...]:
     """Return the latest events that tell people something, the newest first."""
-    faults = or_(*(events.c.details.contains(text, autoescape=True) for text in _FAULTY))
+    details = type_coerce(events.c.details, Text)  # as it is stored
+    faults = or_(*(details.contains(text, autoescape=True) for text in _FAULTY))
     statement = (
         select(
             *(events.c[name] for name in ("id", "kind", "occurred_at", "station_id", "transaction_id", "details")),
