@@ -63,3 +63,25 @@ async def test_clock_of_ours_that_is_set_back_changes_no_bill(station, version):
     row = await s.row(reference)
     assert (row.energy_wh, row.energy_source) == (Decimal(4000), EnergySource.REGISTERS)
     assert len(await s.readings()) == (5 if version == "1.6" else 7)
+
+
+@pytest.mark.parametrize("born", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, 13, 30, tzinfo=UTC)])
+async def test_start_of_a_wrong_clock_told_again_after_an_estimate_is_the_same(station, charging, database, born):
+    s = station()
+    started = await s.start(token="A", register_wh=1000, at=born, received_at=s.at(0))
+    async with database.work() as work:
+        await charging.end_by_estimate(work, started.transaction.id)
+    again = await s.start(token="A", register_wh=1000, at=born, received_at=s.at(5))
+    assert (again.is_repeat, again.transaction.number) == (True, started.transaction.number)
+    await s.end(reference=str(again.transaction.number), register_wh=3000, at=born + HOUR, received_at=s.at(60))
+    (row,) = await s.rows()
+    assert (row["energy_wh"], row["is_estimated"]) == (Decimal(2000), False)
+
+
+async def test_start_of_a_clock_ahead_told_again_after_its_end_is_the_same(station):
+    s = station()
+    ahead = s.at(0) + HOUR
+    started = await s.start(token="A", register_wh=1000, at=ahead, received_at=s.at(0))
+    await s.end(reference=str(started.transaction.number), register_wh=3000, at=ahead + HOUR, received_at=s.at(60))
+    again = await s.start(token="A", register_wh=1000, at=ahead, received_at=s.at(61))
+    assert (again.is_repeat, again.transaction.number) == (True, started.transaction.number)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from ingufu.charging import decide, matching, store
+from ingufu.charging import clocks, decide, matching, store
 from ingufu.charging.fold import Known
 from ingufu.charging.intake import Intake, Oddity
 from ingufu.charging.model import AnomalyKind, ReportKind, Transaction, TransactionReport
@@ -103,8 +103,10 @@ class Locator:
                 return known
         transaction = await store.find_by_start_key(self._database, key)
         if transaction is not None:
-            # A clock that was never set tells the same time again after each reboot.
-            return await self._load(transaction, held) if transaction.is_open or taken.clock_at is None else None
+            # A clock that was never set tells the same time again after each reboot: what has ended may be another.
+            is_over = not transaction.is_open and not transaction.is_estimated
+            is_ambiguous = taken.clock_at is not None and taken.clock_at < clocks.EARLIEST
+            return None if is_over and is_ambiguous else await self._load(transaction, held)
         since = report.at - decide.SLACK
         for orphan in await store.find_orphans(self._database, report.station_id, report.version, since):
             if matching.fits_start(orphan, report):
