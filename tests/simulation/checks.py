@@ -12,7 +12,7 @@ from simulation.disk import Disk
 from simulation.server import Incarnation, Server
 from simulation.world import World
 
-EXPECTED_ERRORS = frozenset({"storage.not_writable"})  # during an outage
+EXPECTED_ERRORS = frozenset({"storage.not_writable", "gateway.task_hangs"})  # while storage fails or is slow
 EXPECTED_SILENCE = frozenset({"ocpp.gave_up", "ocpp.storage_unavailable"})  # after which an answer may be missing
 
 
@@ -28,7 +28,7 @@ class Ears:
             world.trace.note(world.loop.owner.name, f"log {method}", _plain(event))
             if event["event"] in EXPECTED_SILENCE:
                 world.trouble(30.0)
-            is_due = event["event"] in EXPECTED_ERRORS and world.trouble_until_s >= world.loop.time()
+            is_due = event["event"] in EXPECTED_ERRORS and world.storage_until_s >= world.loop.time()
             if method in {"error", "critical", "exception"} and not is_due:
                 world.wrong(f"The server logged {_plain(event)}")
         raise structlog.DropEvent

@@ -23,6 +23,7 @@ async def suffer(world: World, server: Server, disk: Disk, outage: Outage) -> No
     disk.kind = outage.kind
     world.trace.note("disk", outage.kind.upper(), f"{outage.lasts_s:.0f} s")
     world.trouble(outage.lasts_s + 20.0)
+    world.storage_until_s = max(world.storage_until_s, world.loop.time() + outage.lasts_s + 10.0)
     await asyncio.sleep(outage.lasts_s)
     if disk.kind == outage.kind:
         disk.kind = "well"
@@ -36,6 +37,7 @@ async def _fail_for_good(world: World, server: Server) -> None:
         return
     world.trace.note("disk", "FATAL")
     world.trouble(60.0)
+    world.storage_until_s = max(world.storage_until_s, world.loop.time() + 60.0)
     running.engine.failure = "The simulated disk has failed for good."
     await asyncio.sleep(NOTICED_S)
     if server.running is running:

@@ -37,6 +37,7 @@ class World:
         self.wrongs: list[str] = []
         self.clock_offset_s = 0.0  # of the server's date
         self.trouble_until_s = 0.0  # until then an answer may rightly be missing
+        self.storage_until_s = -1.0  # until then storage fails, or has just failed
         self.is_calm = False  # no fault happens any more
         self.has_jumped = False  # the server's date has not always been right
 
