@@ -186,6 +186,15 @@ async def test_import_of_a_waiting_station_approves_it(database, stations):
     assert not stations.password_matches(after, b"presented-password")
 
 
+async def test_import_without_a_password_drops_the_one_a_waiting_station_called_with(database, stations):
+    async with database.work() as work:
+        await stations.discover(work, "WILD-9", password=b"presented-password")
+    async with database.work() as work:
+        station = await stations.put(work, "WILD-9")
+    assert station.password_hash is None
+    assert not stations.password_matches(await stations.get(station.id), b"presented-password")
+
+
 async def test_refused_station_keeps_its_row(database, stations, station):
     async with database.work() as work:
         await stations.refuse(work, station.id)

@@ -98,6 +98,8 @@ class Registry:
         if station.approval is Approval.WAITING and "approval" not in fields:
             fields["approval"] = Approval.APPROVED
         values: dict[str, Any] = _checked(fields)
+        if station.approval is Approval.WAITING and password is None:
+            values["password_hash"] = None  # the one it called with may be anyone's choice
         if password is not None and not secrets.station_password_matches(station.password_hash, password.encode()):
             values |= self._password_columns(station, password)
         return self._change(work, station, values)
