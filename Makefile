@@ -46,6 +46,9 @@ check: setup ## Format, lint, types, imports, spelling, generated files
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python tools/generate_types.py --check
+	$(BIN)/python tools/openapi.py --check
+	$(BIN)/python tools/reference.py --check
+	$(BIN)/python tools/reference_words.py --check
 
 fix: setup ## Format and repair what can be repaired
 	$(BIN)/ruff check --fix .
