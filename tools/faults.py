@@ -7,6 +7,7 @@ is written to build/faults.jsonl, so that counts of several runs can be added up
 import argparse
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +46,8 @@ class Outcome(msgspec.Struct, kw_only=True):
 def main() -> None:
     arguments = _arguments()
     os.nice(NICE)
+    for number in (signal.SIGTERM, signal.SIGINT):  # in the background, the latter would be ignored
+        signal.signal(number, signal.default_int_handler)
     if arguments.sum:
         _print([msgspec.json.decode(line, type=Outcome) for line in RECORD.read_bytes().splitlines()])
         return

@@ -1,6 +1,7 @@
 """F7, F8, F11 and the network's other faults, by a proxy that stands between stations and the gateway."""
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from faults.wire import Lost
 from ingufu.core.commands import ReplyKind
 from ingufu.gateway.link import REPLACED
 from ingufu.infra.storage.database import Database
-from ingufu.stations.tables import stations
+from ingufu.stations.tables import attempts, stations
 from running import Running
 
 STATIONS = 10
@@ -202,31 +203,61 @@ async def test_f8_a_peer_that_vanished_is_noticed_and_its_return_is_one_connecti
 
 
 @sqlite
-async def test_f11_two_stations_of_one_identity_that_displace_each_other_leak_nothing(database: Database):
-    """Criterion: one connection at any time, the displaced one is told, no task and no file stays behind."""
+async def test_f11_two_stations_of_one_identity_displace_each_other_once_a_second_and_leak_nothing(database: Database):
+    """Criterion: one connection at any time, the displaced one is told, at most one change a second however often they
+    try (10 Hz and more), no task and no socket stays behind.
+    """
     async with gateway(database, STATIONS + 1) as house:
         await database.writer.flush()
         before = things()
         codes: Counter[int | None] = Counter()
+        fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=37)
+        seconds = by_length(2.5, 300.0)
 
-        async def flap(times: int) -> None:
-            for _ in range(times):
+        async def persist() -> None:
+            """Come back whenever the other has taken the place, for as long as the test runs."""
+            loop = asyncio.get_running_loop()
+            until = loop.time() + seconds
+            while (left_s := until - loop.time()) > 0:
                 try:
                     async with wired(house.url().rstrip("/"), STATIONS) as wire:
-                        await asyncio.wait([wire.ended], timeout=0.05)
-                        codes[wire.close_code] += 1
+                        await asyncio.wait([wire.ended], timeout=left_s)
+                        if not wire.is_open:
+                            codes[wire.close_code] += 1
                 except Lost as error:  # displaced before it had booted
                     codes[error.code] += 1
                 assert len(house.link) <= STATIONS + 1
+                await asyncio.sleep(0.01)
 
-        fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=37)
         async with charging(fleet):
-            await asyncio.gather(*(flap(by_length(20, 3000)) for _ in range(2)))
+            await asyncio.gather(persist(), persist())
+        assert 1 <= codes[REPLACED] <= seconds + 2  # who waited when the time was over still came
+        assert set(codes) == {REPLACED}
         await eventually(lambda: len(house.link) == 0)
         await database.writer.flush()
         await eventually(lambda: things() <= before)
-        assert codes[REPLACED] > 0
         await judge_quietly(house, fleet)
+
+
+@sqlite
+async def test_f11_a_crowd_of_one_identity_is_refused_beyond_what_may_wait(database: Database):
+    """Criterion: whoever would wait too long is told to come later, and it is on record."""
+    async with gateway(database, 1) as house, contextlib.AsyncExitStack() as stack:
+
+        async def come() -> bool:
+            try:
+                await stack.enter_async_context(wired(house.url().rstrip("/"), boots=False))
+            except Lost:
+                return False
+            return True
+
+        came = await asyncio.gather(*(come() for _ in range(12)))
+        assert 6 <= sum(came) <= 8
+        assert len(house.link) == 1
+        house.gateway.flush()
+        await database.writer.flush()
+        refused = await database.select(select(attempts.c.outcome).where(attempts.c.http_status == 503))
+        assert {row["outcome"] for row in refused} == {"too-many-attempts"}
 
 
 def things() -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Who may connect: the path, the identity, the credentials and the version of an upgrade request, judged before it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -8,6 +9,7 @@ import structlog
 
 from ingufu.core.errors import Conflict, TooManyRequests, Unavailable
 from ingufu.core.ids import IDENTITY_MAX_LENGTH
+from ingufu.gateway.displacing import Displacements
 from ingufu.gateway.websocket import (
     Accept,
     BasicCredentials,
@@ -105,10 +107,17 @@ class Admission:
     Once `is_closed` is set, nobody comes in any more.
     """
 
-    def __init__(self, services: Services, rules: AdmissionRules, connect: Callable[[Admitted], Handler]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        rules: AdmissionRules,
+        connect: Callable[[Admitted], Handler],
+        displacements: Displacements,
+    ) -> None:
         self._services = services
         self._rules = rules
         self._connect = connect
+        self._displacements = displacements
         self.is_closed = False
 
     async def decide(self, request: UpgradeRequest) -> Decision:
@@ -147,7 +156,9 @@ class Admission:
         )
         self._services.stations.record_attempt(attempt)
 
-    async def _judge(self, request: UpgradeRequest, attempt: Attempt, identity: str) -> Decision:
+    async def _judge(
+        self, request: UpgradeRequest, attempt: Attempt, identity: str, *, has_waited: bool = False
+    ) -> Decision:
         stations = self._services.stations
         station = await stations.find_by_identity(identity)
         given = basic_credentials(request)
@@ -164,6 +175,16 @@ class Admission:
         version = self._version(station, request.subprotocols)
         if version is None:
             return self._mismatch(attempt, request)
+        if not has_waited and not self.is_closed:
+            wait_s = self._displacements.wait_s(station.id)
+            if wait_s is None:
+                detail = "Connections of this station keep taking each other's place."
+                return self._refuse(attempt, AttemptOutcome.TOO_MANY_ATTEMPTS, detail)
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+                return await self._judge(request, attempt, identity, has_waited=True)  # much may have changed
+        if self.is_closed:
+            return self._refuse(attempt, AttemptOutcome.SHUTTING_DOWN, "The server is stopping.")
         return self._admit(
             request,
             Admitted(

@@ -11,6 +11,7 @@ import structlog
 from ingufu.core.errors import IngufuError, Unavailable
 from ingufu.gateway.admission import Admission, AdmissionRules, Admitted
 from ingufu.gateway.connection import StationConnection
+from ingufu.gateway.displacing import Displacements
 from ingufu.gateway.frame_log import FrameLog
 from ingufu.gateway.greeting import Greeter
 from ingufu.gateway.link import Connections
@@ -48,7 +49,12 @@ class Gateway:
         self._rules = rules
         self._uniform = uniform
         self._frames = FrameLog(services.stations.frames)
-        self._admission = Admission(services, rules.admission, self._connect)
+        self._admission = Admission(
+            services,
+            rules.admission,
+            self._connect,
+            Displacements(lambda station_id: connections.get(station_id) is not None, services.clock.monotonic),
+        )
         self._server: WebSocketServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
