@@ -85,3 +85,33 @@ async def test_start_of_a_clock_ahead_told_again_after_its_end_is_the_same(stati
     await s.end(reference=str(started.transaction.number), register_wh=3000, at=ahead + HOUR, received_at=s.at(60))
     again = await s.start(token="A", register_wh=1000, at=ahead, received_at=s.at(61))
     assert (again.is_repeat, again.transaction.number) == (True, started.transaction.number)
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_clock_of_the_station_that_is_set_back_changes_no_bill(station, version):
+    s, reference = await begin(station, version, station().at(0))
+    for minute, told in ((5, s.at(5)), (10, s.at(10)), (15, s.at(15) - 24 * HOUR), (20, s.at(20) - 24 * HOUR)):
+        await s.read(reading(told, 1000 + 100 * minute), reference=reference, received_at=s.at(minute))
+    await finish(s, version, reference, s.at(40) - 24 * HOUR, s.at(40), ())
+    row = await s.row(reference)
+    assert (row.energy_wh, row.energy_source) == (Decimal(4000), EnergySource.REGISTERS)
+
+
+async def test_readings_of_a_wrong_clock_in_any_order_change_no_bill(station):
+    born = datetime(1970, 1, 1, tzinfo=UTC)
+    s, reference = await begin(station, "2.0.1", born)
+    for minute in (20, 5, 15, 10):
+        taken = reading(born + timedelta(minutes=minute), 1000 + 100 * minute)
+        await s.read(taken, reference=reference, received_at=s.at(30))
+    await finish(s, "2.0.1", reference, born + timedelta(minutes=40), s.at(40), ())
+    row = await s.row(reference)
+    assert (row.energy_wh, row.energy_source) == (Decimal(4000), EnergySource.REGISTERS)
+
+
+async def test_register_that_was_reset_is_still_counted_on(station):
+    s, reference = await begin(station, "1.6", station().at(0))
+    for minute, wh in ((5, 1500), (10, 2000), (15, 100), (20, 600)):
+        await s.read(reading(s.at(minute), wh), reference=reference, received_at=s.at(minute))
+    await finish(s, "1.6", reference, s.at(40), s.at(40), ())
+    row = await s.row(reference)
+    assert (row.energy_wh, row.energy_source) == (Decimal(1000 + 500 + 4400), EnergySource.DELTAS)

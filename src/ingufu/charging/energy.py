@@ -56,6 +56,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     energy_wh: Decimal = Decimal(0)
     end: Point | None = None  # the last point at the end
     was_reset: bool = False
+    peak_wh: Decimal | None = None  # the highest value from which, and the lowest to which it fell
+    dip_wh: Decimal | None = None
     has_begin: bool = False  # counting began with a value taken at the start
     newest: Point | None = None
     flags: frozenset[AnomalyKind] = frozenset()
@@ -90,6 +92,10 @@ def follow(track: Track, point: Point, limits: Limits) -> Track:
     fall = believed.wh - point.wh
     if 0 < fall < ROUNDING_WH:
         return replace(track, doubted=None)
+    if fall > 0:
+        peak = believed.wh if track.peak_wh is None else max(track.peak_wh, believed.wh)
+        dip = point.wh if track.dip_wh is None else min(track.dip_wh, point.wh)
+        track = replace(track, peak_wh=peak, dip_wh=dip)
     doubted = track.doubted
     if doubted is not None and _follows(doubted, point, limits):
         energy = track.energy_wh + point.wh - doubted.wh
@@ -109,7 +115,8 @@ def measure(track: Track, *, is_over: bool) -> Measured:
         return Measured(start_wh=track.begin_wh, energy_wh=track.energy_wh, source=source)
     end = _believable_end(track)
     begin = track.begin_wh
-    if track.has_begin and end is not None and begin is not None and not track.was_reset and end.wh >= begin:
+    was_reset = track.was_reset and not _is_only_disordered(track, end)
+    if track.has_begin and end is not None and begin is not None and not was_reset and end.wh >= begin:
         energy = end.wh - begin
         return Measured(start_wh=begin, end_wh=end.wh, energy_wh=energy, source=EnergySource.REGISTERS)
     is_broken = track.was_reset or AnomalyKind.REGISTER_RESET in track.flags
@@ -119,6 +126,18 @@ def measure(track: Track, *, is_over: bool) -> Measured:
         energy_wh=track.energy_wh,
         source=EnergySource.DELTAS if is_broken else EnergySource.READINGS,
     )
+
+
+def _is_only_disordered(track: Track, end: Point | None) -> bool:
+    """Return whether a register that seems to have fallen has not: no value lies below its begin or above its end.
+
+    Where a clock was set back or never set, the values are not in the order in which they were taken. A register that
+    was reset begins at 0, thus below where it stood, unless it stood there at the begin.
+    """
+    begin, peak, dip = track.begin_wh, track.peak_wh, track.dip_wh
+    if end is None or not begin or peak is None or dip is None:
+        return False
+    return begin <= dip and peak <= end.wh
 
 
 def _believable_end(track: Track) -> Point | None:
