@@ -115,3 +115,11 @@ async def test_register_that_was_reset_is_still_counted_on(station):
     await finish(s, "1.6", reference, s.at(40), s.at(40), ())
     row = await s.row(reference)
     assert (row.energy_wh, row.energy_source) == (Decimal(1000 + 500 + 4400), EnergySource.DELTAS)
+
+
+async def test_end_that_seems_to_lie_before_a_reading_is_believed(station):
+    s, reference = await begin(station, "1.6", station().at(0))
+    await s.read(reading(s.at(30), 80_000), reference=reference, received_at=s.at(30))
+    ended_at = s.at(70)  # ours was set back by an hour meanwhile
+    await s.end(reference=reference, register_wh=181_000, at=ended_at, received_at=ended_at - HOUR)
+    assert (await s.row(reference)).energy_wh == Decimal(180_000)

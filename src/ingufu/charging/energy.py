@@ -158,7 +158,9 @@ def _follows(earlier: Point, later: Point, limits: Limits) -> bool:
         return False
     if rise <= limits.burst_wh:
         return True
-    seconds = Decimal(max((later.at - earlier.at).total_seconds(), 0))
+    seconds = Decimal((later.at - earlier.at).total_seconds())
+    if seconds < 0:  # a clock was set in between: it does not tell how fast the register rose
+        return True
     return rise <= limits.max_power_w * MARGIN * seconds / HOUR_S
 
 
