@@ -76,3 +76,21 @@ def test_relative_time_tells_both_directions() -> None:
     now = AT + timedelta(minutes=3)
     assert formats.relative(AT, now, ENGLISH) == "3 minutes ago"
     assert formats.relative(now, AT, ENGLISH) == "in 3 minutes"
+
+
+def test_registers_are_told_to_the_hundredth_of_a_kilowatt_hour_whatever_their_size() -> None:
+    assert plain(formats.register(Decimal(289470120), ENGLISH)) == "289,470.12 kWh"
+    assert plain(formats.register(None, ENGLISH)) == "\N{EN DASH}"
+
+
+@pytest.mark.parametrize(
+    ("span_s", "text"), [(0.0142, "14 ms"), (0.9999, "1,000 ms"), (1.25, "1.2 s"), (59.4, "59.4 s"), (61, "1 min 1 s")]
+)
+def test_answers_are_timed_in_the_unit_that_fits(span_s: float, text: str) -> None:
+    assert plain(formats.seconds(span_s, ENGLISH)) == text
+
+
+def test_quantities_and_days_speak_the_language() -> None:
+    assert plain(formats.quantity(378.84, "V", FRENCH)) == "378,8 V"
+    assert plain(formats.quantity(None, "A", FRENCH)) == "\N{EN DASH}"
+    assert formats.weekday(AT, FRENCH) == "dimanche"

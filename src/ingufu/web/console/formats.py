@@ -38,6 +38,11 @@ def energy(energy_wh: Decimal | float | None, locale: Locale) -> Figure:
     return Figure(_decimal(energy_wh, _KILO, places, locale), "kWh")
 
 
+def register(energy_wh: Decimal | float | None, locale: Locale) -> Figure:
+    """Return a meter's register in kWh whatever its size: what counts is how two of them differ."""
+    return Figure(MISSING, "") if energy_wh is None else Figure(_decimal(energy_wh, _KILO, 2, locale), "kWh")
+
+
 def power(power_w: Decimal | float | None, locale: Locale) -> Figure:
     """Return a power in kW or MW; a station's meter is not better than 0.1 kW."""
     if power_w is None:

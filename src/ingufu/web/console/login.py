@@ -43,6 +43,7 @@ async def show_login(web: WebContext, pages: Pages, request: Asked, criteria: Lo
         answer = Redirect(f"{CONSOLE_PATH}/login?next={quote(safe_next(criteria.next), safe='/')}", status_code=303)
         answer.set_cookie(_language(request, criteria.language))
         return answer
+    pages.warm(pages.language(request))  # whoever logs in wants a page next
     return await _show(pages, request, criteria.next)
 
 

@@ -1,8 +1,9 @@
 """What every page is rendered with: the reader's language, who reads and what they may, what waits for somebody."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from typing import Any
 from urllib.parse import quote
@@ -66,6 +67,17 @@ class Pages:
     environments: Mapping[str, Environment]
     memo: Memo
     runs: Runs
+    warming: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # by language
+
+    def warm(self, language: str) -> None:
+        """Have the templates of a language made ready in the background, once: the first page need not wait for it."""
+        if language not in self.warming:
+            self.warming[language] = asyncio.create_task(asyncio.to_thread(self._load_all, language))
+
+    def _load_all(self, language: str) -> None:
+        environment = self.environments[language]
+        for name in environment.list_templates(filter_func=lambda name: name.startswith(("pages/", "parts/"))):
+            environment.get_template(name)
 
     def environment(self, request: Asked) -> Environment:
         """Return the environment of the reader's language."""

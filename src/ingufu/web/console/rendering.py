@@ -61,6 +61,7 @@ def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[
         "duration": partial(formats.duration, locale=locale),
         "energy": partial(formats.energy, locale=locale),
         "power": partial(formats.power, locale=locale),
+        "register": partial(formats.register, locale=locale),
         "seconds": partial(formats.seconds, locale=locale),
         "quantity": partial(formats.quantity, locale=locale),
         "weekday": partial(formats.weekday, locale=locale),

@@ -45,6 +45,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "notices": ("NoticeReceived", "SecurityEventReported"),
 }
 
+NEWS = tuple(kind for about, kinds in KINDS.items() if about != "notices" for kind in kinds)  # of the page's short list
+
 
 class TimelineQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The timeline as its address has it."""
@@ -106,7 +108,8 @@ async def show_station(
     seen = await see(web, principal, station)
     database, now, it = web.services.database, web.services.clock.now(), seen.station
     uptime = await console_stations.get_uptime(database, it.id, since=now - WEEK, until=now, is_online=it.is_online)
-    happened = await timeline.list_events(database, EventQuery(station=it.id, limit=FEED_LENGTH), principal.site_ids)
+    query = EventQuery(station=it.id, kind=NEWS, limit=FEED_LENGTH)
+    happened = await timeline.list_events(database, query, principal.site_ids)
     recent = await transaction_views.list_transactions(
         database, TransactionQuery(station=it.id, limit=RECENT), principal.site_ids
     )
@@ -138,7 +141,7 @@ async def follow_station(  # all that a stream is made of
         zone = present.zone(seen.zone)
         return live.Change(
             parts=_parts(pages, request, seen, await cards_of(database, pages, request, seen.station)),
-            entries=pages.entries(request, "feed", [one for one in events or () if one.kind not in _FIGURES], zone),
+            entries=pages.entries(request, "feed", [one for one in events or () if one.kind in NEWS], zone),
         )
 
     wanted = EventFilter(station_ids=frozenset({station_id}), site_ids=principal.site_ids)

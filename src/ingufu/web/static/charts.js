@@ -62,13 +62,22 @@ function zoneTimes(zone, lang) {
   const clock = new Intl.DateTimeFormat(lang, { timeZone: "UTC", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(lang, { timeZone: "UTC", day: "numeric", month: "short" });
   const full = new Intl.DateTimeFormat(lang, { timeZone: zone, dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+  const fine = new Intl.DateTimeFormat(lang, { timeZone: "UTC", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   return {
+    seconds: (shifted) => fine.format(shifted),
     shift: (ms) => ms + offset(ms),
     clock: (shifted) => clock.format(shifted),
     tick: (shifted) => (shifted % 86400000 === 0 ? day.format(shifted) : clock.format(shifted)),
     full: (ms) => `${full.format(ms)} ${zone}`,
     stamp: (shifted) => `${day.format(shifted)}, ${clock.format(shifted)}`,
   };
+}
+
+const SHORT_MS = 600000; // within ten minutes, labels to the minute would repeat themselves
+
+function spanOf(data) {
+  const instants = data.series.flatMap(({ points }) => [points[0]?.[0], points.at(-1)?.[0]]).filter(Boolean);
+  return instants.length ? Math.max(...instants) - Math.min(...instants) : 0;
 }
 
 function option(kind, data, times, settings) {
@@ -83,7 +92,7 @@ function option(kind, data, times, settings) {
       splitLine: { show: false },
       axisLine: { lineStyle: { color: colours.lineStrong } },
       axisTick: { show: false },
-      axisLabel: { color: colours.ink3, hideOverlap: true, formatter: times.tick },
+      axisLabel: { color: colours.ink3, hideOverlap: true, formatter: spanOf(data) < SHORT_MS ? times.seconds : times.tick },
       axisPointer: { label: { show: false }, lineStyle: { color: colours.lineStrong, type: "solid" } },
     },
     tooltip: {
