@@ -25,6 +25,7 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     seconds: float
     rate_per_s: float = 0.0  # of all stations together; 0: as fast as they are answered
     password: str = ""
+    settle_s: float = 0.0  # between connecting and the first call
 
 
 class Result(msgspec.Struct, kw_only=True, frozen=True):
@@ -35,6 +36,7 @@ class Result(msgspec.Struct, kw_only=True, frozen=True):
     per_s: float
     p50_ms: float
     p99_ms: float
+    longest_ms: float
     errors: int
     cpu_s: float
     connect_s: float
@@ -226,6 +228,7 @@ async def run(plan: Plan) -> Result:
     gate = asyncio.Semaphore(200)
     clients = await asyncio.gather(*(_connect(number, plan, sink, gate) for number in range(plan.stations)))
     connect_s = time.perf_counter() - began
+    await asyncio.sleep(plan.settle_s)
     for number, client in enumerate(clients):
         next(client._messages)  # noqa: SLF001 - the generator's first step
         client.start(number / plan.stations * (client._interval_s or 0.01))  # noqa: SLF001
@@ -243,6 +246,7 @@ async def run(plan: Plan) -> Result:
         per_s=round(len(sink.latencies) / seconds, 1),
         p50_ms=round(ordered[len(ordered) // 2] * 1000, 3),
         p99_ms=round(ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)] * 1000, 3),
+        longest_ms=round(ordered[-1] * 1000, 1),
         errors=sink.errors,
         cpu_s=round(cpu, 3),
         connect_s=round(connect_s, 3),

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import uvloop
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.filling import prepare
 from ingufu.app import compose, parts
+from ingufu.app.commands.running import long_lived
 from ingufu.app.settings import OcppSettings, Settings
-from ingufu.authorization.model import TokenDetails
 from ingufu.core.clock import SystemClock
 from ingufu.infra.logs import configure_logs
 from ingufu.infra.storage.migrate import migrate
-from ingufu.services import Services
 
 
 async def main(port: int, stations: int, database: str) -> None:
@@ -26,26 +28,13 @@ async def main(port: int, stations: int, database: str) -> None:
         settings = Settings(data=str(Path(folder)), database=database, ocpp=ocpp)
         await migrate(parts.storage_url(settings))
         async with compose.gateway_process(settings, clock=SystemClock()) as process:
-            await _prepare(process.services, stations)
+            await prepare(process.services, stations)
             await process.gateway.start(process.endpoints)
+            long_lived()
             gc.collect()
             gc.freeze()
             print("ready", flush=True)
             await asyncio.Event().wait()
-
-
-async def _prepare(services: Services, stations: int) -> None:
-    for start in range(0, stations, 500):
-        async with services.database.work() as work:
-            for number in range(start, min(start + 500, stations)):
-                await services.stations.create(work, f"BENCH{number:05d}", security_profile=0, is_silent=True)
-    async with services.database.work() as work:
-        operator = await services.accounts.ensure_operator(work, "Bench")
-    async with services.database.work() as work:
-        for number in range(min(stations, 2000)):
-            await services.authorization.put_token(
-                work, TokenDetails(value=f"T{number}", concurrent_limit=None), organisation_id=operator.id
-            )
 
 
 if __name__ == "__main__":

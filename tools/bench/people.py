@@ -1,0 +1,90 @@
+"""People at the console and programs at the API, a process of its own: heavy pages, one after the other."""
+
+import http.client
+import sys
+import threading
+import time
+
+import msgspec
+
+PATHS = (
+    "/console/",
+    "/console/overview/power.json",
+    "/console/overview/sites.json",
+    "/console/sessions",
+    "/console/sessions.csv",
+    "/console/stations",
+    "/console/attempts",
+    "/api/v1/transactions?limit=500",
+    "/api/v1/frames?limit=500",
+    "/api/v1/stations?limit=500",
+)
+
+
+class Visit(msgspec.Struct, kw_only=True, frozen=True):
+    """What to ask for, and for how long."""
+
+    host: str
+    port: int
+    cookie: str
+    people: int
+    seconds: float
+
+
+class Asked(msgspec.Struct, kw_only=True, frozen=True):
+    """What came of it; times in milliseconds."""
+
+    requests: int
+    per_s: float
+    p50_ms: float
+    longest_ms: float
+    failures: int
+    kbytes: float
+
+
+class Person(threading.Thread):
+    """Asks for one page after the other, as soon as the one before has come."""
+
+    def __init__(self, number: int, visit: Visit, until: float) -> None:
+        super().__init__(daemon=True)
+        self._number, self._visit, self._until = number, visit, until
+        self.times: list[float] = []
+        self.failures = self.size = 0
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(self._visit.host, self._visit.port, timeout=60)
+        number = self._number
+        while time.perf_counter() < self._until:
+            began = time.perf_counter()
+            try:
+                connection.request("GET", PATHS[number % len(PATHS)], headers={"Cookie": self._visit.cookie})
+                answer = connection.getresponse()
+                self.size += len(answer.read())
+                self.failures += answer.status != http.client.OK
+            except (OSError, http.client.HTTPException):
+                self.failures += 1
+                connection.close()
+            self.times.append(time.perf_counter() - began)
+            number += 1
+
+
+def main(visit: Visit) -> Asked:
+    until = time.perf_counter() + visit.seconds
+    people = [Person(number, visit, until) for number in range(visit.people)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    times = sorted(seconds for person in people for seconds in person.times) or [0.0]
+    return Asked(
+        requests=len(times),
+        per_s=round(len(times) / visit.seconds, 1),
+        p50_ms=round(times[len(times) // 2] * 1000, 1),
+        longest_ms=round(times[-1] * 1000, 1),
+        failures=sum(person.failures for person in people),
+        kbytes=round(sum(person.size for person in people) / 1024),
+    )
+
+
+if __name__ == "__main__":
+    print(msgspec.json.encode(main(msgspec.json.decode(sys.argv[1], type=Visit))).decode())
