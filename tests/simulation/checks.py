@@ -51,6 +51,7 @@ def check_running(world: World, server: Server, disk: Disk, stations: list[Stati
             world.wrong(f"{station.plan.identity} is connected, and shown as {row['is_online']}.")
         elif connection.peer._in_hand is not None or connection.peer._queue or connection.peer.open_call is not None:
             world.wrong(f"{station.plan.identity}: something is in hand or waits although nothing happens.")
+        _check_status(world, disk, station, row["id"])
     _check_idle(world, running)
 
 
@@ -81,6 +82,18 @@ def check_stored(world: World, disk: Disk, stations: list[Station]) -> None:
     for number, times in given.items():
         if times > 1:
             world.wrong(f"The transaction number {number} was given to {times} starts.")
+
+
+def _check_status(world: World, disk: Disk, station: Station, station_id: str) -> None:
+    """Hold the status of connectors against what was last acknowledged, where times tell what is newer."""
+    if world.has_jumped or station.plan.twins:
+        return
+    rows = disk.rows("SELECT evse, raw_status FROM connectors WHERE station_id = ?", station_id)
+    shown = {row["evse"]: row["raw_status"] for row in rows}
+    for connector, words in station.record.statuses.items():
+        if shown.get(connector) not in words:
+            name = f"{station.plan.identity} connector {connector}"
+            world.wrong(f"{name} is shown as {shown.get(connector)}, and said {sorted(words)}.")
 
 
 def _check_idle(world: World, running: Incarnation) -> None:

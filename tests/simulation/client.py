@@ -209,9 +209,11 @@ class Station:
             payload |= {"status": word, "errorCode": "NoError"}
         else:
             payload |= {"evseId": connector, "connectorId": 1, "connectorStatus": word}
+        if self._is_mine(line) and connector in self.record.statuses:
+            self.record.statuses[connector].add(word)
         reply = await self._call(line, "StatusNotification", payload)
         if isinstance(reply, dict):
-            self.record.statuses[connector] = word
+            self.record.statuses[connector] = {word}
 
     # Messages that must arrive
 

@@ -58,7 +58,7 @@ class Record:
 
     chargings: list[Charging] = field(default_factory=list)
     idle: list[Message] = field(default_factory=list)
-    statuses: dict[int, str] = field(default_factory=dict)  # by connector: the last that was acknowledged
+    statuses: dict[int, set[str]] = field(default_factory=dict)  # by connector: the last acknowledged, and told since
     answered: dict[str, str] = field(default_factory=dict)  # by message id: what was answered to requests
 
 
