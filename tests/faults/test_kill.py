@@ -11,10 +11,9 @@ import pytest
 from faults import campaign
 from faults.campaign import Outcome, Plan
 from faults.house import READY_S
-from faults.length import by_length
+from faults.length import SHARED, by_length
 
-# The criteria hold on a machine of one's own; beside other tests, which share its cores, only their order does.
-SHARED = by_length(6.0, 1.0)
+PACE_S = 0.08
 BACK_S = 30.0 * SHARED
 RESUME_S = 5.0 * SHARED
 
@@ -22,7 +21,7 @@ RESUME_S = 5.0 * SHARED
 def judge(outcome: Outcome, plan: Plan) -> None:
     assert outcome.findings == []
     assert sum(outcome.kills.values()) == plan.kills
-    assert outcome.acknowledged > 100 * plan.kills
+    assert outcome.acknowledged > 30 * plan.kills
     assert outcome.repeated > 0
     assert outcome.ready_s < READY_S * SHARED
     assert outcome.back_s[0] < BACK_S
@@ -30,7 +29,7 @@ def judge(outcome: Outcome, plan: Plan) -> None:
 
 @pytest.mark.timeout(600)
 async def test_a_server_killed_again_and_again_on_sqlite_has_lost_and_doubled_nothing(tmp_path: Path):
-    plan = Plan(kills=by_length(5, 30), seed=20, ways=("power", "kill", "call"))
+    plan = Plan(kills=by_length(5, 30), seed=20, ways=("power", "kill", "call"), pace_s=PACE_S)
     outcome = await campaign.run(plan, tmp_path)
     judge(outcome, plan)
     assert outcome.unflushed > 0  # the power cuts did take something away
@@ -38,7 +37,7 @@ async def test_a_server_killed_again_and_again_on_sqlite_has_lost_and_doubled_no
 
 @pytest.mark.timeout(600)
 async def test_a_server_or_its_postgresql_killed_again_and_again_has_lost_and_doubled_nothing(tmp_path: Path):
-    plan = Plan(kills=by_length(2, 24), seed=21, engine="postgresql", ways=("backend", "everything"))
+    plan = Plan(kills=by_length(2, 24), seed=21, engine="postgresql", ways=("backend", "everything"), pace_s=PACE_S)
     outcome = await campaign.run(plan, tmp_path)
     judge(outcome, plan)
     assert outcome.resumed_s < RESUME_S

@@ -15,7 +15,7 @@ from faults.databases import Database as Server
 from faults.databases import own_database
 from faults.fleet import Fleet
 from faults.gateways import charging, gateway, judge, wired
-from faults.length import by_length
+from faults.length import SHARED, by_length
 from faults.stations import Habits
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.migrate import migrate
@@ -25,9 +25,9 @@ from running import Running
 
 STATIONS = 10
 ABSENCE_S = by_length(2.0, 60.0)
-RESUME_S = 5.0  # F3: after the return, beyond the patience of stations
+RESUME_S = 5.0 * SHARED  # F3: after the return, beyond the patience of stations
 PATIENCE_OF_STATIONS_S = 1.0
-HEARTBEAT_S = 1.0
+HEARTBEAT_S = 1.0 * SHARED
 DISK_MB = 64  # the log may take half of it
 
 
