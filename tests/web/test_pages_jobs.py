@@ -451,6 +451,7 @@ def test_station_is_worked_by_keyboard_alone(desk: Desk) -> None:
 
 def test_page_whose_log_in_is_over_leads_to_the_log_in_and_back(desk: Desk) -> None:
     page = desk.station("UNI-02", allow=r"status of 401")
+    expect(page.locator(".live")).to_have_text("Live")
     page.context.clear_cookies()
     page.locator(".page-head").get_by_role("link", name="Reset…").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
@@ -458,3 +459,14 @@ def test_page_whose_log_in_is_over_leads_to_the_log_in_and_back(desk: Desk) -> N
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("UNI-02")
+
+
+def test_page_whose_stream_is_refused_leads_to_the_log_in(desk: Desk) -> None:
+    page = desk.open("/console", allow=r"status of 401")
+    expect(page.locator(".live")).to_have_text("Live")
+    page.context.clear_cookies()
+    page.evaluate(
+        "document.querySelector('[data-live]').replaceWith(document.querySelector('[data-live]').cloneNode(true))"
+    )
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()

@@ -59,6 +59,8 @@ def _to_login(request: Asked) -> Response[Any]:
         here = quote(f"{shown.path}?{shown.query}" if shown.query else shown.path, safe="/")
         address = f"{web_errors.LOGIN_PAGE}?next={here}"
         return Response(None, status_code=401, headers={"HX-Redirect": address}, media_type=HTML)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return Response(None, status_code=401, media_type=HTML)  # a stream follows no way to a page
     if request.method != "GET":
         return Redirect(web_errors.LOGIN_PAGE, status_code=303)
     return Redirect(f"{web_errors.LOGIN_PAGE}?next={exchange.quoted_address(request.scope)}", status_code=303)
