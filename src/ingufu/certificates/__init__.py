@@ -1,0 +1,1 @@
+"""Contract certificates of vehicles: chains, trust and revocation."""

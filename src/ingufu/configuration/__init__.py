@@ -1,0 +1,1 @@
+"""What stations are set to and what they should be: variables, reports, templates, drift, network profiles."""

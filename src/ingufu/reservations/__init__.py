@@ -1,0 +1,1 @@
+"""Reservations of EVSEs: made, sent to the station, used, expired, not used."""
