@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 import msgspec
 
@@ -24,6 +24,12 @@ class Command(msgspec.Struct, Generic[OutcomeT], frozen=True, kw_only=True):
     """Something asked of a station, in no version's words. The type parameter is what comes back."""
 
 
+def outcome_type(kind: type[Command[Any]]) -> type[Outcome]:
+    """Return what comes back of a kind of command."""
+    found: type[Outcome] = get_args(kind.__orig_bases__[0])[0]  # type: ignore[attr-defined]  # of every generic's child
+    return found
+
+
 class Availability(StrEnum):
     OPERATIVE = "operative"
     INOPERATIVE = "inoperative"
@@ -34,6 +40,7 @@ class StartCharging(Command[Outcome], frozen=True, kw_only=True):
 
     token: str
     token_kind: str = "Central"  # OCPP 2.x IdTokenEnumType; 1.6 has no kinds
+    group: str | None = None  # who else may stop it (2.x groupIdToken); 1.6 cannot say so
     evse: int | None = None
     remote_start_id: int
 
@@ -49,6 +56,7 @@ class ResetKind(StrEnum):
 
     IMMEDIATE = "immediate"
     ON_IDLE = "on-idle"
+    RESUME = "immediate-and-resume"  # OCPP 2.1: what charges goes on afterwards
 
 
 class ResetStation(Command[Outcome], frozen=True, kw_only=True):
@@ -77,6 +85,13 @@ class Trigger(StrEnum):
     FIRMWARE_STATUS = "firmware-status"
     LOG_STATUS = "log-status"
     TRANSACTION = "transaction"
+    DIAGNOSTICS_STATUS = "diagnostics-status"
+    PUBLISH_FIRMWARE_STATUS = "publish-firmware-status"
+    SIGN_STATION_CERTIFICATE = "sign-station-certificate"
+    SIGN_V2G_CERTIFICATE = "sign-v2g-certificate"
+    SIGN_V2G20_CERTIFICATE = "sign-v2g20-certificate"
+    SIGN_COMBINED_CERTIFICATE = "sign-combined-certificate"
+    CUSTOM = "custom"
 
 
 class TriggerMessage(Command[Outcome], frozen=True, kw_only=True):
@@ -85,6 +100,7 @@ class TriggerMessage(Command[Outcome], frozen=True, kw_only=True):
     trigger: Trigger
     evse: int | None = None
     connector: int | None = None
+    custom: str | None = None  # what is asked for with CUSTOM (2.1)
 
 
 class ReplyKind(StrEnum):
@@ -112,7 +128,7 @@ class StationLink(Protocol):
     async def call(self, station_id: str, command: Command[OutcomeT], *, timeout_s: float = CALL_TIMEOUT_S) -> OutcomeT:
         """Return the station's answer.
 
-        Raises StationOffline, StationTimeout, StationUnsupported.
+        Raises StationOffline, StationTimeout, StationUnsupported; StationNotAccepted if its registration forbids it.
         """
         ...
 
@@ -128,7 +144,8 @@ class StationLink(Protocol):
     ) -> RawReply:
         """Send `payload` as it is and return whatever comes of it; never raises for what the station does.
 
-        Raises InvalidInput if `validate` and the payload has not the shape of the action in the station's version.
+        Raises, if `validate`, InvalidInput if the payload has not the shape of the action in the station's version, and
+        StationNotAccepted if the station's registration forbids to ask it this.
         """
         ...
 

@@ -84,6 +84,12 @@ class StationUnsupported(StationUnavailable):
     code = "station-unsupported"
 
 
+class StationNotAccepted(StationUnavailable):
+    """The station is not accepted yet, and may not be asked this until it is."""
+
+    code = "station-not-accepted"
+
+
 class PartnerFailed(IngufuError):
     """A partner's system did not do what it promised."""
 

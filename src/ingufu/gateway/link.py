@@ -9,10 +9,18 @@ from weakref import WeakValueDictionary
 import structlog
 
 from ingufu.core.commands import CALL_TIMEOUT_S, Command, Outcome, RawReply, ReplyKind
-from ingufu.core.errors import InvalidInput, StationOffline, StationTimeout, StationUnavailable, StationUnsupported
+from ingufu.core.errors import (
+    InvalidInput,
+    StationNotAccepted,
+    StationOffline,
+    StationTimeout,
+    StationUnavailable,
+    StationUnsupported,
+)
 from ingufu.core.ids import IdMaker
 from ingufu.gateway.connection import Lane, StationConnection
 from ingufu.ocpp import wire
+from ingufu.ocpp.phases import refusal
 from ingufu.ocpp.rpc_memory import ReplyMemory
 from ingufu.ocpp.versions import Version
 from ingufu.stations.service import Stations
@@ -97,6 +105,7 @@ class Connections:
         row = connection.version.outbound.get(type(command))
         if row is None:
             raise StationUnsupported(f"OCPP {connection.version.name} cannot say {type(command).__name__}.")
+        _check_phase(connection, row.action)
         request = row.render(command)
         wire.outbound_guard(request, connection.version.name)
         reply = await self._ask(connection, row.action, wire.encode(request), self._ids.new(), timeout_s)
@@ -122,6 +131,7 @@ class Connections:
         if connection is None:
             return RawReply(kind=ReplyKind.OFFLINE)
         if validate:
+            _check_phase(connection, action)
             _check_shape(connection.version, action, payload)
         return await self._ask(connection, action, payload, message_id or self._ids.new(), timeout_s)
 
@@ -161,6 +171,13 @@ class Connections:
         if connection is None:
             raise StationOffline
         return connection
+
+
+def _check_phase(connection: StationConnection, action: str) -> None:
+    """Raise StationNotAccepted if the station's registration forbids to ask it this."""
+    why = refusal(connection.session.phase, action)
+    if why is not None:
+        raise StationNotAccepted(why)
 
 
 def _check_shape(version: Version, action: str, payload: bytes) -> None:

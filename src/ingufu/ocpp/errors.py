@@ -102,6 +102,7 @@ _BY_EXCEPTION: Mapping[type[BaseException], ErrorCode] = MappingProxyType(
         errors.Unauthenticated: ErrorCode.SECURITY,
         errors.Forbidden: ErrorCode.SECURITY,
         errors.StationUnsupported: ErrorCode.UNSUPPORTED_ACTION,
+        errors.StationNotAccepted: ErrorCode.SECURITY,
         errors.StationUnavailable: ErrorCode.OTHER,
         errors.PartnerFailed: ErrorCode.OTHER,
         BaseException: ErrorCode.INTERNAL,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 
 from ingufu.core.errors import Conflict, Forbidden, IngufuError, Unavailable
@@ -12,12 +11,13 @@ from ingufu.ocpp.completion import Reading
 from ingufu.ocpp.errors import ErrorCode
 from ingufu.ocpp.notices import CONTENT_LIMIT
 from ingufu.ocpp.payload import Payload
+from ingufu.ocpp.phases import PHASES, allowed_by
 from ingufu.ocpp.rpc_messages import Call, Send
 from ingufu.ocpp.table import CallContext, Inbound, InboundTable, Loss, Phase
 from ingufu.ocpp.wire import WireError
 from ingufu.services import Services
 from ingufu.stations.events import NoticeReceived
-from ingufu.stations.model import BootAnswer, Station
+from ingufu.stations.model import Station
 
 TRIES = 3  # of one message whose rows someone else changed meanwhile
 
@@ -47,42 +47,6 @@ class Unanswered:
 
 Reply = Replied | Refused | Unanswered
 
-_PHASES = {
-    None: Phase.NEW,
-    BootAnswer.ACCEPTED: Phase.ACCEPTED,
-    BootAnswer.PENDING: Phase.PENDING,
-    BootAnswer.REJECTED: Phase.REJECTED,
-}
-
-# What a TriggerMessage (1.6 and 2.x wording) or a request for a report lets a pending station send.
-_TRIGGERED = {
-    "BootNotification": "BootNotification",
-    "Heartbeat": "Heartbeat",
-    "StatusNotification": "StatusNotification",
-    "MeterValues": "MeterValues",
-    "TransactionEvent": "TransactionEvent",
-    "FirmwareStatusNotification": "FirmwareStatusNotification",
-    "DiagnosticsStatusNotification": "DiagnosticsStatusNotification",
-    "LogStatusNotification": "LogStatusNotification",
-    "PublishFirmwareStatusNotification": "PublishFirmwareStatusNotification",
-    "SignChargingStationCertificate": "SignCertificate",
-    "SignChargePointCertificate": "SignCertificate",
-    "SignV2GCertificate": "SignCertificate",
-    "SignV2G20Certificate": "SignCertificate",
-    "SignCombinedCertificate": "SignCertificate",
-    "GetBaseReport": "NotifyReport",
-    "GetReport": "NotifyReport",
-    "GetMonitoringReport": "NotifyMonitoringReport",
-    "GetLog": "LogStatusNotification",
-    "GetDiagnostics": "DiagnosticsStatusNotification",
-    "UpdateFirmware": "FirmwareStatusNotification",
-    "SignedUpdateFirmware": "SignedFirmwareStatusNotification",
-    "GetDisplayMessages": "NotifyDisplayMessages",
-    "CustomerInformation": "NotifyCustomerInformation",
-    "GetChargingProfiles": "ReportChargingProfiles",
-}
-
-
 _BROKEN = Refused(ErrorCode.INTERNAL, "Something failed here; nothing was changed.")
 _STATUS_REPORTS = frozenset({"StatusNotification", "NotifyEvent"})
 
@@ -102,7 +66,7 @@ class Session:
     ) -> None:
         self.station = station
         self.version: wire.Version = version
-        self.phase = _PHASES[station.boot_status]
+        self.phase = PHASES[station.boot_status]
         self.has_reported_status = False
         self._table = table
         self._known_actions = known_actions
@@ -112,14 +76,9 @@ class Session:
 
     def note_request(self, action: str, payload: bytes) -> None:
         """Remember that we asked for something that a pending station may therefore send."""
-        if action in ("TriggerMessage", "ExtendedTriggerMessage"):
-            try:
-                asked = msgspec.json.decode(payload)
-            except msgspec.DecodeError:
-                return
-            action = str(asked.get("requestedMessage")) if isinstance(asked, dict) else ""
-        if action in _TRIGGERED:
-            self._may_send.add(_TRIGGERED[action])
+        allowed = allowed_by(action, payload)
+        if allowed is not None:
+            self._may_send.add(allowed)
 
     async def answer(self, message: Call | Send) -> Reply:
         """Return what the station is to hear. Whatever it hears as accepted is durable when this returns."""

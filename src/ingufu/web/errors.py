@@ -106,6 +106,7 @@ STATUSES: Mapping[type[IngufuError], int] = {
     UnsupportedMediaType: 415,
     errors.InvalidInput: 422,
     errors.StationUnsupported: 422,
+    errors.StationNotAccepted: 409,
     IdempotencyMismatch: 422,
     errors.TooManyRequests: 429,
     InternalError: 500,

@@ -43,6 +43,7 @@ _RAISES = (
     errors.StationOffline,
     errors.StationTimeout,
     errors.StationUnsupported,
+    errors.StationNotAccepted,
     errors.InvalidInput,
 )
 
@@ -131,7 +132,7 @@ async def list_actions(web: WebContext, principal: Principal, station: str) -> l
     scope=Scope.STATIONS_COMMAND,
     query=CommandQuery,
     is_raw=True,
-    raises=(errors.NotFound, errors.InvalidInput, MalformedRequest, errors.Unavailable),
+    raises=(errors.NotFound, errors.InvalidInput, errors.StationNotAccepted, MalformedRequest, errors.Unavailable),
 )
 async def send_command(
     web: WebContext, principal: Principal, request: Asked, station: str, action: str, criteria: CommandQuery
@@ -140,7 +141,8 @@ async def send_command(
 
     The body is the payload, and goes to the station byte for byte: nothing is added, dropped, retyped or reordered,
     and nothing is checked against what we know of the station. Only its shape is checked, by the schema of the
-    station's own OCPP version, and `validate=false` skips that too. An empty body stands for `{}`.
+    station's own OCPP version, and that its registration allows the request (a rejected station is asked for nothing,
+    a pending one for no start or stop); `validate=false` skips that too. An empty body stands for `{}`.
 
     The answer is 200 whatever became of the CALL, and `kind` says what: `result` with the station's `payload` byte for
     byte, `error` with its code, `timeout`, or `offline`. Errors are for requests that were never sent.
