@@ -1,7 +1,8 @@
 """`make faults`: the long forms of the fault tests, and as many kills of a real server as asked for.
 
-Each campaign is a process of its own with a server, its database and stations that keep their own record; what it finds
-is written to build/faults.jsonl, so that counts of several runs can be added up. A campaign is repeated by its seed.
+Each campaign is a process of its own with a server, its database and stations that keep their own record. What it finds
+is added to build/faults.jsonl, and the tally of the run is written to build/faults.json. A campaign is repeated by its
+seed.
 """
 
 import argparse
@@ -12,18 +13,27 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "build" / "faults.jsonl"
+TALLY = ROOT / "build" / "faults.json"
 ENGINES = ("sqlite", "postgresql")
 STARTS_AT = 1000  # seeds of the short tests are lower
 SECONDS_PER_KILL = 60  # far more than any takes
 START_S = 300
 NICE = 10
+
+
+class Finding(msgspec.Struct):
+    """What differed between the stations' record and the database."""
+
+    kind: str  # lost, double or wrong
+    text: str
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -36,11 +46,33 @@ class Outcome(msgspec.Struct, kw_only=True):
     repeated: int
     transactions: int
     unflushed: int
+    took_s: float
     ready_s: float
+    first_boot_s: float
     back_s: tuple[float, float]
     resumed_s: float
-    findings: list[str]
+    findings: list[Finding]
     source: str = ""  # the state of the code it ran on
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """What several campaigns on one engine add up to."""
+
+    engine: str
+    campaigns: int
+    kills: int
+    ways: dict[str, int]
+    acknowledged: int  # messages, each looked for in the database
+    transactions: int
+    sent_again: int
+    lost: int
+    double: int
+    wrong: int
+    took_s: float
+    longest_start_s: float
+    longest_first_boot_s: float
+    seeds: list[int]
+    sources: list[str]
 
 
 def main() -> None:
@@ -49,7 +81,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # in the background, the latter would be ignored
         signal.signal(number, signal.default_int_handler)
     if arguments.sum:
-        _print([msgspec.json.decode(line, type=Outcome) for line in RECORD.read_bytes().splitlines()])
+        _tell([msgspec.json.decode(line, type=Outcome) for line in RECORD.read_bytes().splitlines()])
         return
     failed = 0 if arguments.only_kills else _tests()
     outcomes = []
@@ -57,8 +89,8 @@ def main() -> None:
         outcomes.append(outcome)
         _keep(outcome)
         print(f"{outcome.engine} seed {outcome.seed}: {outcome.kills}, {len(outcome.findings)} findings", flush=True)
-        print("".join(f"  {finding}\n" for finding in outcome.findings[:20]), end="", flush=True)
-    _print(outcomes)
+        print("".join(f"  {one.kind}: {one.text}\n" for one in outcome.findings[:20]), end="", flush=True)
+    _tell(outcomes)
     sys.exit(failed or any(outcome.findings for outcome in outcomes))
 
 
@@ -68,6 +100,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--per-campaign", type=int, default=20, help="kills before the records are compared")
     parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
     parser.add_argument("--seed", type=int, default=STARTS_AT, help="of the first campaign; the others follow")
+    parser.add_argument("--at-once", type=int, default=2, help="campaigns beside each other")
     parser.add_argument("--minutes", type=float, default=0.0, help="begin no campaign after so many; 0: no limit")
     parser.add_argument("--only-kills", action="store_true", help="leave out the long forms of the tests")
     parser.add_argument("--sum", action="store_true", help="only add up what is on record")
@@ -81,23 +114,28 @@ def _tests() -> int:
 
 
 def _campaigns(arguments: argparse.Namespace) -> Iterator[Outcome]:
-    engines = itertools.cycle(ENGINES if arguments.engine == "both" else [arguments.engine])
     until = time.monotonic() + arguments.minutes * 60 if arguments.minutes else float("inf")
-    left = arguments.kills
-    for seed in itertools.count(arguments.seed):
-        if left <= 0 or time.monotonic() > until:
-            return
-        kills = min(left, arguments.per_campaign)
-        left -= kills
-        yield _campaign(next(engines), seed, kills)
+
+    def run(plan: tuple[str, int, int]) -> Outcome | None:
+        return _campaign(*plan) if time.monotonic() < until else None
+
+    with ThreadPoolExecutor(arguments.at_once) as pool:
+        yield from filter(None, pool.map(run, list(_plans(arguments))))
+
+
+def _plans(arguments: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
+    """Yield engine, seed and kills of each campaign."""
+    engines = itertools.cycle(ENGINES if arguments.engine == "both" else [arguments.engine])
+    for number, start in enumerate(range(0, arguments.kills, arguments.per_campaign)):
+        yield next(engines), arguments.seed + number, min(arguments.per_campaign, arguments.kills - start)
 
 
 def _campaign(engine: str, seed: int, kills: int) -> Outcome:
     plan = msgspec.json.encode({"engine": engine, "seed": seed, "kills": kills}).decode()
     command = [sys.executable, "-m", "faults.campaign", plan]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    path = os.pathsep.join((str(ROOT / "src"), str(ROOT / "tests")))
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as campaign:
         try:
             said, complained = campaign.communicate(timeout=kills * SECONDS_PER_KILL + START_S)
@@ -121,10 +159,12 @@ def _broken(engine: str, seed: int, said: str) -> Outcome:
         repeated=0,
         transactions=0,
         unflushed=0,
+        took_s=0.0,
         ready_s=0.0,
+        first_boot_s=0.0,
         back_s=(0.0, 0.0),
         resumed_s=0.0,
-        findings=[f"it did not come to its end: {said}"],
+        findings=[Finding("wrong", f"it did not come to its end: {said}")],
         source=_source(),
     )
 
@@ -142,17 +182,46 @@ def _keep(outcome: Outcome) -> None:
         file.write(msgspec.json.encode(outcome) + b"\n")
 
 
-def _print(outcomes: list[Outcome]) -> None:
-    print("\n| Engine | Campaigns | Kills | of which | Acknowledged | Transactions | Sent again | Findings |")
-    print("|---|---|---|---|---|---|---|---|")
-    for engine in ENGINES:
-        of_engine = [outcome for outcome in outcomes if outcome.engine == engine]
-        kills = sum((Counter(outcome.kills) for outcome in of_engine), Counter[str]())
-        ways = ", ".join(f"{count} {way}" for way, count in sorted(kills.items()))
-        sums = [sum(getattr(one, name) for one in of_engine) for name in ("acknowledged", "transactions", "repeated")]
-        found = sum(len(outcome.findings) for outcome in of_engine)
-        figures = [len(of_engine), kills.total(), ways, *sums, found]
-        print(f"| {engine} | {' | '.join(map(str, figures))} |")
+def _tell(outcomes: list[Outcome]) -> None:
+    """Print the tally as a table, and write it to a file."""
+    tallies = [_tally(engine, [one for one in outcomes if one.engine == engine]) for engine in ENGINES]
+    TALLY.parent.mkdir(exist_ok=True)
+    TALLY.write_bytes(msgspec.json.format(msgspec.json.encode(tallies)) + b"\n")
+    print(
+        "\n| Engine | Campaigns | Kills | of which | Acknowledged | Transactions | Sent again | Lost | Double | Wrong |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for tally in tallies:
+        ways = ", ".join(f"{count} {way}" for way, count in tally.ways.items())
+        figures = [tally.engine, tally.campaigns, tally.kills, ways, tally.acknowledged, tally.transactions]
+        figures += [tally.sent_again, tally.lost, tally.double, tally.wrong]
+        print(f"| {' | '.join(map(str, figures))} |")
+
+
+def _tally(engine: str, outcomes: list[Outcome]) -> Tally:
+    kills = sum((Counter(one.kills) for one in outcomes), Counter[str]())
+    kinds = Counter(finding.kind for one in outcomes for finding in one.findings)
+    return Tally(
+        engine=engine,
+        campaigns=len(outcomes),
+        kills=kills.total(),
+        ways=dict(sorted(kills.items())),
+        acknowledged=sum(one.acknowledged for one in outcomes),
+        transactions=sum(one.transactions for one in outcomes),
+        sent_again=sum(one.repeated for one in outcomes),
+        lost=kinds["lost"],
+        double=kinds["double"],
+        wrong=kinds["wrong"],
+        took_s=round(sum(one.took_s for one in outcomes), 1),
+        longest_start_s=_longest(one.ready_s for one in outcomes),
+        longest_first_boot_s=_longest(one.first_boot_s for one in outcomes),
+        seeds=[one.seed for one in outcomes],
+        sources=sorted({one.source for one in outcomes}),
+    )
+
+
+def _longest(times_s: Iterable[float]) -> float:
+    return max(times_s, default=0.0)
 
 
 if __name__ == "__main__":

@@ -43,15 +43,7 @@ class Program:
     """A command that goes on running; what it says is read as it comes."""
 
     def __init__(self, *arguments: object, **more: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ingufu", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(**more),
-            start_new_session=True,
-        )
+        self.process = self._launch(list(map(str, arguments)), environment(**more))
         self.said: list[str] = []
         self.logged: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -61,6 +53,18 @@ class Program:
         ]
         for reader in self._readers:
             reader.start()
+
+    def _launch(self, arguments: list[str], environment: dict[str, str]) -> Any:
+        """Return the process, which leads a session of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "ingufu", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
 
     def _read(self, stream: Any, lines: list[str]) -> None:
         for line in stream:

@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,14 +21,17 @@ from faults.databases import Database, own_database
 from faults.disk import Disk
 from faults.fleet import Fleet, register
 from faults.house import House, house
+from faults.ledger import WRONG, Finding
+from faults.nursery import PLANT
 from faults.stations import Habits
 from ingufu.infra.storage.opening import open_database
 
 PATIENCE_S = 60.0
 PATIENCE_OF_STATIONS_S = 2.0  # for an answer; what was not answered is sent again then
-STARTUP_S = 1.5  # about what a start takes: some kills come within
-LONGEST_S = 1.5  # between two kills
-CALLS = 3000  # writes and flushes within which the power goes
+STARTUP_S = 1.0  # about what a start takes: some kills come within
+LONGEST_S = 1.2  # between two kills
+COLD = 0.15  # of the servers are started as an operator does, with their console; the others come from a nursery
+CALLS = 2000  # writes and flushes within which the power goes
 WAYS = {"sqlite": ("kill", "power", "call"), "postgresql": ("kill", "backend", "database", "everything")}
 
 
@@ -45,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = "sqlite"
     ways: tuple[str, ...] = ()  # none: all of the engine's, by turns
     pace_s: float = 0.04
+    plant: str = ""  # a fault of `simulation.faults` in the server: the records must differ
     lies: bool = False  # flushes do not happen, and the records are compared after the last kill: a planted fault
 
 
@@ -58,10 +63,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     repeated: int
     transactions: int
     unflushed: int  # writes that power cuts took away
+    took_s: float
     ready_s: float  # the longest start
+    first_boot_s: float  # the longest time from the start of the process to the first answered boot
     back_s: tuple[float, float]  # from a lost connection to the answer to the next boot: p99 and longest
     resumed_s: float  # longest wait for the next acknowledgement after the database was back
-    findings: list[str]
+    findings: list[Finding]
+
+    def count(self, kind: str) -> int:
+        """Return how many findings are of this kind."""
+        return sum(finding.kind == kind for finding in self.findings)
 
 
 async def run(plan: Plan, folder: Path) -> Outcome:
@@ -76,8 +87,13 @@ async def run(plan: Plan, folder: Path) -> Outcome:
                 seed=plan.seed,
                 habits=Habits(pace_s=plan.pace_s, patience_s=PATIENCE_OF_STATIONS_S),
             )
-            deaths = Deaths(plan, home, fleet, Disk(home.data, folder) if database is None else database)
-            return await _run(plan, home, fleet, deaths)
+            below = Disk(home.data, folder) if database is None else database
+            if isinstance(below, Disk):
+                home.environment |= below.environment()
+            stack.enter_context(home.open_nursery())
+            if plan.plant:
+                home.environment[PLANT] = plan.plant
+            return await _run(plan, home, fleet, Deaths(plan, home, fleet, below))
 
 
 async def _run(plan: Plan, home: House, fleet: Fleet, deaths: "Deaths") -> Outcome:
@@ -90,15 +106,19 @@ async def _run(plan: Plan, home: House, fleet: Fleet, deaths: "Deaths") -> Outco
             return _outcome(plan, home, fleet, deaths, ledger.find_missing(await read(home), fleet.notebooks))
         if home.server is None:
             await home.start()
-        await fleet.finish(timeout_s=PATIENCE_S)
+        try:
+            await fleet.finish(timeout_s=PATIENCE_S)
+        except TimeoutError:
+            said = f"{sum(station.waiting for station in fleet.stations)} messages were never acknowledged"
+            return _outcome(plan, home, fleet, deaths, [Finding(WRONG, said)])
     finally:
         await fleet.stop()
     code = await home.stop()
-    findings = [] if code == 0 else [f"the last server ended with {code}: {home.logged[-5:]}"]
+    findings = [] if code == 0 else [Finding(WRONG, f"the last server ended with {code}: {home.logged[-5:]}")]
     return _outcome(plan, home, fleet, deaths, findings + await compare(home, fleet))
 
 
-def _outcome(plan: Plan, home: House, fleet: Fleet, deaths: "Deaths", findings: list[str]) -> Outcome:
+def _outcome(plan: Plan, home: House, fleet: Fleet, deaths: "Deaths", findings: list[Finding]) -> Outcome:
     back_s = sorted(time for notebook in fleet.notebooks for time in notebook.back_s) or [0.0]
     return Outcome(
         seed=plan.seed,
@@ -108,14 +128,16 @@ def _outcome(plan: Plan, home: House, fleet: Fleet, deaths: "Deaths", findings: 
         repeated=sum(notebook.repeated for notebook in fleet.notebooks),
         transactions=sum(len(notebook.charges) for notebook in fleet.notebooks),
         unflushed=deaths.unflushed,
+        took_s=round(time.monotonic() - deaths.began_at, 1),
         ready_s=round(max(home.ready_s), 2),
+        first_boot_s=round(deaths.first_boot_s, 2),
         back_s=(round(back_s[int(len(back_s) * 0.99)], 2), round(back_s[-1], 2)),
         resumed_s=round(deaths.resumed_s, 2),
         findings=findings,
     )
 
 
-async def compare(home: House, fleet: Fleet) -> list[str]:
+async def compare(home: House, fleet: Fleet) -> list[Finding]:
     """Return what differs between the stations' record and the database."""
     return ledger.compare(await read(home), fleet.notebooks)
 
@@ -141,6 +163,8 @@ class Deaths:
         self.counts: Counter[str] = Counter()
         self.unflushed = 0
         self.resumed_s = 0.0
+        self.first_boot_s = 0.0
+        self.began_at = time.monotonic()
 
     async def die(self, way: str) -> None:
         """Have the server run, and kill it at some moment."""
@@ -156,7 +180,7 @@ class Deaths:
         cut_at = int(CALLS ** self._chance.random()) if way == "call" else None
         self._home.environment |= disk.environment(cut_at=cut_at, lies=self._plan.lies)
         if way == "call":
-            self._home.launch()
+            self._home.launch(is_cold=self._is_cold())
             await self._await_death()
         else:
             await self._live()
@@ -170,19 +194,31 @@ class Deaths:
     async def _live(self) -> None:
         """Let the server run until a random moment; for some that is before it is ready."""
         if self._home.server is None and self._chance.random() < 0.15:
-            self._home.launch()
+            self._home.launch(is_cold=self._is_cold())
             await asyncio.sleep(self._chance.uniform(0.0, STARTUP_S))
             return
         if self._home.server is None:
-            await self._home.start()
+            await self._start()
         await self._fleet.wait_for(1, timeout_s=PATIENCE_S)
         await asyncio.sleep(self._chance.uniform(0.0, LONGEST_S))
+
+    def _is_cold(self) -> bool:
+        return self._chance.random() < COLD and not self._plan.plant
+
+    async def _start(self) -> None:
+        """Start a server, and note how long it takes until the first boot is answered."""
+        began, boots = time.monotonic(), self._fleet.boots
+        await self._home.start(is_cold=self._is_cold())
+        async with asyncio.timeout(PATIENCE_S):
+            while self._fleet.boots == boots:
+                await asyncio.sleep(0.02)
+        self.first_boot_s = max(self.first_boot_s, time.monotonic() - began)
 
     async def _await_death(self) -> None:
         """Wait for the write in which the server dies; if it never comes, the server dies of our patience."""
         assert self._home.server is not None
         process, loop = self._home.server.process, asyncio.get_running_loop()
-        until = loop.time() + STARTUP_S + 3 * LONGEST_S
+        until = loop.time() + STARTUP_S + 2 * LONGEST_S
         while process.poll() is None and loop.time() < until:
             await asyncio.sleep(0.02)
 
@@ -190,7 +226,7 @@ class Deaths:
 
     async def _die_with(self, database: Database, way: str) -> None:
         if way != "kill" and self._home.server is None:
-            await self._home.start()
+            await self._start()
         await self._live()
         if way in {"kill", "everything"}:
             await self._home.kill()

@@ -16,6 +16,7 @@ from ingufu.infra.storage.targets import StorageUrl
 
 TOKENS = 20
 BATCH = 500
+VERSIONS = ("1.6", "2.0.1", "1.6", "2.1")
 
 
 def identity(number: int) -> str:
@@ -44,12 +45,12 @@ async def register(url: StorageUrl, count: int) -> None:
 
 
 class Fleet:
-    """Stations that charge and talk, half of them in 1.6 and half in 2.0.1."""
+    """Stations that charge and talk, half of them in 1.6, the others in 2.0.1 and 2.1."""
 
     def __init__(self, url: str, count: int, *, seed: int, habits: Habits | None = None) -> None:
         habits = habits or Habits()
         self.stations = [
-            Station(url, identity(number), ("1.6", "2.0.1")[number % 2], habits, seed * 100_003 + number)
+            Station(url, identity(number), VERSIONS[number % len(VERSIONS)], habits, seed * 100_003 + number)
             for number in range(count)
         ]
         self._tasks: list[asyncio.Task[None]] = []
@@ -61,6 +62,10 @@ class Fleet:
     @property
     def acknowledged(self) -> int:
         return sum(notebook.acknowledged for notebook in self.notebooks)
+
+    @property
+    def boots(self) -> int:
+        return sum(notebook.boots for notebook in self.notebooks)
 
     @property
     def online(self) -> int:

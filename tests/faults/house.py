@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from app.processes import Server
+from app.processes import environment as plain
+from faults.nursery import Forked, Nursery
 from ingufu.infra.storage.targets import StorageUrl
 
 READY_S = 10.0  # F2: after the start of the process
@@ -22,6 +24,17 @@ def free_port() -> int:
         return port
 
 
+class Born(Server):
+    """A server from the nursery."""
+
+    def __init__(self, nursery: Nursery, data: Path, *arguments: object, **more: str) -> None:
+        self._nursery = nursery
+        super().__init__(data, *arguments, **more)
+
+    def _launch(self, arguments: list[str], environment: dict[str, str]) -> Forked:
+        return self._nursery.fork(arguments, environment)
+
+
 class House:
     """One data folder, one port for stations, and the server that has both for as long as it lives."""
 
@@ -31,6 +44,7 @@ class House:
         self.port = free_port()
         self.environment = {"INGUFU_DATABASE": database, "INGUFU_LOG_LEVEL": "warning", **environment}
         self.server: Server | None = None
+        self.nursery: Nursery | None = None  # where servers come from; none: each is a program of its own
         self.ready_s: list[float] = []  # how long each start took
         self.logged: list[str] = []
         self.data.mkdir(mode=0o700, exist_ok=True)
@@ -39,17 +53,26 @@ class House:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/ocpp"
 
-    def launch(self) -> Server:
-        """Start the server, and do not wait for it."""
+    def launch(self, *, is_cold: bool = False) -> Server:
+        """Start the server, and do not wait for it; `is_cold`: as an operator does, whether or not we have a nursery."""
         assert self.server is None
         environment = {name: text for name, text in self.environment.items() if text}
-        self.server = Server(self.data, "--ocpp", f"127.0.0.1:{self.port}", **environment)
+        arguments = ("--ocpp", f"127.0.0.1:{self.port}")
+        if self.nursery is None or is_cold:
+            self.server = Server(self.data, *arguments, **environment)
+        else:
+            self.server = Born(self.nursery, self.data, *arguments, **environment)
         return self.server
 
-    async def start(self) -> Server:
+    def open_nursery(self) -> Nursery:
+        """Return where servers come from during its block."""
+        self.nursery = Nursery(plain(**{name: text for name, text in self.environment.items() if text}))
+        return self.nursery
+
+    async def start(self, *, is_cold: bool = False) -> Server:
         """Start the server and return when it listens."""
         began = time.monotonic()
-        server = self.launch()
+        server = self.launch(is_cold=is_cold)
         await asyncio.to_thread(server.until, "Stations connect to")
         self.ready_s.append(time.monotonic() - began)
         return server

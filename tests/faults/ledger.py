@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import Table, select
 
 from faults.notebook import Charge, Notebook
@@ -14,7 +15,16 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.outbox import events
 from ingufu.stations.tables import connectors, stations
 
+LOST, DOUBLE, WRONG = "lost", "double", "wrong"
+
 Row = dict[str, Any]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What differs: acknowledged and not stored, stored more often than it happened, or stored as something else."""
+
+    kind: str
+    text: str
 
 
 class Books:
@@ -60,37 +70,42 @@ async def read_books(database: Database) -> Books:
     return books
 
 
-def compare(books: Books, notebooks: Iterable[Notebook]) -> list[str]:
-    """Return what differs, in words. To be asked when every station has ended and delivered everything.
+def compare(books: Books, notebooks: Iterable[Notebook]) -> list[Finding]:
+    """Return what differs. To be asked when every station has ended and delivered everything.
 
     Nothing acknowledged is missing (I1), each transaction is there once with one bill (I2), none is open whose end
     was reported (I3), meters equal the stations' own (I4), numbers are unique and were told alike each time.
     """
-    found: list[str] = []
+    found: list[Finding] = []
     told: Counter[int] = Counter()
     notebooks = list(notebooks)
     for notebook in notebooks:
-        found += [f"{notebook.identity} was refused: {text}" for text in notebook.refused]
+        found += [Finding(WRONG, f"{notebook.identity} was refused: {text}") for text in notebook.refused]
         found += [
-            f"{notebook.identity} is marked: {row['kind']} {row['detail']}"
+            Finding(WRONG, f"{notebook.identity} is marked: {row['kind']} {row['detail']}")
             for row in books.anomalies[notebook.identity]
         ]
         found += _compare_statuses(books, notebook)
         for charge in notebook.charges:
             told.update(set(charge.numbers))
-            found += [f"{notebook.identity} {name(charge)}: {text}" for text in _compare(books, notebook, charge)]
-    found += [f"number {number} was told of {count} transactions" for number, count in told.items() if count > 1]
-    found += [f"number {number} is stored {count} times" for number, count in books.numbers.items() if count > 1]
-    stored = Counter(identity for (identity, _), rows in books.transactions.items() for _ in rows)
+            found += [
+                Finding(one.kind, f"{notebook.identity} {name(charge)}: {one.text}")
+                for one in _compare(books, notebook, charge)
+            ]
     found += [
-        f"{notebook.identity} charged {len(notebook.charges)} times, {stored[notebook.identity]} are stored"
-        for notebook in notebooks
-        if stored[notebook.identity] != len(notebook.charges)
+        Finding(DOUBLE, f"number {number} was told of {count} transactions")
+        for number, count in told.items()
+        if count > 1
     ]
-    return found
+    found += [
+        Finding(DOUBLE, f"number {number} is stored {count} times")
+        for number, count in books.numbers.items()
+        if count > 1
+    ]
+    return found + list(_compare_counts(books, notebooks))
 
 
-def find_missing(books: Books, notebooks: Iterable[Notebook]) -> list[str]:
+def find_missing(books: Books, notebooks: Iterable[Notebook]) -> list[Finding]:
     """Return what was acknowledged and is not stored (I1). To be asked at any moment."""
     found: list[str] = []
     for notebook in notebooks:
@@ -104,7 +119,7 @@ def find_missing(books: Books, notebooks: Iterable[Notebook]) -> list[str]:
             is_stopped = charge.stop is not None and charge.stop.is_acknowledged
             if is_stopped and any(row["is_open"] for row in rows):
                 found.append(f"{notebook.identity} {name(charge)}: its end is missing")
-    return found
+    return [Finding(LOST, text) for text in found]
 
 
 def name(charge: Charge) -> str:
@@ -115,25 +130,44 @@ def instant(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _compare_statuses(books: Books, notebook: Notebook) -> Iterable[str]:
+def _compare_statuses(books: Books, notebook: Notebook) -> Iterable[Finding]:
     for evse in notebook.statuses:
         possible, stored = notebook.possible_statuses(evse), books.connectors.get((notebook.identity, evse))
         if stored not in possible and any(is_acknowledged for _, is_acknowledged in notebook.statuses[evse]):
-            yield f"{notebook.identity} EVSE {evse} is {stored}, may be {possible}"
+            yield Finding(LOST, f"{notebook.identity} EVSE {evse} is {stored}, may be {possible}")
 
 
-def _compare(books: Books, notebook: Notebook, charge: Charge) -> Iterable[str]:
+def _compare_counts(books: Books, notebooks: Iterable[Notebook]) -> Iterable[Finding]:
+    stored = Counter(identity for (identity, _), rows in books.transactions.items() for _ in rows)
+    for notebook in notebooks:
+        charged, kept = len(notebook.charges), stored[notebook.identity]
+        if kept != charged:
+            text = f"{notebook.identity} charged {charged} times, {kept} are stored"
+            yield Finding(LOST if kept < charged else DOUBLE, text)
+
+
+def _compare(books: Books, notebook: Notebook, charge: Charge) -> Iterable[Finding]:
     is_16 = notebook.version == "1.6"
     if is_16:
         rows = books.starts[notebook.identity, charge.evse, charge.started_at]
         if len(set(charge.numbers)) > 1:
-            yield f"had the numbers {charge.numbers}"
+            yield Finding(DOUBLE, f"had the numbers {charge.numbers}")
     else:
         rows = books.transactions[notebook.identity, charge.reference]
     if len(rows) != 1:
-        yield f"is stored {len(rows)} times"
+        yield Finding(DOUBLE if rows else LOST, f"is stored {len(rows)} times")
         return
     row = rows[0]
+    yield from _compare_row(row, charge, is_16=is_16)
+    told = books.told[row["id"]]
+    for kind in ("TransactionStarted", "TransactionEnded"):
+        if told[kind] != 1:
+            yield Finding(DOUBLE if told[kind] else LOST, f"{kind} {told[kind]} times")
+    yield from _compare_events(books.events[row["id"]], charge, is_16=is_16)
+    yield from _compare_readings(books.readings[row["id"]], charge)
+
+
+def _compare_row(row: Row, charge: Charge, *, is_16: bool) -> Iterable[Finding]:
     expected = {
         "token_value": charge.token,
         "evse": charge.evse,
@@ -146,17 +180,15 @@ def _compare(books: Books, notebook: Notebook, charge: Charge) -> Iterable[str]:
         "verdict": "Accepted",
         "anomaly_count": 0,
     } | ({"number": charge.number, "reference": str(charge.number)} if is_16 else {"seq_count": len(charge.samples)})
-    yield from (f"{key} is {row[key]}, not {value}" for key, value in expected.items() if row[key] != value)
+    for key, value in expected.items():
+        if row[key] != value:
+            yield Finding(WRONG, f"{key} is {row[key]}, not {value}")
     at = (instant(row["started_at"]), instant(row["ended_at"]) if row["ended_at"] else "")
     if at != (charge.started_at, charge.stopped_at):
-        yield f"ran {at}, not {(charge.started_at, charge.stopped_at)}"
-    told = books.told[row["id"]]
-    yield from (f"{kind} {told[kind]} times" for kind in ("TransactionStarted", "TransactionEnded") if told[kind] != 1)
-    yield from _compare_events(books.events[row["id"]], charge, is_16=is_16)
-    yield from _compare_readings(books.readings[row["id"]], charge)
+        yield Finding(WRONG, f"ran {at}, not {(charge.started_at, charge.stopped_at)}")
 
 
-def _compare_events(rows: list[Row], charge: Charge, *, is_16: bool) -> Iterable[str]:
+def _compare_events(rows: list[Row], charge: Charge, *, is_16: bool) -> Iterable[Finding]:
     stored = Counter((row["kind"], row["seq"], instant(row["at"])) for row in rows)
     if is_16:
         said = Counter([("started", None, charge.started_at), ("ended", None, charge.stopped_at)])
@@ -165,12 +197,14 @@ def _compare_events(rows: list[Row], charge: Charge, *, is_16: bool) -> Iterable
     yield from _difference("event", stored, said)
 
 
-def _compare_readings(rows: list[Row], charge: Charge) -> Iterable[str]:
+def _compare_readings(rows: list[Row], charge: Charge) -> Iterable[Finding]:
     stored = Counter((instant(row["at"]), row["energy_wh"]) for row in rows)
     said = Counter((sample.at, Decimal(sample.register_wh)) for sample in charge.samples)
     yield from _difference("reading", stored, said)
 
 
-def _difference(what: str, stored: Counter[Any], said: Counter[Any]) -> Iterable[str]:
-    yield from (f"{what} {key} is missing ({count})" for key, count in (said - stored).items())
-    yield from (f"{what} {key} is stored {count} times too often" for key, count in (stored - said).items())
+def _difference(what: str, stored: Counter[Any], said: Counter[Any]) -> Iterable[Finding]:
+    for key, count in (said - stored).items():
+        yield Finding(LOST, f"{what} {key} is missing ({count})")
+    for key, count in (stored - said).items():
+        yield Finding(DOUBLE, f"{what} {key} is stored {count} times too often")

@@ -1,4 +1,4 @@
-"""Stations that charge without end, say so in 1.6 or 2.0.1, and repeat what was not acknowledged."""
+"""Stations that charge without end, say so in 1.6, 2.0.1 or 2.1, and repeat what was not acknowledged."""
 
 import asyncio
 import random
