@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from ingufu.accounts.service import Accounts
-from ingufu.authorization.service import Authorization
+from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
+from ingufu.reservations.service import Reservations
 from ingufu.sites.service import Sites
 from ingufu.stations.service import Stations
 
@@ -22,5 +24,9 @@ class Services:
     accounts: Accounts
     sites: Sites
     stations: Stations
+    admitting: Admitting
     authorization: Authorization
+    local_lists: LocalLists
+    reservations: Reservations
     charging: Charging
+    control: Control

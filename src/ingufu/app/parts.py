@@ -15,7 +15,8 @@ from ingufu.accounts.model import AccountRules
 from ingufu.accounts.service import Accounts
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.authorization.model import AuthorizationRules
-from ingufu.authorization.service import Authorization
+from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging, OpenCount
 from ingufu.core.clock import Clock, SystemClock
 from ingufu.core.errors import SettingsError
@@ -27,6 +28,7 @@ from ingufu.infra.bus.port import Bus
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
+from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.model import StationRules, UnknownPolicy
@@ -53,16 +55,25 @@ def storage_url(settings: Settings) -> StorageUrl:
 
 def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMaker) -> Services:
     """Return all services on one database."""
-    authorization = Authorization(database, clock, ids, OpenCount(database), authorization_rules(settings))
+    stations = Stations(database, clock, ids, station_rules(settings.ocpp))
+    sites = Sites(database, clock, ids)
+    admitting = Admitting(database, clock, stations, sites)
+    rules = authorization_rules(settings)
+    authorization = Authorization(database, clock, ids, OpenCount(database), rules, admitting)
+    reservations = Reservations(database, clock, authorization, stations)
     return Services(
         database=database,
         clock=clock,
         ids=ids,
         accounts=Accounts(database, clock, ids, AccountRules(idle_s=settings.http.session_hours * 3600)),
-        sites=Sites(database, clock, ids),
-        stations=Stations(database, clock, ids, station_rules(settings.ocpp)),
+        sites=sites,
+        stations=stations,
+        admitting=admitting,
         authorization=authorization,
-        charging=Charging(database, clock, ids, authorization),
+        local_lists=LocalLists(database, clock, ids, admitting, stations),
+        reservations=reservations,
+        charging=Charging(database, clock, ids, authorization, reservations=reservations),
+        control=Control(database, clock, ids),
     )
 
 
@@ -109,6 +120,7 @@ def authorization_rules(settings: Settings) -> AuthorizationRules:
     return AuthorizationRules(
         ghost_age_s=settings.authorization.open_transaction_counts_h * 3600,
         late_start_s=settings.authorization.late_start_s,
+        cache_s=settings.authorization.cache_h * 3600,
     )
 
 

@@ -5,19 +5,33 @@ from sqlalchemy import MetaData, select
 from ingufu.accounts import tables as accounts
 from ingufu.app.settings import RetentionSettings
 from ingufu.authorization import tables as authorization
+from ingufu.certificates import tables as certificates
 from ingufu.charging import tables as charging
-from ingufu.infra.storage import outbox
+from ingufu.charging.control import tables as control
+from ingufu.configuration import tables as configuration
+from ingufu.infra.storage import journal, outbox
 from ingufu.infra.storage.retention import Rule
+from ingufu.reservations import tables as reservations
 from ingufu.sites import tables as sites
+from ingufu.stations import frame_store
 from ingufu.stations import tables as stations
+from ingufu.stations.availability import tables as availability
+from ingufu.stations.streams import tables as streams
 
 METADATA: tuple[MetaData, ...] = (
     accounts.metadata,
     sites.metadata,
     stations.metadata,
     authorization.metadata,
+    certificates.metadata,
+    reservations.metadata,
     charging.metadata,
+    control.metadata,
+    availability.metadata,
+    streams.metadata,
+    configuration.metadata,
     outbox.metadata,
+    journal.metadata,
 )
 
 LOGIN_FAILURES_DAYS = 30  # longer than any lock-out looks back
@@ -30,7 +44,14 @@ def retention_rules(settings: RetentionSettings) -> tuple[Rule, ...]:
     attempts, readings = stations.attempts, charging.readings
     connected = select(stations.stations.c.connection_id).where(stations.stations.c.connection_id.is_not(None))
     return (
-        Rule(name="frames", table=stations.frames, days=settings.frames_days),
+        Rule(
+            name="frames",
+            table=stations.frame_chunks,
+            days=settings.frames_days,
+            at="last_at",
+            seek=frame_store.BY_TIME,
+            batch_rows=frame_store.PRUNED_AT_ONCE,
+        ),
         Rule(name="events", table=outbox.events, days=settings.events_days, at="occurred_at"),
         Rule(
             name="attempts", table=attempts, days=settings.attempts_days, only=attempts.c.id.not_in(connected)
@@ -44,6 +65,22 @@ def retention_rules(settings: RetentionSettings) -> tuple[Rule, ...]:
             index=("transaction_id",),
         ),
         Rule(name="readings", table=readings, days=settings.readings_days, only=readings.c.transaction_id.is_not(None)),
+        Rule(name="variable_changes", table=configuration.changes, days=settings.events_days),
+        Rule(
+            name="reports",
+            table=configuration.reports,
+            days=settings.events_days,
+            at="asked_at",
+            only=configuration.reports.c.ended_at.is_not(None),
+        ),
+        Rule(
+            name="resets",
+            table=configuration.resets,
+            days=settings.events_days,
+            at="asked_at",
+            only=configuration.resets.c.ended_at.is_not(None),
+        ),
+        Rule(name="stream_values", table=streams.values, days=settings.idle_readings_days),
         Rule(name="audit", table=accounts.audit, days=settings.audit_days),
         Rule(name="login_failures", table=accounts.login_failures, days=LOGIN_FAILURES_DAYS),
         Rule(name="logins", table=accounts.logins, days=LOGINS_DAYS, at="expires_at"),

@@ -10,6 +10,7 @@ import structlog
 
 from ingufu.core.errors import IngufuError, Unavailable
 from ingufu.gateway.admission import Admission, AdmissionRules, Admitted
+from ingufu.gateway.attendant import Attendant
 from ingufu.gateway.connection import StationConnection
 from ingufu.gateway.displacing import Displacements
 from ingufu.gateway.frame_log import FrameLog
@@ -62,6 +63,8 @@ class Gateway:
         self._greetings: dict[str, asyncio.TimerHandle] = {}  # by connection
         self._greeter = Greeter(services.stations, connections)
         self.connections = connections
+        self.attendant = Attendant(services, connections, self.run)
+        connections.reloaded = self.attendant.refresh
 
     @property
     def counters(self) -> Counters | None:
@@ -83,12 +86,14 @@ class Gateway:
         )
         bound = {endpoint.name: await self._server.listen(endpoint) for endpoint in endpoints}
         self._tick()
+        self.attendant.start()
         return bound
 
     async def stop(self) -> None:
         """Let nobody in any more, answer what is in hand, close all connections, and store that they ended."""
         self._stopping.set()
         self._admission.is_closed = True
+        self.attendant.stop()
         if self._timer is not None:
             self._timer.cancel()
         await self._say_goodbye()
@@ -155,6 +160,7 @@ class Gateway:
         admitted = connection.admitted
         self._services.stations.record_attempt(admitted.attempt)
         self._services.charging.forget(connection.station_id)
+        self._services.control.forget(connection.station_id)
         self.connections.add(connection)
         now = self._services.clock.now()
         self._store(
@@ -178,11 +184,13 @@ class Gateway:
         greeting = self._greetings.pop(connection.id, None)
         if greeting is not None:
             greeting.cancel()
+        self._frames.closed(connection.id)
         now = self._services.clock.now()
         code, reason = closure.code, closure.reason or closure.by.value
         self._services.stations.close_attempt(connection.id, now, code, reason)
         if not self.connections.remove(connection):
             return
+        self.attendant.left(connection)
         self._store(
             connection,
             lambda work: self._services.stations.disconnected(
@@ -256,7 +264,12 @@ class Gateway:
     def _greet(self, connection: StationConnection) -> None:
         self._greetings.pop(connection.id, None)
         if connection.is_open and not self._stopping.is_set():
-            self.run(self._greeter.greet(connection))
+            self.run(self._welcome(connection))
+
+    async def _welcome(self, connection: StationConnection) -> None:
+        """Ask for what the station did not tell, then see to what was asked of it while it was away."""
+        await self._greeter.greet(connection)
+        await self.attendant.greet(connection)
 
     # Keeping house
 

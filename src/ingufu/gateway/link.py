@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -34,6 +34,10 @@ OutcomeT = TypeVar("OutcomeT", bound=Outcome)
 log = structlog.get_logger(__name__)
 
 
+def _do_nothing(station_id: str) -> None:
+    del station_id
+
+
 class Connections:
     """Who is connected here. The newest connection of a station is the one: an older one is most often half-open.
 
@@ -47,6 +51,7 @@ class Connections:
         self._lanes: WeakValueDictionary[str, Lane] = WeakValueDictionary()  # connections and their tasks hold them
         self._memories: OrderedDict[str, ReplyMemory] = OrderedDict()
         self._is_empty = asyncio.Event()
+        self.reloaded: Callable[[str], None] = _do_nothing  # told of each station that is to be looked at anew
 
     def __len__(self) -> int:
         return len(self._by_station)
@@ -145,6 +150,7 @@ class Connections:
     async def reload(self, station_id: str) -> None:
         connection = self._by_station.get(station_id)
         self._stations.forget(station_id)
+        self.reloaded(station_id)
         if connection is not None:
             connection.session.station = await self._stations.get(station_id)
 

@@ -5,8 +5,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from ingufu.core import commands, errors
-from ingufu.core.commands import CALL_TIMEOUT_S, Command, Outcome, RawReply, ReplyKind, StationLink
+from ingufu.core import admission, commands, configuration, control, errors
+from ingufu.core.commands import CALL_TIMEOUT_S, Command, Outcome, RawReply, ReplyKind, StationLink, outcome_type
 from ingufu.infra.bus.port import Bus
 
 SUBJECT = "stations"
@@ -23,6 +23,23 @@ _COMMANDS: Mapping[str, type[Command[Any]]] = {
         commands.UnlockConnector,
         commands.ChangeAvailability,
         commands.TriggerMessage,
+        admission.CancelReservation,
+        admission.ClearCache,
+        admission.GetListLimits,
+        admission.GetLocalListVersion,
+        admission.GetReservationSupport,
+        admission.ReserveNow,
+        admission.SendLocalList,
+        configuration.ReadVariables,
+        configuration.RequestMonitors,
+        configuration.RequestReport,
+        configuration.SetNetworkProfile,
+        configuration.WriteVariables,
+        control.AdjustEventStream,
+        control.AskTransactionStatus,
+        control.ExtendedTriggerMessage,
+        control.ListEventStreams,
+        control.UsePriorityCharging,
     )
 }
 _ERRORS: Mapping[str, type[errors.IngufuError]] = {
@@ -31,6 +48,7 @@ _ERRORS: Mapping[str, type[errors.IngufuError]] = {
         errors.StationOffline,
         errors.StationTimeout,
         errors.StationUnsupported,
+        errors.StationNotAccepted,
         errors.StationUnavailable,
         errors.InvalidInput,
         errors.NotFound,
@@ -90,8 +108,8 @@ class RemoteLink:
             body=msgspec.json.encode(command),
             timeout_s=timeout_s,
         )
-        # Every command's outcome is an Outcome today; a second kind would be named by the command here.
-        return cast("OutcomeT", msgspec.json.decode(await self._ask(ask), type=Outcome))
+        # The type checker cannot follow a command's own outcome through `outcome_type`.
+        return cast("OutcomeT", msgspec.json.decode(await self._ask(ask), type=outcome_type(type(command))))
 
     async def call_raw(
         self,

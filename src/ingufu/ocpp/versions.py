@@ -63,7 +63,7 @@ VERSIONS: Mapping[str, Version] = MappingProxyType(
                 name="2.1",
                 dialect=rpc_frames.V21,
                 inbound=v2.INBOUND_21,
-                outbound=v2.OUTBOUND,
+                outbound=v2.OUTBOUND_21,
                 messages=v2_types.MESSAGES,
                 actions=v2_types.ACTIONS_21,
             ),

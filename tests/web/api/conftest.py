@@ -17,7 +17,8 @@ from litestar import Litestar
 from conftest import run_sql
 from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
 from ingufu.accounts.service import Accounts
-from ingufu.authorization.service import Authorization
+from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging, OpenCount
 from ingufu.charging.tables import transactions
 from ingufu.core.clock import FrozenClock
@@ -33,6 +34,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.ocpp.catalogue import Catalogue
+from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.service import StationRules, Stations
@@ -162,16 +164,22 @@ class House:
 
 
 def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Services:
-    authorization = Authorization(database, clock, ids, OpenCount(database))
+    stations, sites = Stations(database, clock, ids, StationRules()), Sites(database, clock, ids)
+    admitting = Admitting(database, clock, stations, sites)
+    authorization = Authorization(database, clock, ids, OpenCount(database), admitting=admitting)
     return Services(
         database=database,
         clock=clock,
         ids=ids,
         accounts=Accounts(database, clock, ids, passwords=PasswordHasher(CHEAP)),
-        sites=Sites(database, clock, ids),
-        stations=Stations(database, clock, ids, StationRules()),
+        sites=sites,
+        stations=stations,
+        admitting=admitting,
         authorization=authorization,
+        local_lists=LocalLists(database, clock, ids, admitting, stations),
+        reservations=Reservations(database, clock, authorization, stations),
         charging=Charging(database, clock, ids, authorization),
+        control=Control(database, clock, ids),
     )
 
 

@@ -21,23 +21,23 @@ async def start_transaction(
     context: CallContext, request: types.StartTransactionRequest
 ) -> types.StartTransactionResponse:
     """Keep the start and say under which number, whatever is odd about it (1.6 4.8)."""
-    recorded = await context.services.charging.record(
-        context.work,
-        TransactionReport(
-            kind=ReportKind.STARTED,
-            station_id=context.station_id,
-            version=context.version,
-            evse=_evse(request.connector_id),
-            connector=1,
-            token=authorization.token(request.id_tag),
-            at=request.timestamp,
-            at_station=request.timestamp.isoformat(),
-            received_at=context.received_at,
-            register_wh=_register(request.meter_start),
-            reservation_id=given(request.reservation_id) or None,  # 0 stands for none (quirk 46)
-            oddities=find_gaps(context),
-        ),
+    report = TransactionReport(
+        kind=ReportKind.STARTED,
+        station_id=context.station_id,
+        version=context.version,
+        evse=_evse(request.connector_id),
+        connector=1,
+        token=authorization.token(request.id_tag),
+        at=request.timestamp,
+        at_station=request.timestamp.isoformat(),
+        received_at=context.received_at,
+        register_wh=_register(request.meter_start),
+        reservation_id=given(request.reservation_id) or None,  # 0 stands for none (quirk 46)
+        oddities=find_gaps(context),
     )
+    recorded = await context.services.charging.record(context.work, report)
+    if context.services.control.concerns(report):
+        await context.services.control.follow(context.work, report, recorded)
     number, verdict = recorded.transaction.number, recorded.verdict
     if number is None or verdict is None:
         raise InvalidInput("A start has a number and a verdict.")

@@ -146,6 +146,7 @@ _TRIGGERS: Mapping[Trigger, types.TriggerMessageRequestedMessageEnum] = {
     Trigger.METER_VALUES: "MeterValues",
     Trigger.FIRMWARE_STATUS: "FirmwareStatusNotification",
     Trigger.LOG_STATUS: "DiagnosticsStatusNotification",
+    Trigger.DIAGNOSTICS_STATUS: "DiagnosticsStatusNotification",
 }
 
 

@@ -1,10 +1,10 @@
 """OCPP 1.6: every message that stations send and every command of ours, one row each."""
 
-from ingufu.core import commands
+from ingufu.core import admission, commands, control
 from ingufu.ocpp.completion import NO_REGISTER
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
-from ingufu.ocpp.v16 import authorization, charging, refusals, stations, types
+from ingufu.ocpp.v16 import authorization, charging, lists, refusals, reservations, stations, triggers, types
 
 SUBPROTOCOL = "ocpp1.6"
 VERSION = "1.6"
@@ -64,11 +64,31 @@ INBOUND: InboundTable = {
 }
 
 OUTBOUND: OutboundTable = {
+    admission.CancelReservation: Outbound(
+        "CancelReservation", reservations.cancel, types.CancelReservationResponse, reservations.outcome
+    ),
+    admission.ClearCache: Outbound("ClearCache", lists.clear_cache, types.ClearCacheResponse, lists.plain_outcome),
+    admission.GetListLimits: Outbound(
+        "GetConfiguration", lists.get_limits, types.GetConfigurationResponse, lists.limits_outcome
+    ),
+    admission.GetLocalListVersion: Outbound(
+        "GetLocalListVersion", lists.get_version, types.GetLocalListVersionResponse, lists.version_outcome
+    ),
+    admission.GetReservationSupport: Outbound(
+        "GetConfiguration", reservations.get_support, types.GetConfigurationResponse, reservations.support_outcome
+    ),
+    admission.ReserveNow: Outbound("ReserveNow", reservations.reserve, types.ReserveNowResponse, reservations.outcome),
+    admission.SendLocalList: Outbound(
+        "SendLocalList", lists.send_list, types.SendLocalListResponse, lists.plain_outcome
+    ),
     commands.ChangeAvailability: Outbound(
         "ChangeAvailability",
         stations.change_availability,
         types.ChangeAvailabilityResponse,
         stations.availability_outcome,
+    ),
+    control.ExtendedTriggerMessage: Outbound(
+        "ExtendedTriggerMessage", triggers.extended, types.ExtendedTriggerMessageResponse, triggers.outcome
     ),
     commands.ResetStation: Outbound("Reset", stations.reset, types.ResetResponse, stations.plain_outcome),
     commands.StartCharging: Outbound(

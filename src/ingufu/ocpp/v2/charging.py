@@ -21,7 +21,7 @@ from ingufu.core.commands import Outcome, StartCharging, StopCharging
 from ingufu.ocpp import wire
 from ingufu.ocpp.salvage import Oddities, find_gaps, salvage
 from ingufu.ocpp.table import CallContext, given
-from ingufu.ocpp.v2 import authorization, types
+from ingufu.ocpp.v2 import authorization, control, types
 
 _PLAIN = msgspec.json.Decoder(float_hook=Decimal)
 NO_SEQUENCE = -(2**63)  # stands in for a missing seqNo
@@ -42,10 +42,15 @@ async def transaction_event(
     context: CallContext, request: types.TransactionEventRequest
 ) -> types.TransactionEventResponse:
     """Keep the event; always answered, with a verdict if and only if it carried a token (E01 to E06)."""
-    recorded = await context.services.charging.record(context.work, _report(context, request))
-    if request.id_token is UNSET or recorded.verdict is None:
-        return types.TransactionEventResponse()
-    return types.TransactionEventResponse(id_token_info=authorization.id_token_info(recorded.verdict))
+    report = _report(context, request)
+    recorded = await context.services.charging.record(context.work, report)
+    response = types.TransactionEventResponse()
+    if request.id_token is not UNSET and recorded.verdict is not None:
+        response = types.TransactionEventResponse(id_token_info=authorization.id_token_info(recorded.verdict))
+    if not context.services.control.concerns(report):
+        return response
+    following = await context.services.control.follow(context.work, report, recorded)
+    return control.with_following(response, following, context.version)
 
 
 async def meter_values(context: CallContext, request: types.MeterValuesRequest) -> types.MeterValuesResponse:
@@ -67,6 +72,7 @@ async def meter_values(context: CallContext, request: types.MeterValuesRequest) 
 def remote_start(command: StartCharging) -> types.RequestStartTransactionRequest:
     return types.RequestStartTransactionRequest(
         id_token=types.IdToken(id_token=command.token, type=command.token_kind),
+        group_id_token=UNSET if command.group is None else types.IdToken(id_token=command.group, type="Central"),
         remote_start_id=command.remote_start_id,
         evse_id=UNSET if command.evse is None else command.evse,
     )

@@ -66,13 +66,6 @@ async def charging_needs_21(
     return types.NotifyEVChargingNeedsResponse(status="NoChargingProfile")
 
 
-async def open_stream(
-    context: CallContext, request: types.OpenPeriodicEventStreamRequest
-) -> types.OpenPeriodicEventStreamResponse:
-    notices.note(context, "OpenPeriodicEventStream", request)
-    return types.OpenPeriodicEventStreamResponse(status="Rejected", status_info=_NOT_OFFERED)
-
-
 async def dynamic_schedule(
     context: CallContext, request: types.PullDynamicScheduleUpdateRequest
 ) -> types.PullDynamicScheduleUpdateResponse:

@@ -14,6 +14,7 @@ from ingufu.core.commands import (
     TriggerMessage,
     UnlockConnector,
 )
+from ingufu.core.errors import StationUnsupported
 from ingufu.ocpp import booting, notices
 from ingufu.ocpp.table import CallContext, given
 from ingufu.ocpp.v2 import types
@@ -76,6 +77,14 @@ async def notify_event(context: CallContext, request: types.NotifyEventRequest) 
     """Keep the events; those on a connector's availability are its status, as 2.1 reports it (G01)."""
     notices.note(context, "NotifyEvent", request)
     for event in request.event_data:
+        if event.variable_monitoring_id is not UNSET and context.version == "2.1":
+            context.services.stations.streams.learn(
+                context.work,
+                context.station_id,
+                event.variable_monitoring_id,
+                event.component.name,
+                event.variable.name,
+            )
         report = _availability(event)
         if report is not None:
             await context.services.stations.report_status(context.work, context.station_id, report, context.received_at)
@@ -119,8 +128,13 @@ def trigger(command: TriggerMessage) -> types.TriggerMessageRequest:
     connector = command.connector
     if command.trigger is Trigger.STATUS and command.evse is not None and connector is None:
         connector = 1
+    message = _TRIGGERS.get(command.trigger)
+    if message is None:
+        raise StationUnsupported(f"OCPP 2 has no trigger for {command.trigger.value}.")
     return types.TriggerMessageRequest(
-        requested_message=_TRIGGERS[command.trigger], evse=_evse(command.evse, connector)
+        requested_message=message,
+        evse=_evse(command.evse, connector),
+        custom_trigger=UNSET if command.custom is None else command.custom,
     )
 
 
@@ -132,6 +146,12 @@ _TRIGGERS: Mapping[Trigger, types.MessageTriggerEnum] = {
     Trigger.FIRMWARE_STATUS: "FirmwareStatusNotification",
     Trigger.LOG_STATUS: "LogStatusNotification",
     Trigger.TRANSACTION: "TransactionEvent",
+    Trigger.PUBLISH_FIRMWARE_STATUS: "PublishFirmwareStatusNotification",
+    Trigger.SIGN_STATION_CERTIFICATE: "SignChargingStationCertificate",
+    Trigger.SIGN_V2G_CERTIFICATE: "SignV2GCertificate",
+    Trigger.SIGN_V2G20_CERTIFICATE: "SignV2G20Certificate",
+    Trigger.SIGN_COMBINED_CERTIFICATE: "SignCombinedCertificate",
+    Trigger.CUSTOM: "CustomTrigger",
 }
 
 

@@ -1,10 +1,11 @@
 """OCPP 2.0.1 and 2.1: every message that stations send and every command of ours, one row each."""
 
-from ingufu.core import commands
+from ingufu.core import admission, commands, control
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
-from ingufu.ocpp.v2 import authorization, charging, refusals, stations, types
+from ingufu.ocpp.v2 import authorization, charging, lists, refusals, reservations, stations, streams, types
+from ingufu.ocpp.v2 import control as control_messages
 
 SUBPROTOCOL_201 = "ocpp2.0.1"
 SUBPROTOCOL_21 = "ocpp2.1"
@@ -69,9 +70,7 @@ INBOUND_201: InboundTable = {
     "ReportChargingProfiles": _kept(
         types.ReportChargingProfilesRequest, types.ReportChargingProfilesResponse, "ReportChargingProfiles"
     ),
-    "ReservationStatusUpdate": _kept(
-        types.ReservationStatusUpdateRequest, types.ReservationStatusUpdateResponse, "ReservationStatusUpdate"
-    ),
+    "ReservationStatusUpdate": Inbound(types.ReservationStatusUpdateRequest, reservations.status_update),
     "SecurityEventNotification": Inbound(types.SecurityEventNotificationRequest, stations.security_event),
     "SignCertificate": Inbound(types.SignCertificateRequest, refusals.sign_certificate),
     "StatusNotification": Inbound(types.StatusNotificationRequest, stations.status_notification),
@@ -91,34 +90,51 @@ INBOUND_201: InboundTable = {
 INBOUND_21: InboundTable = {
     **INBOUND_201,
     "BatterySwap": _kept(types.BatterySwapRequest, types.BatterySwapResponse, "BatterySwap"),
-    "ClosePeriodicEventStream": _kept(
-        types.ClosePeriodicEventStreamRequest, types.ClosePeriodicEventStreamResponse, "ClosePeriodicEventStream"
-    ),
+    "ClosePeriodicEventStream": Inbound(types.ClosePeriodicEventStreamRequest, streams.close_stream),
     "GetCertificateChainStatus": Inbound(types.GetCertificateChainStatusRequest, refusals.certificate_chain_status),
     "NotifyDERAlarm": _kept(types.NotifyDERAlarmRequest, types.NotifyDERAlarmResponse, "NotifyDERAlarm"),
     "NotifyDERStartStop": _kept(
         types.NotifyDERStartStopRequest, types.NotifyDERStartStopResponse, "NotifyDERStartStop"
     ),
     "NotifyEVChargingNeeds": Inbound(types.NotifyEVChargingNeedsRequest, refusals.charging_needs_21),
-    "NotifyPeriodicEventStream": Inbound(
-        types.NotifyPeriodicEventStream, keeping("NotifyPeriodicEventStream", lambda _: None)
-    ),
-    "NotifyPriorityCharging": _kept(
-        types.NotifyPriorityChargingRequest, types.NotifyPriorityChargingResponse, "NotifyPriorityCharging"
-    ),
+    "NotifyPeriodicEventStream": Inbound(types.NotifyPeriodicEventStream, streams.notify_stream),
+    "NotifyPriorityCharging": Inbound(types.NotifyPriorityChargingRequest, control_messages.notify_priority),
     "NotifySettlement": _kept(types.NotifySettlementRequest, types.NotifySettlementResponse, "NotifySettlement"),
-    "OpenPeriodicEventStream": Inbound(types.OpenPeriodicEventStreamRequest, refusals.open_stream),
+    "OpenPeriodicEventStream": Inbound(types.OpenPeriodicEventStreamRequest, streams.open_stream),
     "PullDynamicScheduleUpdate": Inbound(types.PullDynamicScheduleUpdateRequest, refusals.dynamic_schedule),
     "ReportDERControl": _kept(types.ReportDERControlRequest, types.ReportDERControlResponse, "ReportDERControl"),
     "VatNumberValidation": Inbound(types.VatNumberValidationRequest, refusals.vat_number),
 }
 
 OUTBOUND: OutboundTable = {
+    admission.CancelReservation: Outbound(
+        "CancelReservation", reservations.cancel, types.CancelReservationResponse, reservations.outcome
+    ),
+    admission.ClearCache: Outbound("ClearCache", lists.clear_cache, types.ClearCacheResponse, lists.plain_outcome),
+    admission.GetListLimits: Outbound(
+        "GetVariables", lists.get_limits, types.GetVariablesResponse, lists.limits_outcome
+    ),
+    admission.GetLocalListVersion: Outbound(
+        "GetLocalListVersion", lists.get_version, types.GetLocalListVersionResponse, lists.version_outcome
+    ),
+    admission.GetReservationSupport: Outbound(
+        "GetVariables", reservations.get_support, types.GetVariablesResponse, reservations.support_outcome
+    ),
+    admission.ReserveNow: Outbound("ReserveNow", reservations.reserve, types.ReserveNowResponse, reservations.outcome),
+    admission.SendLocalList: Outbound(
+        "SendLocalList", lists.send_list, types.SendLocalListResponse, lists.plain_outcome
+    ),
     commands.ChangeAvailability: Outbound(
         "ChangeAvailability",
         stations.change_availability,
         types.ChangeAvailabilityResponse,
         stations.availability_outcome,
+    ),
+    control.AskTransactionStatus: Outbound(
+        "GetTransactionStatus",
+        control_messages.ask_status,
+        types.GetTransactionStatusResponse,
+        control_messages.status_outcome,
     ),
     commands.ResetStation: Outbound("Reset", stations.reset, types.ResetResponse, stations.reset_outcome),
     commands.StartCharging: Outbound(
@@ -135,5 +151,21 @@ OUTBOUND: OutboundTable = {
     ),
     commands.UnlockConnector: Outbound(
         "UnlockConnector", stations.unlock, types.UnlockConnectorResponse, stations.unlock_outcome
+    ),
+}
+
+OUTBOUND_21: OutboundTable = {
+    **OUTBOUND,
+    control.AdjustEventStream: Outbound(
+        "AdjustPeriodicEventStream", streams.adjust, types.AdjustPeriodicEventStreamResponse, streams.adjust_outcome
+    ),
+    control.ListEventStreams: Outbound(
+        "GetPeriodicEventStream", streams.listing, types.GetPeriodicEventStreamResponse, streams.listing_outcome
+    ),
+    control.UsePriorityCharging: Outbound(
+        "UsePriorityCharging",
+        control_messages.use_priority,
+        types.UsePriorityChargingResponse,
+        control_messages.priority_outcome,
     ),
 }

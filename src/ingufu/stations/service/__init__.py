@@ -3,11 +3,13 @@
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
+from ingufu.stations.availability.service import Wishes
 from ingufu.stations.model import StationRules
 from ingufu.stations.service.connections import Connections
 from ingufu.stations.service.frames import Frames
 from ingufu.stations.service.registry import Registry, StationFields
 from ingufu.stations.service.reports import Reports
+from ingufu.stations.streams.service import Streams
 
 __all__ = ["Frames", "StationFields", "StationRules", "Stations"]
 
@@ -20,3 +22,5 @@ class Stations(Registry, Connections, Reports):
         Connections.__init__(self, database, clock, rules, self.forget)
         Reports.__init__(self, database, clock, rules, self.skew_s)
         self.frames = Frames(database)
+        self.wishes = Wishes(database, clock)
+        self.streams = Streams(database, clock)

@@ -1,0 +1,5 @@
+"""Control of transactions as other packages use it."""
+
+from ingufu.charging.control.service.asking import Control
+
+__all__ = ["Control"]

@@ -1,0 +1,1 @@
+"""Which stations, EVSEs and connectors shall serve: what was asked, and whether it is so."""

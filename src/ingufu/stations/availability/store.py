@@ -1,0 +1,66 @@
+"""Every query of what was asked of availability."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select, update
+
+from ingufu.infra.storage.database import Database, Row, Work
+from ingufu.infra.storage.statements import upsert
+from ingufu.stations.availability.model import Wish, WishState
+from ingufu.stations.availability.tables import wishes
+from ingufu.stations.model import Connector, ConnectorStatus
+from ingufu.stations.tables import connectors
+
+_KEY = ("station_id", "evse", "connector")
+_OF = select(wishes).where(wishes.c.station_id == bindparam("station_id")).order_by(wishes.c.evse, wishes.c.connector)
+_STATIONS = select(wishes.c.station_id).distinct()
+_SAVE = upsert(wishes, _KEY)
+_NOTE = (
+    update(wishes)
+    .where(
+        wishes.c.station_id == bindparam("of_station"),
+        wishes.c.evse == bindparam("of_evse"),
+        wishes.c.connector == bindparam("of_connector"),
+        wishes.c.asked_at == bindparam("of_asked_at"),  # what was asked since counts
+    )
+    .values(
+        state=bindparam("to_state"),
+        answer=bindparam("to_answer"),
+        told_at=bindparam("to_told_at"),
+        kept_at=bindparam("to_kept_at"),
+        attempts=bindparam("to_attempts"),
+    )
+)
+_CONNECTORS = select(connectors).where(connectors.c.station_id == bindparam("station_id"))
+
+
+async def wishes_of(database: Database, station_id: str) -> list[Wish]:
+    """Return what was asked of a station, the whole first."""
+    return [_wish(row) for row in await database.fetch_all(_OF, {"station_id": station_id})]
+
+
+async def stations_asked(database: Database) -> set[str]:
+    """Return the stations of which anything was asked."""
+    return {row["station_id"] for row in await database.fetch_all(_STATIONS)}
+
+
+async def connectors_of(database: Database, station_id: str) -> list[Connector]:
+    rows = await database.fetch_all(_CONNECTORS, {"station_id": station_id})
+    return [Connector(**{**row, "status": ConnectorStatus(row["status"])}) for row in rows]
+
+
+def save(work: Work, wish: Wish) -> None:
+    work.execute(_SAVE, msgspec.structs.asdict(wish))
+
+
+def note(work: Work, wish: Wish) -> None:
+    """Write how far a wish has come, unless another has taken its place."""
+    row: dict[str, Any] = {"of_station": wish.station_id, "of_evse": wish.evse, "of_connector": wish.connector}
+    row |= {"of_asked_at": wish.asked_at, "to_state": wish.state, "to_answer": wish.answer}
+    row |= {"to_told_at": wish.told_at, "to_kept_at": wish.kept_at, "to_attempts": wish.attempts}
+    work.execute(_NOTE, row)
+
+
+def _wish(row: Row) -> Wish:
+    return Wish(**{**row, "state": WishState(row["state"])})
