@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ingufu.accounts.model import Role
-from ingufu.app import compose, housekeeping, listening, parts
+from ingufu.app import compose, housekeeping, keepers, listening, parts
 from ingufu.app.compose import GatewayProcess
 from ingufu.app.locking import data_folder
 from ingufu.app.outcomes import SAID, WRONG_USE
@@ -70,8 +70,12 @@ async def serving(settings: Settings, say: Say) -> AsyncIterator[Server]:
                 chores = asyncio.create_task(
                     housekeeping.keep_house(process.services, settings.retention, settings.charging)
                 )
+                keeping = keepers.keeping(
+                    process.services, process.gateway.connections, process.bus, secrets.SystemRandom().random
+                )
                 try:
-                    yield await _start(process, web, settings, address, say)
+                    async with keeping:
+                        yield await _start(process, web, settings, address, say)
                 finally:
                     chores.cancel()
                     await asyncio.gather(process.gateway.stop(), web.stop())

@@ -87,6 +87,15 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     pending_retry_s: Annotated[
         int, _says("After which a pending or rejected station may boot again.", ge=5, le=86_400)
     ] = 60
+    interval_jitter: Annotated[
+        float,
+        _says("Part by which these intervals differ between stations, so that they do not beat as one.", ge=0, le=0.5),
+    ] = 0.1
+    storm_boots_per_minute: Annotated[
+        int,
+        _says("Boots within a minute beyond which stations are given longer intervals; 0: never.", ge=0, le=1_000_000),
+    ] = 600
+    storm_stretch: Annotated[float, _says("How many times longer at most.", ge=1, le=100)] = 4.0
     ping_interval_s: Annotated[float, _says("Between our pings on a silent connection; 0: none.", ge=0, le=3600)] = 60.0
     silent_intervals: Annotated[
         int, _says("Ping intervals of silence after which a connection counts as dead.", ge=1, le=1000)
@@ -118,6 +127,14 @@ class AuthorizationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
             "A start reported this late was decided by the station, and is not refused as concurrent.", ge=0, le=86_400
         ),
     ] = 900.0
+    cache_h: Annotated[
+        float,
+        _says(
+            "How long stations may rely on an acceptance in their cache without asking again; 0: as they like.",
+            ge=0,
+            le=8760,
+        ),
+    ] = 0.0
 
 
 class ChargingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,6 +149,29 @@ class ChargingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             le=36_500,
         ),
     ] = 30
+
+
+class ConfigurationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is done by itself for the configuration of stations."""
+
+    takes_inventory: Annotated[
+        bool, _says("Whether a station is asked for all its variables when it is new, and when its firmware changed.")
+    ] = True
+    applies_desired: Annotated[bool, _says("Whether desired values are set after a station booted or connected.")] = (
+        True
+    )
+    repairs_drift: Annotated[bool, _says("Whether values that are found to differ later are set again.")] = True
+    quiet_s: Annotated[
+        float, _says("How long a station is left alone after it booted or connected.", ge=0, le=3600)
+    ] = 20.0
+    spread_s: Annotated[float, _says("Over how long stations that came together are asked.", ge=0, le=86_400)] = 60.0
+    at_once: Annotated[int, _says("Stations looked after at the same time.", ge=1, le=1000)] = 10
+    report_timeout_s: Annotated[float, _says("Silence after which a report counts as incomplete.", ge=1, le=3600)] = (
+        90.0
+    )
+    checks_every_h: Annotated[
+        float, _says("How often desired values are read again; 0: never by itself.", ge=0, le=8760)
+    ] = 24.0
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +207,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ocpp: OcppSettings = OcppSettings()
     authorization: AuthorizationSettings = AuthorizationSettings()
     charging: ChargingSettings = ChargingSettings()
+    configuration: ConfigurationSettings = ConfigurationSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 

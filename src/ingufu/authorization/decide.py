@@ -4,8 +4,10 @@ from datetime import datetime
 
 import msgspec
 
+from ingufu.authorization import restrictions
 from ingufu.authorization.model import (
     Occasion,
+    Place,
     PresentedToken,
     StartedBy,
     TokenFacts,
@@ -15,6 +17,7 @@ from ingufu.authorization.model import (
     VerdictStatus,
 )
 
+replace = msgspec.structs.replace
 MASK = "******"  # what is kept of a value that is itself a secret
 SECRET_KINDS = frozenset({TokenKind.KEY_CODE.casefold()})
 
@@ -26,6 +29,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     occasion: Occasion
     at: datetime
     started_by: StartedBy | None = None  # of the running transaction, if there is one
+    evse: int | None = None
+    place: Place | None = None  # looked up only for tokens that are limited
+    allows_free: bool = True
+    cache_until: datetime | None = None  # how long an acceptance may be relied upon
 
     @property
     def is_stop(self) -> bool:
@@ -46,7 +53,7 @@ def decide(question: Question, facts: TokenFacts | None, *, open_count: int = 0)
     A block outweighs everything, also the right to stop what one has started: the station ends the transaction
     all the same, but must not keep the token as accepted in its cache. OCPP 2.x C01, C09, C16; 1.6 4.1, 4.8, 4.10.
     """
-    unregistered = _judge_presented(question.token, facts)
+    unregistered = _judge_presented(question, facts)
     if unregistered is not None:
         return unregistered
     assert facts is not None  # noqa: S101 - an unregistered token has its verdict by now
@@ -56,7 +63,15 @@ def decide(question: Question, facts: TokenFacts | None, *, open_count: int = 0)
         or _find_time_limit(question, facts)
         or _judge_use(question, facts, open_count)
     )
-    return _verdict(reason, facts)
+    evses: tuple[int, ...] = ()
+    if reason is VerdictReason.KNOWN_TOKEN and not question.is_stop:
+        reason, evses = restrictions.judge(facts.token, question.place, question.evse, question.at)
+    return _verdict(reason, facts, question, evses)
+
+
+def overruled(verdict: Verdict, status: VerdictStatus, reason: VerdictReason, at: datetime) -> Verdict:
+    """Return the verdict with another status, which holds for now only."""
+    return replace(verdict, status=status, reason=reason, expires_at=at, evses=())
 
 
 def masked(token: PresentedToken | None, facts: TokenFacts | None = None) -> str:
@@ -95,13 +110,29 @@ _STATUSES = {
     VerdictReason.ALREADY_CHARGING: VerdictStatus.CONCURRENT_TX,
     VerdictReason.MASTER_PASS_CANNOT_START: VerdictStatus.INVALID,
     VerdictReason.NOT_THE_ONE_WHO_STARTED: VerdictStatus.INVALID,
+    VerdictReason.NOT_AT_THIS_PLACE: VerdictStatus.NOT_AT_THIS_LOCATION,
+    VerdictReason.NOT_AT_THIS_EVSE: VerdictStatus.NOT_AT_THIS_LOCATION,
+    VerdictReason.WRONG_PLUG: VerdictStatus.NOT_ALLOWED_TYPE_EVSE,
+    VerdictReason.OUTSIDE_HOURS: VerdictStatus.NOT_AT_THIS_TIME,
+    VerdictReason.NO_CREDIT: VerdictStatus.NO_CREDIT,
 }
+_PASSING = frozenset(  # what may be otherwise at the next moment or the next place: no station is to remember it
+    {
+        VerdictStatus.NOT_AT_THIS_LOCATION,
+        VerdictStatus.NOT_ALLOWED_TYPE_EVSE,
+        VerdictStatus.NOT_AT_THIS_TIME,
+        VerdictStatus.NO_CREDIT,
+    }
+)
 
 
-def _judge_presented(token: PresentedToken | None, facts: TokenFacts | None) -> Verdict | None:
+def _judge_presented(question: Question, facts: TokenFacts | None) -> Verdict | None:
     """Return the verdict on what is no registered token."""
+    token = question.token
     if token is not None and (token.kind or "").casefold() == TokenKind.NO_AUTHORIZATION.casefold():
-        return Verdict(status=VerdictStatus.ACCEPTED, reason=VerdictReason.NO_AUTHORIZATION_NEEDED)
+        if question.allows_free or question.is_stop:
+            return Verdict(status=VerdictStatus.ACCEPTED, reason=VerdictReason.NO_AUTHORIZATION_NEEDED)
+        return Verdict(status=VerdictStatus.INVALID, reason=VerdictReason.FREE_CHARGING_NOT_ALLOWED)
     if token is None or not token.key:
         return Verdict(status=VerdictStatus.INVALID, reason=VerdictReason.EMPTY_TOKEN)
     if facts is None:
@@ -154,16 +185,24 @@ def _judge_use(question: Question, facts: TokenFacts, open_count: int) -> Verdic
     return VerdictReason.KNOWN_TOKEN
 
 
-def _verdict(reason: VerdictReason, facts: TokenFacts) -> Verdict:
-    token = facts.token
+def _verdict(reason: VerdictReason, facts: TokenFacts, question: Question, evses: tuple[int, ...] = ()) -> Verdict:
+    token, status = facts.token, _STATUSES[reason]
+    expires_at = question.at if status in _PASSING else token.expires_at
+    if status is VerdictStatus.ACCEPTED:
+        ends = (token.expires_at, question.cache_until, restrictions.hours_end(token, question.place, question.at))
+        expires_at = min((end for end in ends if end is not None), default=None)
     return Verdict(
-        status=_STATUSES[reason],
+        status=status,
         reason=reason,
         token_id=token.id,
         driver_id=token.driver_id,
         group_id=token.group_id,
         group_value=facts.group_value,
-        expires_at=token.expires_at,
+        expires_at=expires_at,
         language=token.language or facts.driver_language,
+        second_language=token.second_language,
+        priority=token.charging_priority,
+        message=token.message,
+        evses=evses,
         is_secret=is_secret(token.kind),
     )

@@ -68,3 +68,30 @@ class DriverDeleted(Event, frozen=True, kw_only=True):
     """A driver was deleted."""
 
     driver_id: str
+
+
+class AdmissionChanged(Event, frozen=True, kw_only=True):
+    """A rule changed of what is accepted without a token, or of which tokens stand on local lists."""
+
+    scope: str
+    scope_id: str = ""
+
+
+class LocalListAsked(Event, frozen=True, kw_only=True):
+    """Somebody wants a station's local list to be sent now."""
+
+
+class LocalListSent(Event, frozen=True, kw_only=True):
+    """A station took its local list."""
+
+    version: int
+    entry_count: int
+    is_full: bool
+    messages: int
+
+
+class LocalListFailed(Event, frozen=True, kw_only=True):
+    """A station did not take its local list."""
+
+    state: str
+    reason: str

@@ -1,6 +1,6 @@
 """Who may charge: drivers, id tokens, groups, and the verdict on a token."""
 
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 
 import msgspec
@@ -31,6 +31,24 @@ class PresentedToken(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         return self.value.strip().casefold()
+
+    @property
+    def contract_key(self) -> str:
+        """The key under which a contract of this name is kept, however it is written."""
+        return contract_key(self.value)
+
+
+def contract_key(value: str) -> str:
+    """Return an eMAID without what may be written or not: case, hyphens, and the check digit (ISO 15118-2 annex H)."""
+    plain = value.strip().replace("-", "").replace("*", "").casefold()
+    has_check_digit = len(plain) == 15 and plain[5] == "c"
+    return plain[:14] if has_check_digit else plain
+
+
+def token_key(value: str, kind: str) -> str:
+    """Return the form under which two tokens of one kind are the same."""
+    is_contract = kind.casefold() == TokenKind.EMAID.casefold()
+    return contract_key(value) if is_contract else value.strip().casefold()
 
 
 class VerdictStatus(StrEnum):
@@ -66,6 +84,13 @@ class VerdictReason(StrEnum):
     MASTER_PASS_CANNOT_START = "master-pass-cannot-start"
     NOT_THE_ONE_WHO_STARTED = "not-the-one-who-started"
     STATION_NOT_APPROVED = "station-not-approved"
+    FREE_CHARGING_NOT_ALLOWED = "free-charging-not-allowed"
+    NOT_AT_THIS_PLACE = "not-at-this-place"
+    NOT_AT_THIS_EVSE = "not-at-this-evse"
+    WRONG_PLUG = "wrong-plug"
+    OUTSIDE_HOURS = "outside-hours"
+    NO_CREDIT = "no-credit"
+    CERTIFICATE_REFUSED = "certificate-refused"
 
 
 class Occasion(StrEnum):
@@ -89,6 +114,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     group_value: str | None = None  # what the station is told as parentIdTag or groupIdToken
     expires_at: datetime | None = None
     language: str | None = None
+    second_language: str | None = None
+    priority: int | None = None  # -9 to 9, 0 is usual
+    message: str | None = None  # for the station's display
+    evses: tuple[int, ...] = ()  # it is valid on these alone
     is_secret: bool = False  # the token's value must not be kept or shown
 
     @property
@@ -117,6 +146,48 @@ class TokenGroup(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class Hours(msgspec.Struct, frozen=True, kw_only=True):
+    """When in a week, in the time of the site. Until before from: it goes on after midnight."""
+
+    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)  # ISO: Monday is 1
+    start: time
+    end: time
+
+
+class EvseRef(msgspec.Struct, frozen=True, kw_only=True):
+    """An EVSE of a station."""
+
+    station_id: str
+    evse: int
+
+
+class TokenLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where and when a token may start. What is empty does not limit; sites, stations and EVSEs add up."""
+
+    sites: tuple[str, ...] = ()
+    stations: tuple[str, ...] = ()
+    evses: tuple[EvseRef, ...] = ()
+    plugs: tuple[str, ...] = ()  # OCPP ConnectorEnumType
+    hours: tuple[Hours, ...] = ()
+
+    @property
+    def has_places(self) -> bool:
+        return bool(self.sites or self.stations or self.evses)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.has_places or self.plugs or self.hours)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a token is presented: the station, its site with its time, its EVSEs with the plugs that are known."""
+
+    station_id: str
+    site_id: str | None = None
+    zone: str = "UTC"
+    evses: tuple[tuple[int, frozenset[str]], ...] = ()
+
+
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organisation_id: str
@@ -130,6 +201,12 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     concurrent_limit: int | None = 1
     language: str | None = None
+    second_language: str | None = None
+    charging_priority: int | None = None
+    message: str | None = None
+    has_credit: bool = True
+    limits: TokenLimits | None = None
+    start_turn: int = 0
     note: str = ""
     last_used_at: datetime | None = None
     last_station_id: str | None = None
@@ -163,6 +240,7 @@ class AuthorizationRules(msgspec.Struct, frozen=True, kw_only=True):
 
     ghost_age_s: float = 86_400.0  # an open transaction older than this no longer counts as use of its token
     late_start_s: float = 900.0  # a start reported this late is over or decided: it is not measured against others
+    cache_s: float = 0.0  # how long stations may rely on an acceptance without asking again; 0: as they like
 
 
 class DriverDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,4 +272,73 @@ class TokenDetails(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     concurrent_limit: int | None = 1
     language: str | None = None
+    second_language: str | None = None
+    charging_priority: int | None = None
+    message: str | None = None
+    has_credit: bool = True
+    limits: TokenLimits | None = None
     note: str = ""
+
+
+class RuleScope(StrEnum):
+    """What an admission rule is for; the narrower wins, field by field."""
+
+    NETWORK = "network"
+    SITE = "site"
+    STATION = "station"
+
+
+class ListMode(StrEnum):
+    """Which tokens stand on a station's local list."""
+
+    NONE = "none"
+    ALL = "all"  # every token that may charge there
+    GROUPS = "groups"  # those of chosen groups
+
+
+class AdmissionRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator says for the network, a site or a station. None: as the wider scope says."""
+
+    scope: RuleScope
+    scope_id: str = ""
+    allows_free: bool | None = None
+    list_mode: ListMode | None = None
+    list_groups: tuple[str, ...] = ()
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds at a station in the end."""
+
+    allows_free: bool = True
+    list_mode: ListMode = ListMode.NONE
+    list_groups: tuple[str, ...] = ()
+
+
+class ListState(StrEnum):
+    """How a station's local list stands to ours."""
+
+    UNUSED = "unused"  # no rule puts any token on it
+    WAITING = "waiting"  # something changed, or it was never sent
+    IN_STEP = "in-step"
+    REFUSED = "refused"
+    UNSUPPORTED = "unsupported"
+    DISABLED = "disabled"  # the station has the list switched off
+    UNREACHABLE = "unreachable"
+
+
+class LocalList(msgspec.Struct, frozen=True, kw_only=True):
+    """The local list of a station: ours, theirs, and how they stand."""
+
+    station_id: str
+    version: int = 0
+    station_version: int | None = None
+    state: ListState = ListState.WAITING
+    detail: str = ""
+    entry_count: int = 0
+    left_out: int = 0
+    entries: dict[str, str] = {}
+    needs_full: bool = False
+    sent_at: datetime | None = None
+    checked_at: datetime | None = None
+    lease: str | None = None
+    lease_until: datetime | None = None

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from ingufu.authorization.model import DriverDetails, GroupDetails, TokenDetails, TokenKind
+from ingufu.authorization.model import DriverDetails, GroupDetails, TokenDetails, TokenKind, TokenLimits
 from ingufu.core.errors import InvalidInput
 
 NAME_MAX = 200
@@ -14,6 +14,9 @@ KIND_MAX = 20  # OCPP 2.1 IdTokenType.type
 EMAIL_MAX = 254  # RFC 5321
 PHONE_MAX = 40
 CONCURRENT_MAX = 10_000
+PRIORITY_MAX = 9  # OCPP 2.x chargingPriority
+MESSAGE_MAX = 512  # OCPP 2.0.1 MessageContentType
+LIMITS_MAX = 200  # of each sort
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -50,11 +53,17 @@ def check_token(details: TokenDetails) -> TokenDetails:
         instant = getattr(details, field)
         if instant is not None and instant.tzinfo is None:
             raise InvalidInput("A time needs its zone.", field=field)
+    priority = details.charging_priority
+    if priority is not None and not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
+        raise InvalidInput(f"The priority is between -{PRIORITY_MAX} and {PRIORITY_MAX}.", field="charging_priority")
     return msgspec.structs.replace(
         details,
         value=_line(details.value, "value", VALUE_MAX),
         kind=_KINDS.get(kind.casefold(), kind),
         language=_language(details.language),
+        second_language=_language(details.second_language, "second_language"),
+        message=_optional(details.message, "message", MESSAGE_MAX),
+        limits=_limits(details.limits),
         note=_note(details.note),
     )
 
@@ -81,10 +90,25 @@ def _email(text: str | None) -> str | None:
     return email
 
 
-def _language(text: str | None) -> str | None:
-    language = _optional(text, "language", 8)  # OCPP 2.x language1 has at most 8 characters
+def _limits(limits: TokenLimits | None) -> TokenLimits | None:
+    """Return the limits, None if they limit nothing. Raises InvalidInput."""
+    if limits is None or limits.is_empty:
+        return None
+    for name in TokenLimits.__struct_fields__:
+        if len(getattr(limits, name)) > LIMITS_MAX:
+            raise InvalidInput(f"At most {LIMITS_MAX} {name} can be named.", field="limits")
+    for hours in limits.hours:
+        if not hours.days or any(not 1 <= day <= 7 for day in hours.days):
+            raise InvalidInput("Days of the week are numbered from 1 (Monday) to 7.", field="limits")
+        if hours.start.tzinfo is not None or hours.end.tzinfo is not None:
+            raise InvalidInput("Hours are in the time of the site: give no zone.", field="limits")
+    return limits
+
+
+def _language(text: str | None, field: str = "language") -> str | None:
+    language = _optional(text, field, 8)  # OCPP 2.x language1 has at most 8 characters
     if language is not None and not _LANGUAGE.fullmatch(language):
-        raise InvalidInput("That is no language tag (RFC 5646), for example 'de' or 'en-GB'.", field="language")
+        raise InvalidInput("That is no language tag (RFC 5646), for example 'de' or 'en-GB'.", field=field)
     return language
 
 

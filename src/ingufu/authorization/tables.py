@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 
-from ingufu.infra.storage.columns import BigId, Instant
+from ingufu.infra.storage.columns import BigId, Instant, Json
 
 metadata = MetaData()
 
@@ -51,6 +51,12 @@ tokens = Table(
     Column("expires_at", Instant),
     Column("concurrent_limit", Integer),  # transactions at once; None: no limit
     Column("language", Text),
+    Column("second_language", Text),
+    Column("charging_priority", Integer),
+    Column("message", Text),  # what the station shows its owner
+    Column("has_credit", Boolean, nullable=False),
+    Column("limits", Json),  # TokenLimits: where and when it may charge; None: everywhere, always
+    Column("start_turn", Integer, nullable=False),  # counts accepted starts, so that of two at once one is judged anew
     Column("note", Text, nullable=False),
     Column("last_used_at", Instant),
     Column("last_station_id", Text),
@@ -79,4 +85,32 @@ decisions = Table(
     Index("decisions_by_token", "token_id", "at"),
     Index("decisions_by_station", "station_id", "at"),
     Index("decisions_refused", "at", sqlite_where=IS_REFUSED, postgresql_where=IS_REFUSED),
+)
+
+admission_rules = Table(
+    "admission_rules",
+    metadata,
+    Column("scope", Text, primary_key=True),  # RuleScope
+    Column("scope_id", Text, primary_key=True),  # of the site or station; empty: the network
+    Column("allows_free", Boolean),  # NoAuthorization is accepted; None: as the wider scope says
+    Column("list_mode", Text),  # ListMode; None: as the wider scope says
+    Column("list_groups", Json, nullable=False),
+)
+
+local_lists = Table(
+    "local_lists",
+    metadata,
+    Column("station_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),  # the last that the station accepted from us; 0: none
+    Column("station_version", Integer),  # what the station said it has; None: never asked
+    Column("state", Text, nullable=False),  # ListState
+    Column("detail", Text, nullable=False),
+    Column("entry_count", Integer, nullable=False),
+    Column("left_out", Integer, nullable=False),  # tokens that would belong on it and cannot stand on it
+    Column("entries", Json, nullable=False),  # what stands on it: entry to fingerprint
+    Column("needs_full", Boolean, nullable=False),  # the station contradicted it
+    Column("sent_at", Instant),
+    Column("checked_at", Instant),
+    Column("lease", Text),  # who sends to the station at this moment
+    Column("lease_until", Instant),
 )

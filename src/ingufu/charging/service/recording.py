@@ -32,6 +32,8 @@ from ingufu.core.errors import NotFound, Unavailable
 from ingufu.core.ids import IdMaker
 from ingufu.core.texts import plain_or_none
 from ingufu.infra.storage.database import Database, Work
+from ingufu.reservations.model import Use
+from ingufu.reservations.service import Reservations
 
 
 class Charging:
@@ -47,12 +49,14 @@ class Charging:
         ids: IdMaker,
         authorization: Authorization,
         rules: ChargingRules = ChargingRules(),  # noqa: B008 - frozen
+        reservations: Reservations | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._authorization = authorization
         self._rules = rules
+        self._reservations = reservations
         limits = Limits(max_power_w=Decimal(str(rules.max_power_w)), burst_wh=Decimal(str(rules.burst_wh)))
         history = History(database, limits)
         self._locator = Locator(database, history)
@@ -127,7 +131,27 @@ class Charging:
         )
         after = await self._ledger.apply(work, held, known, step, identity=identity)
         after = await self._close_rivals(work, held, known, after, report.received_at)
+        await self._use_reservation(work, report, after.transaction, verdict)
         return Recorded(transaction=after.transaction, verdict=verdict)
+
+    async def _use_reservation(
+        self, work: Work, report: TransactionReport, transaction: Transaction, verdict: Verdict | None
+    ) -> None:
+        """Tell the reservations of a start: what names one, or brings the token that one may be kept for."""
+        if self._reservations is None or report.kind is ReportKind.ENDED:
+            return
+        if report.token is None and report.reservation_id is None:
+            return
+        use = Use(
+            station_id=report.station_id,
+            evse=transaction.evse,
+            transaction_id=transaction.id,
+            at=report.at,
+            reservation_id=report.reservation_id,
+            token_key=report.token.key if report.token is not None else None,
+            group_value=verdict.group_value if verdict is not None else None,
+        )
+        await self._reservations.note_start(work, use)
 
     async def add_readings(
         self,

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _transaction_events()
     _transactions()
     _events()
+    _journal()
 
 
 def _authorization_decisions() -> None:
@@ -91,6 +92,12 @@ def _id_tokens() -> None:
         sa.Column("expires_at", Instant),
         sa.Column("concurrent_limit", sa.Integer),
         sa.Column("language", sa.Text),
+        sa.Column("second_language", sa.Text),
+        sa.Column("charging_priority", sa.Integer),
+        sa.Column("message", sa.Text),
+        sa.Column("has_credit", sa.Boolean, nullable=False),
+        sa.Column("limits", Json),
+        sa.Column("start_turn", sa.Integer, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
         sa.Column("last_used_at", Instant),
         sa.Column("last_station_id", sa.Text),
@@ -246,3 +253,11 @@ def _events() -> None:
     op.create_index("events_by_kind", "events", ["kind", "id"])
     op.create_index("events_by_time", "events", ["occurred_at"])
     op.create_index("events_by_transaction", "events", ["transaction_id", "id"])
+
+
+def _journal() -> None:
+    op.create_table(
+        "journal",
+        sa.Column("id", BigId, primary_key=True, autoincrement=True),
+        sa.Column("entry", sa.LargeBinary, nullable=False),
+    )

@@ -10,7 +10,7 @@ from ingufu.ocpp.v16 import types
 
 PARENT_LIMIT = 20  # characters of an IdToken in 1.6; a longer group cannot be told
 
-_STATUS: Mapping[VerdictStatus, types.IdTagInfoStatusEnum] = {
+STATUSES: Mapping[VerdictStatus, types.IdTagInfoStatusEnum] = {
     VerdictStatus.ACCEPTED: "Accepted",
     VerdictStatus.BLOCKED: "Blocked",
     VerdictStatus.EXPIRED: "Expired",
@@ -38,7 +38,7 @@ def id_tag_info(verdict: Verdict) -> types.IdTagInfo:
     """Return what the station may keep in its cache."""
     group = verdict.group_value
     return types.IdTagInfo(
-        status=_STATUS.get(verdict.status, "Invalid"),
+        status=STATUSES.get(verdict.status, "Invalid"),
         expiry_date=UNSET if verdict.expires_at is None else verdict.expires_at,
         parent_id_tag=UNSET if group is None or len(group) > PARENT_LIMIT else group,
     )

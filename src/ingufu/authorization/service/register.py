@@ -1,6 +1,6 @@
-"""Authorization: the verdict on a presented token, and the register of drivers, groups and tokens it rests on."""
+"""The register of drivers, groups and id tokens."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,18 +19,15 @@ from ingufu.authorization.events import (
     TokenUnblocked,
 )
 from ingufu.authorization.model import (
-    AuthorizationRules,
     Driver,
     DriverDetails,
     GroupDetails,
-    Occasion,
     PresentedToken,
-    StartedBy,
     Token,
     TokenDetails,
     TokenFacts,
     TokenGroup,
-    Verdict,
+    token_key,
 )
 from ingufu.authorization.ports import OpenTransactions
 from ingufu.core.clock import Clock
@@ -42,79 +39,25 @@ from ingufu.infra.storage.database import Database, Work
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class Authorization:
-    """Who may charge. Reads committed data; every change goes into the unit of work it is given."""
+class Register:
+    """Drivers, groups and tokens. Reads committed data; every change goes into the unit of work it is given."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        ids: IdMaker,
-        open_transactions: OpenTransactions,
-        rules: AuthorizationRules = AuthorizationRules(),  # noqa: B008 - frozen
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: IdMaker, open_transactions: OpenTransactions) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._open_transactions = open_transactions
-        self._rules = rules
 
-    async def check(
-        self,
-        work: Work,
-        token: PresentedToken | None,
-        *,
-        station_id: str,
-        evse: int | None,
-        at: datetime,
-        occasion: Occasion,
-        transaction: StartedBy | None = None,
-        excluding: str | None = None,
-    ) -> Verdict:
-        """Return the verdict on a token presented at `at`, and keep it with its reason.
-
-        `transaction` is who started the running transaction, if there is one. `excluding` is the id of the transaction
-        the token is presented for: it does not count as a concurrent one.
-        """
-        token = _plain_token(token)
-        facts = await self._find_facts(token)
-        question = decide.Question(token=token, occasion=occasion, at=at, started_by=transaction)
-        open_count = await self._count_open(question, facts, excluding)
-        verdict = decide.decide(question, facts, open_count=open_count)
-        row = {
-            "at": at,
-            "station_id": station_id,
-            "evse": evse,
-            "token_id": verdict.token_id,
-            "token_value": decide.masked(token, facts),
-            "token_kind": (facts.token.kind if facts else token.kind if token else None) or "",
-            "occasion": occasion.value,
-            "status": verdict.status.value,
-            "reason": verdict.reason.value,
-            "transaction_id": excluding,
-        }
-        store.append_decision(work, row)
-        if verdict.is_accepted and verdict.token_id is not None:
-            store.touch_token(self._database, verdict.token_id, at, station_id)
-        return verdict
-
-    async def _find_facts(self, token: PresentedToken | None) -> TokenFacts | None:
+    async def find_facts(self, token: PresentedToken | None) -> TokenFacts | None:
+        """Return what is registered of a token as it is presented."""
         if token is None or not token.key:
             return None
-        return decide.pick(token, await store.find_facts(self._database, token.key))
-
-    async def _count_open(self, question: decide.Question, facts: TokenFacts | None, excluding: str | None) -> int:
-        """Return how many transactions of the token run elsewhere, where that matters.
-
-        An offline start that is reported late was decided by the station, and is mostly over: it is not measured
-        against what runs now. Transactions that were never ended cease to count after a while.
-        """
-        now = self._clock.now()
-        is_late = question.at < now - timedelta(seconds=self._rules.late_start_s)
-        if facts is None or not question.is_start or facts.token.concurrent_limit is None or is_late:
-            return 0
-        since = now - timedelta(seconds=self._rules.ghost_age_s)
-        return await self._open_transactions.count_open(facts.token.id, excluding=excluding, since=since)
+        found = await store.find_facts(self._database, token)
+        # A value may be a contract's in one spelling and a card's in another: each kind is compared by its own rule.
+        named = [
+            one for one in found if token_key(one.token.value, one.token.kind) == token_key(token.value, one.token.kind)
+        ]
+        return decide.pick(token, named)
 
     # Drivers
 
@@ -262,7 +205,7 @@ class Authorization:
 
     async def find_token(self, value: str, kind: str | None = None) -> Token | None:
         """Return the token of this value and kind (None: of any kind, a card before others), without regard to case."""
-        facts = await self._find_facts(_plain_token(PresentedToken(value=value, kind=kind)))
+        facts = await self.find_facts(plain_token(PresentedToken(value=value, kind=kind)))
         return facts.token if facts else None
 
     async def create_token(self, work: Work, details: TokenDetails, *, organisation_id: str) -> Token:
@@ -337,7 +280,8 @@ class Authorization:
             raise InvalidInput("There is no such driver.", field="driver_id")
 
 
-def _plain_token(token: PresentedToken | None) -> PresentedToken | None:
+def plain_token(token: PresentedToken | None) -> PresentedToken | None:
+    """Return a token as it may be kept: bounded, and of characters that can be stored."""
     if token is None:
         return None
     return PresentedToken(

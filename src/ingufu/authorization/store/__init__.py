@@ -7,7 +7,18 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, delete, func, select, update
 
-from ingufu.authorization.model import Driver, DriverDetails, GroupDetails, Token, TokenDetails, TokenFacts, TokenGroup
+from ingufu.authorization.model import (
+    Driver,
+    DriverDetails,
+    GroupDetails,
+    PresentedToken,
+    Token,
+    TokenDetails,
+    TokenFacts,
+    TokenGroup,
+    TokenLimits,
+    token_key,
+)
 from ingufu.authorization.tables import decisions, drivers, token_groups, tokens
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert
@@ -27,21 +38,25 @@ _TOKEN_BY_VALUE = select(*_TOKEN).where(
 )
 _TOKENS_OF_GROUP = select(func.count().label("count")).where(tokens.c.group_id == bindparam("id"))
 _TOKENS_OF_DRIVER = select(func.count().label("count")).where(tokens.c.driver_id == bindparam("id"))
-_FACTS = (
-    select(
-        *_TOKEN,
-        token_groups.c.value.label("group_value"),
-        token_groups.c.is_master_pass.label("is_master_pass"),
-        drivers.c.blocked_at.label("driver_blocked_at"),
-        drivers.c.language.label("driver_language"),
+_FACTS_OF = select(
+    *_TOKEN,
+    token_groups.c.value.label("group_value"),
+    token_groups.c.is_master_pass.label("is_master_pass"),
+    drivers.c.blocked_at.label("driver_blocked_at"),
+    drivers.c.language.label("driver_language"),
+).select_from(
+    tokens.outerjoin(token_groups, tokens.c.group_id == token_groups.c.id).outerjoin(
+        drivers, tokens.c.driver_id == drivers.c.id
     )
-    .select_from(
-        tokens.outerjoin(token_groups, tokens.c.group_id == token_groups.c.id).outerjoin(
-            drivers, tokens.c.driver_id == drivers.c.id
-        )
-    )
-    .where(tokens.c.value_key == bindparam("value_key"))
 )
+_FACTS = _FACTS_OF.where(
+    (tokens.c.value_key == bindparam("value_key")) | (tokens.c.value_key == bindparam("contract_key"))
+)
+_LISTABLE = _FACTS_OF.where(
+    tokens.c.blocked_at.is_(None),
+    tokens.c.has_credit.is_(True),
+    func.lower(tokens.c.kind).not_in(["central", "noauthorization", "directpayment"]),
+).order_by(tokens.c.id)
 
 _INSERT_DRIVER = insert(drivers)
 _INSERT_GROUP = insert(token_groups)
@@ -73,24 +88,35 @@ _TOUCH_TOKEN = (
     .where(tokens.c.id == bindparam("key"))
     .values(last_used_at=bindparam("last_used_at"), last_station_id=bindparam("last_station_id"))
 )
+_TAKE_TURN = (
+    update(tokens)
+    .where(tokens.c.id == bindparam("key"), tokens.c.start_turn == bindparam("seen"))
+    .values(start_turn=bindparam("next"))
+)
 _DELETE_DRIVER = delete(drivers).where(drivers.c.id == bindparam("key"))
 _DELETE_GROUP = delete(token_groups).where(token_groups.c.id == bindparam("key"))
 _DELETE_TOKEN = delete(tokens).where(tokens.c.id == bindparam("key"))
 
 
-async def find_facts(database: Database, value_key: str) -> list[TokenFacts]:
+async def find_facts(database: Database, token: PresentedToken) -> list[TokenFacts]:
     """Return the tokens of this value, of every kind, with their groups and drivers."""
-    return [_facts(row) for row in await database.fetch_all(_FACTS, {"value_key": value_key})]
+    keys = {"value_key": token.key, "contract_key": token.contract_key}
+    return [_facts(row) for row in await database.fetch_all(_FACTS, keys)]
+
+
+async def find_listable(database: Database) -> list[TokenFacts]:
+    """Return the tokens that are neither blocked nor out of credit, and of a kind that is read at stations."""
+    return [_facts(row) for row in await database.fetch_all(_LISTABLE)]
 
 
 async def find_token(database: Database, token_id: str) -> Token | None:
     row = await database.fetch_one(_TOKEN_BY_ID, {"id": token_id})
-    return Token(**row) if row else None
+    return _token(row) if row else None
 
 
 async def find_token_by_value(database: Database, value: str, kind: str) -> Token | None:
-    row = await database.fetch_one(_TOKEN_BY_VALUE, {"value_key": value.casefold(), "kind": kind})
-    return Token(**row) if row else None
+    row = await database.fetch_one(_TOKEN_BY_VALUE, {"value_key": token_key(value, kind), "kind": kind})
+    return _token(row) if row else None
 
 
 async def find_group(database: Database, group_id: str) -> TokenGroup | None:
@@ -137,7 +163,7 @@ def insert_group(work: Work, group: TokenGroup) -> None:
 
 
 def insert_token(work: Work, token: Token) -> None:
-    work.execute(_INSERT_TOKEN, msgspec.structs.asdict(token) | {"value_key": token.value.casefold()})
+    work.execute(_INSERT_TOKEN, msgspec.structs.asdict(token) | {"value_key": token_key(token.value, token.kind)})
 
 
 def update_driver(work: Work, driver_id: str, details: DriverDetails) -> None:
@@ -151,7 +177,8 @@ def update_group(work: Work, group_id: str, details: GroupDetails) -> None:
 
 
 def update_token(work: Work, token_id: str, details: TokenDetails) -> None:
-    row = msgspec.structs.asdict(details) | {"key": token_id, "value_key": details.value.casefold()}
+    key = token_key(details.value, details.kind)
+    row = msgspec.structs.asdict(details) | {"key": token_id, "value_key": key}
     work.execute(_UPDATE_TOKEN, row, expect=1)
 
 
@@ -179,6 +206,11 @@ def append_decision(work: Work, row: Mapping[str, Any]) -> None:
     work.append(_INSERT_DECISION, row)
 
 
+def take_turn(work: Work, token_id: str, seen: int) -> None:
+    """Let no other start of the token that was judged at the same time be accepted beside this one: Conflict then."""
+    work.execute(_TAKE_TURN, {"key": token_id, "seen": seen, "next": (seen + 1) % 2**31}, expect=1)
+
+
 def touch_token(database: Database, token_id: str, at: datetime, station_id: str) -> None:
     """Note when and where a token was last accepted. It may be lost in a crash: the decisions tell the same."""
     database.write_behind(_TOUCH_TOKEN, [{"key": token_id, "last_used_at": at, "last_station_id": station_id}])
@@ -186,12 +218,17 @@ def touch_token(database: Database, token_id: str, at: datetime, station_id: str
 
 def _facts(row: Row) -> TokenFacts:
     return TokenFacts(
-        token=Token(**{name: row[name] for name in Token.__struct_fields__}),
+        token=_token({name: row[name] for name in Token.__struct_fields__}),
         group_value=row["group_value"],
         is_master_pass=bool(row["is_master_pass"]),
         is_driver_blocked=row["driver_blocked_at"] is not None,
         driver_language=row["driver_language"],
     )
+
+
+def _token(row: Row) -> Token:
+    limits = row["limits"]
+    return Token(**{**row, "limits": None if limits is None else msgspec.convert(limits, TokenLimits)})
 
 
 def _key(text: str | None) -> str | None:

@@ -1,0 +1,124 @@
+"""What keeps local lists in step: changed tokens, stations that come back, and a look from time to time."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from ingufu.authorization.model import TokenFacts
+from ingufu.authorization.service.local_lists import LocalLists
+from ingufu.core.commands import StationLink
+from ingufu.core.errors import Conflict, IngufuError
+
+GATHER_S = 3.0  # changes within it are sent together: an import changes thousands of tokens
+SPREAD_S = 20.0  # over which many stations are served, so that a change is no burst
+SETTLE_S = 25.0  # after a connection or boot: the station tells how it is first
+LOOK_S = 3600.0  # between looks at all stations: tokens expire, and become valid, without anybody doing anything
+AT_ONCE = 8  # stations that are sent to at a time
+
+log = structlog.get_logger(__name__)
+
+
+class ListKeeper:
+    """Runs in the process that holds the sockets. What it is told is not lost in a crash: a look finds it again."""
+
+    def __init__(  # what a test sets
+        self,
+        lists: LocalLists,
+        link: StationLink,
+        *,
+        uniform: Callable[[], float],
+        gather_s: float = GATHER_S,
+        spread_s: float = SPREAD_S,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        self._lists = lists
+        self._link = link
+        self._uniform = uniform
+        self._gather_s = gather_s
+        self._spread_s = spread_s
+        self._settle_s = settle_s
+        self._wake = asyncio.Event()
+        self._stations: set[str] = set()
+        self._conflicts: set[str] = set()
+        self._concerns_all = True
+        self._waiting: dict[str, asyncio.TimerHandle] = {}
+
+    def station_came(self, station_id: str) -> None:
+        """Look at the station's list in a while."""
+        waiting = self._waiting.pop(station_id, None)
+        if waiting is not None:
+            waiting.cancel()
+        handle = asyncio.get_running_loop().call_later(self._settle_s, self._settled, station_id)
+        self._waiting[station_id] = handle
+
+    def station_asked(self, station_id: str) -> None:
+        """Look at the station's list now."""
+        self._stations.add(station_id)
+        self._wake.set()
+
+    def tokens_changed(self) -> None:
+        """Look at every list soon."""
+        self._concerns_all = True
+        self._wake.set()
+
+    def list_contradicted(self, station_id: str) -> None:
+        """Send the station its whole list."""
+        self._conflicts.add(station_id)
+        self.station_asked(station_id)
+
+    async def run(self) -> None:
+        """Keep lists in step until cancelled. What goes wrong is logged and tried again."""
+        try:
+            while True:
+                await asyncio.sleep(self._gather_s)
+                try:
+                    await self.step()
+                except IngufuError as error:
+                    log.warning("local_list.not_kept", error=error.message)
+                except Exception:
+                    log.exception("local_list.not_kept")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), LOOK_S)
+                    continue
+                self._concerns_all = True
+        finally:
+            for handle in self._waiting.values():
+                handle.cancel()
+
+    async def step(self) -> None:
+        """Do what has gathered."""
+        self._wake.clear()
+        chosen, self._stations = self._stations, set()
+        conflicts, self._conflicts = self._conflicts, set()
+        concerns_all, self._concerns_all = self._concerns_all, False
+        for station_id in conflicts:
+            await self._lists.demand_full(station_id, "The station reports that its list contradicts our answers.")
+        served = set(await self._lists.stations_to_serve())
+        due = sorted(served if concerns_all else served & chosen)
+        if not due:
+            return
+        tokens = await self._lists.tokens()
+        room = asyncio.Semaphore(AT_ONCE)
+        many = len(due) > AT_ONCE
+        await asyncio.gather(*(self._serve(one, tokens, room, many=many, asks=one in chosen) for one in due))
+
+    async def _serve(
+        self, station_id: str, tokens: Sequence[TokenFacts], room: asyncio.Semaphore, *, many: bool, asks: bool
+    ) -> None:
+        if many:
+            await asyncio.sleep(self._uniform() * self._spread_s)
+        async with room:
+            try:
+                await self._lists.send(self._link, station_id, tokens=tokens, asks=asks)
+            except Conflict:  # somebody sends to it already, perhaps by what was true before
+                self.station_came(station_id)
+            except IngufuError as error:
+                log.warning("local_list.not_sent", station=station_id, error=error.message)
+            except Exception:
+                log.exception("local_list.not_sent", station=station_id)
+
+    def _settled(self, station_id: str) -> None:
+        self._waiting.pop(station_id, None)
+        self.station_asked(station_id)

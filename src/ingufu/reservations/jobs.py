@@ -1,0 +1,104 @@
+"""What is done about reservations beside the messages: expiry by our clock, and stations that come back."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from ingufu.core.clock import Clock
+from ingufu.core.commands import StationLink
+from ingufu.core.errors import IngufuError
+from ingufu.reservations.service import Reservations
+
+LOOK_S = 60.0  # at the latest
+SETTLE_S = 3.0  # after a boot: the station reports its connectors first
+SILENCE_S = 20.0  # after a connection: if it was a restart, the boot comes within
+
+log = structlog.get_logger(__name__)
+
+
+class ReservationKeeper:
+    """Runs in the process that holds the sockets. What a crash lets it forget, a look at its start finds again."""
+
+    def __init__(
+        self,
+        reservations: Reservations,
+        link: StationLink,
+        clock: Clock,
+        *,
+        settle_s: float = SETTLE_S,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._reservations = reservations
+        self._link = link
+        self._clock = clock
+        self._settle_s = settle_s
+        self._silence_s = silence_s
+        self._wake = asyncio.Event()
+        self._booted: set[str] = set()
+        self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._came: set[str] = set()
+        self._freed: list[tuple[str, int, str]] = []
+
+    def station_connected(self, station_id: str) -> None:
+        """Look at the station's reservations in a while, if it does not boot before."""
+        self._later(station_id, self._silence_s)
+
+    def station_booted(self, station_id: str) -> None:
+        """Look at the station's reservations soon: a restart may have lost them."""
+        self._booted.add(station_id)
+        self._later(station_id, self._settle_s)
+
+    def status_changed(self, station_id: str, evse: int, before: str | None, after: str) -> None:
+        """Take note of an EVSE that was reserved and no longer is."""
+        if before == "reserved" and after != "reserved":
+            self._freed.append((station_id, evse, after))
+            self._wake.set()
+
+    def reservations_changed(self) -> None:
+        """Look at when the next one expires."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Keep reservations until cancelled. What goes wrong is logged and tried again."""
+        try:
+            while True:
+                wait_s = LOOK_S
+                try:
+                    wait_s = await self.step()
+                except IngufuError as error:
+                    log.warning("reservation.not_kept", error=error.message)
+                except Exception:
+                    log.exception("reservation.not_kept")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait_s)
+        finally:
+            for handle in self._waiting.values():
+                handle.cancel()
+
+    async def step(self) -> float:
+        """Do what is due, and return after how many seconds to look again."""
+        self._wake.clear()
+        freed, self._freed = self._freed, []
+        for station_id, evse, status in freed:
+            await self._reservations.note_status(station_id, evse, status)
+        came, self._came = self._came, set()
+        for station_id in came:
+            has_booted = station_id in self._booted
+            self._booted.discard(station_id)
+            await self._reservations.restore(self._link, station_id, has_booted=has_booted)
+        due_at = await self._reservations.expire()
+        if due_at is None:
+            return LOOK_S
+        return min(max((due_at - self._clock.now()).total_seconds(), 0.0) + 0.05, LOOK_S)
+
+    def _later(self, station_id: str, wait_s: float) -> None:
+        waiting = self._waiting.pop(station_id, None)
+        if waiting is not None:
+            waiting.cancel()
+        self._waiting[station_id] = asyncio.get_running_loop().call_later(wait_s, self._due, station_id)
+
+    def _due(self, station_id: str) -> None:
+        self._waiting.pop(station_id, None)
+        self._came.add(station_id)
+        self._wake.set()

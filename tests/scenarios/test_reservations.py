@@ -1,0 +1,404 @@
+"""Reservations with simulated stations of all versions: kept, used, expired, given up, and restored."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import ocpp_schemas
+from ingufu.authorization.model import GroupDetails, TokenDetails
+from ingufu.core.errors import Conflict, InvalidInput, StationOffline, StationTimeout, StationUnsupported
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.database import Database
+from ingufu.reservations.model import ReservationStatus, Wanted
+from ingufu.simulator.script import Script
+from ingufu.simulator.spec import ac
+from ingufu.simulator.timeline import VirtualTimeline
+from running import Running
+from scenarios.records import add_token, events, only, rows, transactions
+from scenarios.virtual import START, station, virtual_house
+
+pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
+EACH = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
+TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def timeline() -> VirtualTimeline:
+    return VirtualTimeline(START)
+
+
+@pytest.fixture
+async def house(database: Database, timeline: VirtualTimeline, ids: IdMaker) -> AsyncIterator[Running]:
+    async with virtual_house(database, timeline, ids) as running:
+        await add_token(running, "CARD", concurrent_limit=None)
+        await add_token(running, "OTHER", concurrent_limit=None)
+        yield running
+
+
+async def reserve(house: Running, station_id: str, script: Script, **wanted: Any) -> Any:
+    given = {"token_value": "CARD", "expires_at": script.timeline.now() + HOUR, "evse": 1} | wanted
+    kept = await house.services.reservations.reserve(house.link, Wanted(station_id=station_id, **given), by="Ada")
+    await script.settle()
+    return kept
+
+
+async def now_of(house: Running, reservation: Any) -> Any:
+    return await house.services.reservations.get(reservation.id)
+
+
+async def told(house: Running) -> list[str]:
+    names = ("PlaceReserved", "ReservationUsed", "ReservationEnded", "ReservationOvertaken", "ReservationRefused")
+    return [row["kind"] for row in await rows(house, events) if row["kind"] in names]
+
+
+@EACH
+async def test_whom_a_place_is_kept_for_uses_it(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        assert (kept.status, kept.id, kept.created_by) == (ReservationStatus.KEPT, 1, "Ada")
+        sent = script.calls_received("ReserveNow")[0].payload
+        assert ocpp_schemas.oracle(ocpp_schemas.message(version, "ReserveNow"), sent) is None
+        await script.plug_in(1)
+        await script.present("CARD")
+        await script.charge(seconds=60)
+        used = await now_of(house, kept)
+        running = await only(house, transactions, is_open=True)
+        assert (used.status, used.transaction_id) == (ReservationStatus.USED, running["id"])
+        assert running["reservation_id"] == kept.id
+    assert await told(house) == ["PlaceReserved", "ReservationUsed"]
+
+
+@EACH
+async def test_one_of_the_same_group_uses_it(house: Running, timeline: VirtualTimeline, version: str):
+    async with house.services.database.work() as work:
+        group = await house.services.authorization.create_group(
+            work, GroupDetails(value="FAMILY"), organisation_id="operator"
+        )
+    for value in ("MUM", "DAD"):
+        await add_token(house, value, group_id=group.id)
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script, token_value="MUM")
+        assert kept.group_value == "FAMILY"
+        await script.plug_in(1)
+        await script.present("DAD")
+        await script.charge(seconds=60)
+        assert (await now_of(house, kept)).status is ReservationStatus.USED
+
+
+@EACH
+async def test_nobody_came(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script, expires_at=timeline.now() + timedelta(minutes=10))
+        assert await house.services.reservations.expire() == kept.expires_at
+        await script.advance(601)
+        assert await house.services.reservations.expire() is None
+        assert (await now_of(house, kept)).status is ReservationStatus.EXPIRED
+    assert await told(house) == ["PlaceReserved", "ReservationEnded"]
+
+
+@EACH
+async def test_an_operator_gives_it_up(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        ended = await house.services.reservations.cancel(house.link, kept.id, why="The driver called.")
+        await script.settle()
+        assert (ended.status, ended.detail) == (ReservationStatus.CANCELLED, "The driver called.")
+        assert script.evse(1).reservation is None
+        with pytest.raises(Conflict):
+            await house.services.reservations.cancel(house.link, kept.id)
+
+
+@EACH
+async def test_one_that_the_station_has_forgotten_is_given_up_all_the_same(
+    house: Running, timeline: VirtualTimeline, version: str
+):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        script.on("CancelReservation", {"status": "Rejected"})
+        assert (await house.services.reservations.cancel(house.link, kept.id)).status is ReservationStatus.CANCELLED
+
+
+@EACH
+@pytest.mark.parametrize("answer", ["Occupied", "Faulted", "Rejected", "Unavailable"])
+async def test_what_the_station_answers_is_told(house: Running, timeline: VirtualTimeline, version: str, answer: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        script.on("ReserveNow", {"status": answer})
+        refused = await reserve(house, station_id, script)
+        assert (refused.status, answer in refused.detail) == (ReservationStatus.REFUSED, True)
+        again = await reserve(house, station_id, script, token_value="OTHER")  # a refusal holds no place
+        assert again.id == refused.id + 1
+
+
+@EACH
+async def test_the_same_number_replaces(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        later = kept.expires_at + HOUR
+        changed = await house.services.reservations.change(house.link, kept.id, expires_at=later, token="OTHER")
+        await script.settle()
+        assert (changed.id, changed.expires_at, changed.token_value) == (kept.id, later, "OTHER")
+        held = script.evse(1).reservation
+        assert held is not None
+        assert (held.reservation_id, held.token.value, held.expires_at) == (kept.id, "OTHER", later)
+
+
+@EACH
+async def test_a_second_one_for_the_same_place_is_refused_with_the_reason(
+    house: Running, timeline: VirtualTimeline, version: str
+):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        with pytest.raises(Conflict, match=f"EVSE 1 is reserved already, until 2026-03-01 09:00 UTC .no. {kept.id}."):
+            await reserve(house, station_id, script, token_value="OTHER")
+        assert len(script.calls_received("ReserveNow")) == 1
+
+
+@EACH
+async def test_a_start_by_somebody_else_is_told(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        script.evse(1).reservation = None  # a station that does not keep what it promised
+        await script.plug_in(1)
+        await script.present("OTHER")
+        await script.charge(seconds=60)
+        overtaken = await only(house, events, kind="ReservationOvertaken")
+        assert overtaken["details"]["reservation"] == kept.id
+        assert (await now_of(house, kept)).status is ReservationStatus.KEPT
+
+
+@EACH
+async def test_one_given_up_while_the_station_is_away_is_cancelled_when_it_is_back(
+    house: Running, timeline: VirtualTimeline, version: str
+):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        await script.go_offline()
+        given_up = await house.services.reservations.cancel(house.link, kept.id)
+        assert given_up.status is ReservationStatus.CANCELLING
+        with pytest.raises(StationOffline):
+            await reserve(house, station_id, script, token_value="OTHER", evse=1)
+        await script.come_back()
+        await house.services.reservations.restore(house.link, station_id, has_booted=False)
+        assert (await now_of(house, kept)).status is ReservationStatus.CANCELLED
+        assert script.calls_received("CancelReservation")[0].payload == {"reservationId": kept.id}
+
+
+@EACH
+async def test_a_station_that_restarted_is_asked_again(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        script.evse(1).reservation = None  # a restart lost it
+        await house.services.reservations.restore(house.link, station_id, has_booted=True)
+        await script.settle()
+        held = script.evse(1).reservation
+        assert held is not None
+        assert held.reservation_id == kept.id
+        script.on("ReserveNow", {"status": "Faulted"})
+        await house.services.reservations.restore(house.link, station_id, has_booted=True)
+        ended = await now_of(house, kept)
+        assert (ended.status, "Faulted" in ended.detail) == (ReservationStatus.REMOVED, True)
+
+
+@EACH
+async def test_an_answer_that_never_comes_leaves_nothing_kept(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        wanted = Wanted(station_id=station_id, token_value="CARD", evse=1, expires_at=timeline.now() + HOUR)
+        with pytest.raises(StationTimeout):
+            await house.services.reservations.reserve(Deaf(house.link), wanted)
+        (unsure,) = await house.services.reservations.pending(station_id)
+        assert unsure.status is ReservationStatus.CANCELLING
+        await house.services.reservations.restore(house.link, station_id, has_booted=False)
+        await script.settle()
+        assert script.evse(1).reservation is None
+        assert await house.services.reservations.pending(station_id) == []
+
+
+class Deaf:
+    """A link that loses the answer to a reservation which the station has given."""
+
+    def __init__(self, link: Any) -> None:
+        self._link = link
+
+    async def call(self, station_id: str, command: Any) -> Any:
+        outcome = await self._link.call(station_id, command)
+        if type(command).__name__ == "ReserveNow":
+            raise StationTimeout
+        return outcome
+
+
+@TWO
+async def test_any_place_and_one_with_a_plug_are_kept(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version, evses=(ac(1), ac(2))) as script:
+        await script.boot()
+        await script.settle()
+        plug = script.evse(1).spec.connector_type
+        for evse in (1, 2):
+            async with house.services.database.work() as work:
+                await house.services.stations.set_connector(work, station_id, evse, 1, kind=plug)
+        first = await reserve(house, station_id, script, evse=None)
+        second = await reserve(house, station_id, script, evse=None, plug=plug, token_value="OTHER")
+        sent = [frame.payload for frame in script.calls_received("ReserveNow")]
+        assert all("evseId" not in payload for payload in sent)
+        assert ["connectorType" in payload for payload in sent] == [False, True]
+        assert all(ocpp_schemas.oracle(ocpp_schemas.message(version, "ReserveNow"), one) is None for one in sent)
+        assert (first.status, second.status) == (ReservationStatus.KEPT, ReservationStatus.KEPT)
+        with pytest.raises(Conflict, match="Every place"):
+            await reserve(house, station_id, script, evse=None)
+        with pytest.raises(InvalidInput, match="no cG105"):
+            await reserve(house, station_id, script, evse=None, plug="cG105")
+
+
+async def test_16_keeps_a_place_without_naming_it_only_where_it_can(house: Running, timeline: VirtualTimeline):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        with pytest.raises(Conflict, match="choose an EVSE"):
+            await reserve(house, station_id, script, evse=None)
+        with pytest.raises(StationUnsupported, match="kind of plug"):
+            await reserve(house, station_id, script, evse=None, plug="cType2")
+        keys = [
+            {"key": "ReserveConnectorZeroSupported", "readonly": True, "value": "true"},
+            {"key": "SupportedFeatureProfiles", "readonly": True, "value": "Core,Reservation"},
+        ]
+        script.on("GetConfiguration", {"configurationKey": keys})
+        script.on("ReserveNow", {"status": "Accepted"})
+        kept = await reserve(house, station_id, script, evse=None)
+        assert kept.status is ReservationStatus.KEPT
+        assert script.calls_received("ReserveNow")[-1].payload["connectorId"] == 0
+        keys[1]["value"] = "Core,SmartCharging"
+        script.on("GetConfiguration", {"configurationKey": keys})
+        with pytest.raises(Conflict, match="does not keep reservations"):
+            await reserve(house, station_id, script)
+
+
+@TWO
+async def test_what_the_station_says_of_one_ends_it_and_no_other_station_can(
+    house: Running, timeline: VirtualTimeline, version: str
+):
+    station_id = await house.add_station("CS")
+    await house.add_station("THIEF")
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        update = {"reservationId": kept.id, "reservationUpdateStatus": "Removed"}
+        async with station(house, timeline, version, "THIEF") as thief:
+            await thief.boot()
+            assert await thief.call("ReservationStatusUpdate", update) == {}
+        assert (await now_of(house, kept)).status is ReservationStatus.KEPT
+        for odd in (2**31, 0, kept.id + 7):
+            assert await script.call("ReservationStatusUpdate", update | {"reservationId": odd}) == {}
+        assert await script.call("ReservationStatusUpdate", update) == {}
+        assert (await now_of(house, kept)).status is ReservationStatus.REMOVED
+        assert await script.call("ReservationStatusUpdate", update | {"reservationUpdateStatus": "Expired"}) == {}
+        assert (await now_of(house, kept)).status is ReservationStatus.REMOVED
+
+
+async def test_21_tells_that_nothing_followed(house: Running, timeline: VirtualTimeline):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, "2.1") as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        update = {"reservationId": kept.id, "reservationUpdateStatus": "NoTransaction"}
+        assert await script.call("ReservationStatusUpdate", update) == {}
+        assert (await now_of(house, kept)).status is ReservationStatus.NO_TRANSACTION
+
+
+async def test_a_place_that_16_shows_as_free_again_is_kept_no_longer(house: Running, timeline: VirtualTimeline):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script)
+        await house.services.reservations.note_status(station_id, 1, "occupied")
+        assert (await now_of(house, kept)).status is ReservationStatus.KEPT
+        await house.services.reservations.note_status(station_id, 1, "faulted")
+        assert (await now_of(house, kept)).status is ReservationStatus.REMOVED
+
+
+async def test_a_use_by_the_stations_clock_holds_although_ours_had_ended_it(house: Running, timeline: VirtualTimeline):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        kept = await reserve(house, station_id, script, expires_at=timeline.now() + timedelta(minutes=10))
+        await script.go_offline()
+        await script.plug_in(1)
+        script.evse(1).token = None
+        await script.advance(700)
+        await house.services.reservations.expire()
+        assert (await now_of(house, kept)).status is ReservationStatus.EXPIRED
+        await script.come_back()
+        start = {
+            "connectorId": 1,
+            "idTag": "CARD",
+            "meterStart": 0,
+            "timestamp": (START + timedelta(minutes=5)).isoformat(),
+            "reservationId": kept.id,
+        }
+        number = (await script.call("StartTransaction", start))["transactionId"]
+        used = await now_of(house, kept)
+        assert used.status is ReservationStatus.USED
+        assert (await script.call("StartTransaction", start))["transactionId"] == number
+        assert (await now_of(house, kept)) == used
+
+
+@pytest.mark.parametrize(
+    ("field", "wanted"),
+    [
+        ("token", {"token_value": " "}),
+        ("expires_at", {"expires_at": START - HOUR}),
+        ("expires_at", {"expires_at": START + timedelta(days=90)}),
+        ("expires_at", {"expires_at": (START + HOUR).replace(tzinfo=None)}),
+        ("evse", {"evse": 7}),
+        ("plug", {"plug": "cType2"}),
+    ],
+)
+async def test_what_cannot_be_kept_is_refused_with_the_field(
+    house: Running, timeline: VirtualTimeline, field: str, wanted: dict[str, Any]
+):
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, "2.0.1") as script:
+        await script.boot()
+        await script.settle()
+        with pytest.raises(InvalidInput) as refusal:
+            await reserve(house, station_id, script, **wanted)
+        assert refusal.value.field == field
+
+
+async def test_a_blocked_token_keeps_no_place(house: Running, timeline: VirtualTimeline):
+    station_id = await house.add_station("CS")
+    async with house.services.database.work() as work:
+        details = TokenDetails(value="BAD")
+        token = await house.services.authorization.create_token(work, details, organisation_id="operator")
+    async with house.services.database.work() as work:
+        await house.services.authorization.block_token(work, token.id)
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        with pytest.raises(InvalidInput, match="blocked"):
+            await reserve(house, station_id, script, token_value="BAD")
