@@ -13,8 +13,8 @@ from ingufu.app.retention import retention_rules
 from ingufu.app.settings import OcppSettings, RetentionSettings, Settings
 from ingufu.infra.storage.migrate import migrate
 from ingufu.infra.storage.targets import StorageUrl
-from ingufu.stations.frames import FrameRow
 from ingufu.stations.model import Attempt, AttemptOutcome
+from kept import Sent, keep
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -29,19 +29,7 @@ async def test_what_is_too_old_goes_and_the_rest_stays(desk, clock):
     services = desk.services
     old, young = NOW - timedelta(days=40), NOW - timedelta(days=20)
     for number, at in enumerate((old, young, NOW)):
-        services.stations.frames.append(
-            [
-                FrameRow(
-                    at=at,
-                    station_id="s",
-                    connection_id="c",
-                    is_inbound=True,
-                    text=f"[{number}]",
-                    size=3,
-                    message_type=2,
-                )
-            ]
-        )
+        keep(services.stations.frames, [Sent(at, "s", f"[{number}]")])
         services.stations.record_attempt(
             Attempt(
                 id=str(number), at=at, last_at=at, listener="plain", address="127.0.0.1", identity="A",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingufu.infra.redaction import HIDDEN, redact
+from ingufu.infra import redaction
+from ingufu.infra.redaction import HIDDEN, may_hold_secret, redact
 
 SECRET = "ZQXJ-4711-VWKY"
 PIECES = ("ZQX", "QXJ", "471", "VWK", "WKY")
@@ -231,3 +232,95 @@ def test_hostile_text_costs_no_more_than_its_length(text):
     began = time.process_time()
     redact(text)
     assert time.process_time() - began < 1.0
+
+
+# The quick test
+
+
+def assert_not_missed(text):
+    """The quick test lets nothing through that redaction would change, whatever stands beside it."""
+    data = text.encode("utf-8", "surrogatepass")
+    if redact(data.decode("utf-8", "replace")) == data.decode("utf-8", "replace"):
+        return
+    assert may_hold_secret([data])
+    assert may_hold_secret([b'[2,"1","Heartbeat",{}]', data, b"[3,{}]"])
+    assert may_hold_secret([data, b"}", b"{", b"[[", b"]]"])
+
+
+def cased(text, draw):
+    """Write some letters otherwise: large, or as the one letter beyond ASCII that is plain when lowered."""
+    at = draw(st.integers(0, max(len(text) - 1, 0)))
+    middle = text[at : at + draw(st.integers(0, 8))]
+    middle = draw(st.sampled_from([middle.upper(), middle.swapcase(), middle.replace("k", "\u212a"), middle]))
+    return text[:at] + middle + text[at + len(middle) :]
+
+
+@given(st.data(), st.sampled_from(sorted(PLACES)))
+def test_quick_test_misses_no_secret_however_the_frame_is_written(data, place):
+    text = wildly_written(framed(PLACES[place]), data.draw)
+    if data.draw(st.booleans()):
+        text = cased(text, data.draw)
+    for _ in range(data.draw(st.integers(0, 2))):
+        text = json.dumps([2, "m", "DataTransfer", {"vendorId": "v", "data": text}], ensure_ascii=False)
+    if data.draw(st.booleans()):
+        text = text[: data.draw(st.integers(0, len(text)))]
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + data.draw(st.sampled_from(['"', "{", "}", "[", "]", "\\", "\0", ",", "\ufb01"])) + text[at:]
+    assert_not_missed(text)
+
+
+PARTS = st.sampled_from([
+    "{", "}", "[", "]", '"', "\\", ":", ",", "://", "@", "=", " ", "\0", "\n", "value", "key", "pass", "Secret", "pin",
+    "\\u0070", "\\U0070", "u00", "vPn", "apn", "IdToken", "psk", "BEGIN PRIVATE KEY", "bearer", "1", "x", "K\u212aeycode",
+])  # fmt: skip
+
+
+@given(st.lists(PARTS, max_size=30).map("".join) | st.text())
+def test_quick_test_misses_nothing_in_any_text(text):
+    assert_not_missed(text.encode("utf-8", "replace").decode())
+
+
+def test_quick_test_looks_for_what_is_left_of_every_suspicious_word():
+    for word in redaction._SUSPICIOUS:
+        assert may_hold_secret([f"x{word.upper()}x".encode()])
+    assert b"" not in redaction._SUSPICIOUS_LEFT
+
+
+SAMPLES = (
+    '{"value":"1","context":"Sample.Periodic","format":"Raw","location":"Outlet","unit":"kWh",'
+    '"measurand":"Energy.Active.Import.Register"},{"value":"1","measurand":"Current.Import","phase":"L1-N"},'
+    '{"value":"3","measurand":"Power.Offered"},{"value":"3","measurand":"Temperature","unit":"Celsius"}'
+)
+EVENT = (
+    '{"eventType":"Updated","timestamp":"2026-03-01T12:00:00Z","seqNo":3,"triggerReason":"ChargingStateChanged",'
+    '"transactionInfo":{"transactionId":"9f8c","chargingState":"SuspendedEV","timeSpentCharging":3,'
+    '"stoppedReason":"EVDisconnected"},"evse":{"id":1,"connectorId":1},"idToken":{"idToken":"0A2B","type":"ISO14443"}}'
+)
+STATUS = (
+    '{"connectorId":1,"errorCode":"NoError","info":"","status":"SuspendedEVSE","timestamp":"2026-03-01T12:00:00Z",'
+    '"vendorId":"V","vendorErrorCode":"0"}'
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[2,"9f8c2d4e-1b3a-4c5d-8e7f-0a1b2c3d4e5f","Heartbeat",{}]',
+        '[3,"1",{"currentTime":"2026-03-01T12:00:00.000Z"}]',
+        f'[2,"1","StatusNotification",{STATUS}]',
+        f'[2,"1","MeterValues",{{"connectorId":1,"meterValue":[{{"timestamp":"2026","sampledValue":[{SAMPLES}]}}]}}]',
+        f'[2,"1","TransactionEvent",{EVENT}]',
+        '[2,"1","StartTransaction",{"connectorId":1,"idTag":"ABC","meterStart":0,"timestamp":"2026-03-01T12:00:00Z"}]',
+        '[3,"1",{"idTagInfo":{"status":"Accepted","expiryDate":"2026-03-01","parentIdTag":"X"},"transactionId":7}]',
+    ],
+)
+def test_everyday_frame_passes_the_quick_test(text):
+    assert not may_hold_secret([text.encode()])
+    assert not may_hold_secret([text.encode()] * 50)
+
+
+def test_brackets_of_one_frame_do_not_make_up_for_those_of_another():
+    cut = b'[2,"1","X",{"value":"secret is named later"'
+    assert may_hold_secret([cut.replace(b"secret is named later", b"x")])
+    assert may_hold_secret([b'[2,"1","X",{"value":"x"', b"}]"])

@@ -3,14 +3,18 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from sqlalchemy import Table, select
 
 from ingufu.authorization.model import TokenDetails
 from ingufu.authorization.tables import decisions
 from ingufu.charging.tables import anomalies, readings, transaction_events, transactions
 from ingufu.infra.storage.outbox import events
-from ingufu.stations.tables import attempts, connectors, evses, frames, stations
+from ingufu.stations.frames import FrameRow
+from ingufu.stations.tables import attempts, connectors, evses, frame_chunks, stations
 from running import Running
+
+frames = frame_chunks  # whose rows are given as the frames that they hold
 
 __all__ = [
     "add_token",
@@ -37,10 +41,20 @@ async def rows(house: Running, table: Table, **where: Any) -> list[dict[str, Any
         await asyncio.wait(house.gateway._tasks, timeout=5)
     house.gateway.flush()
     await house.services.database.writer.flush()
+    if table is frame_chunks:
+        return await _frames(house, where)
     statement = select(table).order_by(*table.primary_key.columns)
     for name, value in where.items():
         statement = statement.where(table.c[name] == value)
     return await house.services.database.select(statement)
+
+
+async def _frames(house: Running, where: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[FrameRow] = []
+    for station in await house.services.stations.all():
+        found += await house.services.stations.frames.frames_of(station.id, limit=1000)
+    kept = [msgspec.structs.asdict(row) for row in sorted(found, key=lambda row: row.id)]
+    return [row for row in kept if all(row[name] == value for name, value in where.items())]
 
 
 async def only(house: Running, table: Table, **where: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingufu.charging.tables import readings, transactions
@@ -13,9 +14,12 @@ from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
 from ingufu.sites.tables import sites
-from ingufu.stations.tables import connectors, evses, frames, stations
+from ingufu.stations.tables import connectors, evses, frame_chunks, stations
+from kept import Sent, chunks
 
-_INSERTS = {table.name: insert(table) for table in (stations, sites, transactions, readings, connectors, evses, frames)}
+_INSERTS = {
+    table.name: insert(table) for table in (stations, sites, transactions, readings, connectors, evses, frame_chunks)
+}
 Put = Callable[..., Awaitable[str]]
 
 
@@ -76,12 +80,14 @@ class Rows:
         } | fields  # fmt: skip
         await self.put("meter_readings", row)
 
-    async def frame(self, station_id: str, at: datetime, **fields: Any) -> None:
-        row = {
-            "at": at, "station_id": station_id, "connection_id": "c", "is_inbound": True, "message_type": 2,
-            "action": "Heartbeat", "text": "[]", "size": 2,
-        } | fields  # fmt: skip
-        await self.put("frames", row)
+    async def frame(
+        self, station_id: str, at: datetime, *texts: str, connection: str = "c", inbound: bool = True
+    ) -> None:
+        """Put a chunk of frames."""
+        for chunk in chunks(Sent(at, station_id, text, connection, inbound) for text in texts or ("[]",)):
+            row = msgspec.structs.asdict(chunk)
+            del row["id"]
+            await self.put("frame_chunks", row)
 
     def ago(self, **delta: float) -> datetime:
         return self.clock.now() - timedelta(**delta)

@@ -20,7 +20,7 @@ from ingufu.views.transactions import TransactionQuery
 from views.conftest import Rows
 
 LARGE = (
-    "transactions", "meter_readings", "frames", "events", "authorization_decisions", "connection_attempts", "anomalies",
+    "transactions", "meter_readings", "frame_chunks", "events", "authorization_decisions", "connection_attempts", "anomalies",
     "transaction_events",
 )  # fmt: skip
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)

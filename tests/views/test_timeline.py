@@ -20,45 +20,46 @@ from views.conftest import Rows
 ATTEMPT = insert(attempts_table)
 
 
-async def texts(database: Database, site_ids: Any = None, **query: Any) -> list[str]:
-    return [one.text for one in (await frames.list_frames(database, FrameQuery(**query), site_ids)).items]
+async def ids(database: Database, site_ids: Any = None, **query: Any) -> list[str | None]:
+    return [one.message_id for one in (await frames.list_frames(database, FrameQuery(**query), site_ids)).items]
 
 
 async def test_frames_are_found_by_station_time_transaction_and_connection(database: Database, rows: Rows) -> None:
     here, there = await rows.station("CP1", site_id="s"), await rows.station("CP2")
-    known = await rows.transaction(here, reference="tx-7")
-    await rows.frame(here, rows.ago(hours=3), text="old", message_id="m1")
-    await rows.frame(there, rows.ago(hours=2), text="theirs", transaction="tx-7")
-    await rows.frame(here, rows.ago(hours=2), text="Started", transaction="tx-7", action="TransactionEvent", evse=1)
-    await rows.frame(here, rows.ago(hours=1), text="new", connection_id="c2", is_inbound=False)
+    known = await rows.transaction(here, rows.ago(hours=2), reference="tx-7")
+    started = '[2,"m2","TransactionEvent",{"transactionInfo":{"transactionId":"tx-7"},"evse":{"id":1}}]'
+    await rows.frame(here, rows.ago(hours=3), '[2,"m1","Old",{}]')
+    await rows.frame(there, rows.ago(hours=2), started.replace("m2", "theirs"))
+    await rows.frame(here, rows.ago(hours=2), started)
+    await rows.frame(here, rows.ago(hours=1), '[3,"new",{}]', connection="c2", inbound=False)
     async with database.work() as work:
-        work.execute(ATTEMPT, attempt(rows, id="c2", station_id=here))
-    assert await texts(database) == ["new", "Started", "theirs", "old"]
-    assert await texts(database, station="cp1") == ["new", "Started", "old"]
-    assert await texts(database, station="cp1", since=rows.ago(hours=2), until=rows.ago(hours=1)) == ["Started"]
-    assert await texts(database, since=rows.ago(hours=2)) == ["new", "Started", "theirs"]
-    assert await texts(database, until=rows.ago(hours=2)) == ["old"]
-    assert await texts(database, since=rows.ago(hours=-1)) == []
-    assert await texts(database, transaction_id=known) == ["Started"]
-    assert await texts(database, connection_id="c2") == ["new"]
-    assert await texts(database, connection_id="c3") == []
-    assert await texts(database, station="cp1", message_id="m1") == ["old"]
-    assert await texts(database, station="cp1", action="TransactionEvent", evse=1) == ["Started"]
-    assert await texts(database, station="cp1", is_inbound=False) == ["new"]
-    assert await texts(database, station="cp1", q="sTART") == ["Started"]
-    assert await texts(database, frozenset({"s"})) == ["new", "Started", "old"]
-    assert await texts(database, frozenset({"s"}), connection_id="c2") == ["new"]
-    assert await texts(database, frozenset({"elsewhere"}), station="cp1") == []
+        work.execute(ATTEMPT, attempt(rows, id="c2", station_id=here, at=rows.ago(hours=2)))
+    assert await ids(database) == ["new", "m2", "theirs", "m1"]
+    assert await ids(database, station="cp1") == ["new", "m2", "m1"]
+    assert await ids(database, station="cp1", since=rows.ago(hours=2), until=rows.ago(hours=1)) == ["m2"]
+    assert await ids(database, since=rows.ago(hours=2)) == ["new", "m2", "theirs"]
+    assert await ids(database, until=rows.ago(hours=2)) == ["m1"]
+    assert await ids(database, since=rows.ago(hours=-1)) == []
+    assert await ids(database, transaction_id=known) == ["m2"]
+    assert await ids(database, connection_id="c2") == ["new"]
+    assert await ids(database, connection_id="c3") == []
+    assert await ids(database, station="cp1", message_id="m1") == ["m1"]
+    assert await ids(database, station="cp1", action="TransactionEvent", evse=1) == ["m2"]
+    assert await ids(database, station="cp1", is_inbound=False) == ["new"]
+    assert await ids(database, station="cp1", q='tx-7"},"EVSE') == ["m2"]
+    assert await ids(database, frozenset({"s"})) == ["new", "m2", "m1"]
+    assert await ids(database, frozenset({"s"}), connection_id="c2") == ["new"]
+    assert await ids(database, frozenset({"elsewhere"}), station="cp1") == []
     with pytest.raises(InvalidInput):
-        await texts(database, q="anything")
+        await ids(database, q="anything")
 
 
 async def test_frames_that_were_written_out_of_order_are_found_by_their_time(database: Database, rows: Rows) -> None:
     station = await rows.station("CP1")
-    await rows.frame(station, rows.ago(seconds=60), text="later")
-    await rows.frame(station, rows.ago(seconds=90), text="earlier")
-    assert await texts(database, station="CP1", until=rows.ago(seconds=60)) == ["earlier"]
-    assert await texts(database, station="CP1", since=rows.ago(seconds=60)) == ["later"]
+    await rows.frame(station, rows.ago(seconds=60), '[2,"later","Heartbeat",{}]')
+    await rows.frame(station, rows.ago(seconds=90), '[2,"earlier","Heartbeat",{}]')
+    assert await ids(database, station="CP1", until=rows.ago(seconds=60)) == ["earlier"]
+    assert await ids(database, station="CP1", since=rows.ago(seconds=60)) == ["later"]
 
 
 async def test_events_are_found_by_station_kind_transaction_and_time(database: Database, rows: Rows) -> None:

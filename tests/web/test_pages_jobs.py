@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from ingufu.charging.model import ChargingState, ReportKind, TransactionReport
 from ingufu.core.commands import RawReply, ReplyKind, ResetKind, ResetStation, StartCharging, StopCharging
 from ingufu.stations.model import ConnectorStatus
+from kept import keep
 from web.browser import OpenPage, accessibility_violations, take_picture
 from web.console.network import disconnect, exchange, reading, status
 from web.console_server import PASSWORD, Console, running_console
@@ -339,7 +340,7 @@ def test_messages_come_in_as_they_are_sent_and_can_be_held_back(desk: Desk) -> N
 
 
 async def append(console: Console, rows: Any) -> None:
-    console.services.stations.frames.append(rows)
+    keep(console.services.stations.frames, rows)
     await console.services.database.writer.flush()
 
 

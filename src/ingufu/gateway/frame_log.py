@@ -1,127 +1,115 @@
-"""The record of every frame: redacted, described as far as it can be read, handed on in batches."""
+"""The record of every frame: gathered by connection, redacted, packed, and handed on in chunks."""
 
 import asyncio
-import re
-from collections import OrderedDict
 from datetime import datetime
-from typing import NamedTuple
+from itertools import islice
 
-import msgspec
+import structlog
 
-from ingufu.infra.secrets import redact
-from ingufu.stations.frames import FrameRow
+from ingufu.infra.secrets import may_hold_secret, redact
+from ingufu.stations.frames import Kept, packed
 from ingufu.stations.service import Frames
 
 TEXT_LIMIT = 64 * 1024  # characters kept of one frame; `size` tells how long it was
-BATCH = 200
-DELAY_S = 0.25  # how long a frame may wait for company
-OPEN_CALLS = 20_000  # over all stations, whose answer is still awaited
+CHUNK_BYTES = 64 * 1024  # what one chunk holds, frames reckoned with what each takes besides its text
+FRAME_BYTES = 200  # which is so much
+WAITING_BYTES = 48 * 1024 * 1024  # of all chunks that are not yet handed on
+DELAY_S = 1.0  # how long a chunk waits for more
+TICK_S = 0.05
+CHUNKS_A_TICK = 100  # so that nobody waits for more than a millisecond or two; in a large fleet the rest waits longer
 
-_TRANSACTION = re.compile(r'"transactionId"\s*:\s*(?:"([^"\\]{1,36})"|(-?\d{1,10}))')
-_EVSE = re.compile(r'"evseId"\s*:\s*(\d{1,4})(?![\d.])|"evse"\s*:\s*\{[^{}]{0,200}?"id"\s*:\s*(\d{1,4})(?![\d.])')
-_CONNECTOR = re.compile(r'"connectorId"\s*:\s*(\d{1,4})(?![\d.])')  # in 1.6 it stands for the EVSE
-_HEAD = re.compile(r'\s*\[\s*([2-6])\s*,\s*(?:"([^"\\]{0,100})"|(-?\d{1,20}))(?:\s*,\s*"(\w{1,60})")?')
-CALL = 2
-_REQUESTS = frozenset({CALL, 6})
-_SEARCHED = 4096  # characters at the front in which transaction and EVSE are looked for
+log = structlog.get_logger(__name__)
 
 
-class _Frame(NamedTuple):
-    """A frame as it went over the wire."""
+class _Gathering:
+    """The frames of a connection that are not yet handed on."""
 
-    data: bytes
-    at: datetime
-    station_id: str
-    connection_id: str
-    is_inbound: bool
+    __slots__ = ("frames", "room", "since_s", "station_id")
 
-
-class _Subject(NamedTuple):
-    """What a CALL is about, which its answer does not repeat, and where in which batch it stands."""
-
-    action: str | None
-    transaction: str | None
-    evse: int | None
-    batch: int
-    row: int
+    def __init__(self, station_id: str, since_s: float) -> None:
+        self.station_id = station_id
+        self.since_s = since_s
+        self.frames: list[Kept] = []
+        self.room = CHUNK_BYTES
 
 
 class FrameLog:
-    """Buffers frames beside the path of the messages, never in it: they are read and described when handed on."""
+    """Gathers frames beside the path of the messages, never in it: nothing of them is read before somebody asks."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
-        self._waiting: list[_Frame] = []
-        self._open: OrderedDict[tuple[str, bool, str], _Subject] = OrderedDict()
+        self._gathering: dict[str, _Gathering] = {}  # by connection; the first has waited longest
+        self._room = WAITING_BYTES
         self._timer: asyncio.TimerHandle | None = None
-        self._batch = 0
 
     def add(self, data: bytes, at: datetime, station_id: str, connection_id: str, *, is_inbound: bool) -> None:
         """Keep a frame."""
-        self._waiting.append(_Frame(data, at, station_id, connection_id, is_inbound))
-        if len(self._waiting) >= BATCH:
-            self.flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(DELAY_S, self.flush)
+        size = len(data)
+        if size > TEXT_LIMIT:
+            data = data[: TEXT_LIMIT * 4].decode("utf-8", "replace")[:TEXT_LIMIT].encode()
+        gathering = self._gathering.get(connection_id)
+        if gathering is None:
+            gathering = self._begin(station_id, connection_id)
+        gathering.frames.append((at, is_inbound, size, data))
+        taken = size + FRAME_BYTES
+        gathering.room -= taken
+        self._room -= taken
+        if gathering.room <= 0:
+            self.closed(connection_id)
+        elif self._room <= 0:
+            self._make_room()
+
+    def closed(self, connection_id: str) -> None:
+        """Hand on what has gathered of a connection: it ended, or that was enough."""
+        gathering = self._gathering.pop(connection_id, None)
+        if gathering is None:
+            return
+        self._room += CHUNK_BYTES - gathering.room
+        frames = gathering.frames
+        try:
+            if may_hold_secret([data for _, _, _, data in frames]):
+                frames = [_redacted(frame) for frame in frames]
+            self._frames.append(packed(gathering.station_id, connection_id, frames))
+        except Exception:  # a fault in the record must not become one in the conversation
+            log.exception("frames.lost", station=gathering.station_id, frames=len(frames))
 
     def flush(self) -> None:
-        """Hand on what has gathered."""
+        """Hand on all that has gathered."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting, self._waiting = self._waiting, []
-        rows: list[FrameRow] = []
-        for frame in waiting:
-            rows.append(self._row(frame, rows))
-        self._batch += 1
-        if rows:
-            self._frames.append(rows)
+        for connection_id in list(self._gathering):
+            self.closed(connection_id)
 
-    def _row(self, frame: _Frame, rows: list[FrameRow]) -> FrameRow:
-        text = frame.data[: TEXT_LIMIT * 4].decode("utf-8", "replace")[:TEXT_LIMIT]
-        head = _HEAD.match(text)
-        kind = message_id = action = None
-        transaction, evse = _named(text)
-        if head is not None:
-            number, quoted, bare, word = head.groups()
-            kind, message_id = int(number), quoted or bare
-            if kind in _REQUESTS:
-                action = word
-                self._remember(frame, kind, message_id, _Subject(action, transaction, evse, self._batch, len(rows)))
-            elif (asked := self._open.pop((frame.connection_id, not frame.is_inbound, message_id), None)) is not None:
-                # An answer is about what was asked, and may say more of it: a 1.6 start learns its number only now.
-                action, evse = asked.action, evse or asked.evse
-                transaction = transaction or asked.transaction
-                if asked.batch == self._batch and transaction != asked.transaction:
-                    rows[asked.row] = msgspec.structs.replace(rows[asked.row], transaction=transaction)
-        return FrameRow(
-            at=frame.at,
-            station_id=frame.station_id,
-            connection_id=frame.connection_id,
-            is_inbound=frame.is_inbound,
-            message_type=kind,
-            message_id=message_id,
-            action=action,
-            evse=evse,
-            transaction=transaction,
-            text=redact(text),
-            size=len(frame.data),
-        )
+    def _begin(self, station_id: str, connection_id: str) -> _Gathering:
+        loop = asyncio.get_running_loop()
+        gathering = self._gathering[connection_id] = _Gathering(station_id, loop.time())
+        if self._timer is None:
+            self._timer = loop.call_later(DELAY_S, self._tick)
+        return gathering
 
-    def _remember(self, frame: _Frame, kind: int, message_id: str | None, subject: _Subject) -> None:
-        if kind == CALL and message_id is not None:
-            self._open[frame.connection_id, frame.is_inbound, message_id] = subject
-            if len(self._open) > OPEN_CALLS:
-                self._open.popitem(last=False)
+    def _make_room(self) -> None:
+        """Hand on what has waited longest, until what waits is within its bounds."""
+        while self._room <= 0 and self._gathering:
+            self.closed(next(iter(self._gathering)))
+
+    def _tick(self) -> None:
+        """Hand on what has waited long enough, and come back for the rest."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        oldest = list(islice(self._gathering.items(), CHUNKS_A_TICK))
+        for connection_id, gathering in oldest:
+            if now_s - gathering.since_s >= DELAY_S:
+                self.closed(connection_id)
+        self._timer = None
+        for gathering in self._gathering.values():
+            wait_s = max(gathering.since_s + DELAY_S - now_s, TICK_S)
+            self._timer = loop.call_later(wait_s, self._tick)
+            break
 
 
-def _named(text: str) -> tuple[str | None, int | None]:
-    """Return the transaction and the EVSE that a frame names near its front."""
-    if text.endswith(",{}]"):  # nothing, as in most answers
-        return None, None
-    transaction = _TRANSACTION.search(text, 0, _SEARCHED)
-    evse = _EVSE.search(text, 0, _SEARCHED) or _CONNECTOR.search(text, 0, _SEARCHED)
-    return (
-        None if transaction is None else transaction[1] or transaction[2],
-        None if evse is None else int(evse[evse.lastindex or 1]),
-    )
+def _redacted(frame: Kept) -> Kept:
+    at, is_inbound, size, data = frame
+    if not may_hold_secret((data,)):
+        return frame
+    return at, is_inbound, size, redact(data.decode("utf-8", "replace")).encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Every query of stations, EVSEs, connectors, connection attempts and frames."""
+"""Every query of stations, EVSEs, connectors and connection attempts."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,9 +11,8 @@ from ingufu.core.ids import identity_key
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, insert_or_ignore, upsert
 from ingufu.stations.decide import TLS
-from ingufu.stations.frames import FrameRow
 from ingufu.stations.model import Approval, Attempt, Connector, Evse, Station
-from ingufu.stations.tables import attempts, connectors, evses, frames, stations
+from ingufu.stations.tables import attempts, connectors, evses, stations
 
 _STATUS = (
     "status",
@@ -303,57 +302,3 @@ async def prune_attempts(database: Database, before: datetime) -> bool:
     async with database.work() as work:
         work.execute(_PRUNE_ATTEMPTS, {"before": before})
     return await database.fetch_one(_OLD_ATTEMPT, {"before": before}) is not None
-
-
-# Frames
-
-_ADD_FRAME = insert(frames)
-_PRUNE_FRAMES = delete(frames).where(
-    frames.c.id.in_(
-        select(frames.c.id).where(frames.c.at < bindparam("before")).limit(PRUNED_AT_ONCE).scalar_subquery()
-    )
-)
-_OLD_FRAME = select(frames.c.id).where(frames.c.at < bindparam("before")).limit(1)
-
-
-def append_frames(database: Database, rows: Iterable[FrameRow]) -> None:
-    database.write_behind(_ADD_FRAME, [_frame_row(row) for row in rows])
-
-
-def _frame_row(frame: FrameRow) -> dict[str, Any]:
-    values = msgspec.structs.asdict(frame)
-    del values["id"]
-    return values
-
-
-async def frames_of(
-    database: Database,
-    station_id: str,
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    transaction: str | None,
-    connection_id: str | None,
-    before_id: int | None,
-    limit: int,
-) -> list[FrameRow]:
-    statement = select(frames).where(frames.c.station_id == station_id)
-    if since is not None:
-        statement = statement.where(frames.c.at >= since)
-    if until is not None:
-        statement = statement.where(frames.c.at < until)
-    if transaction is not None:
-        statement = statement.where(frames.c.transaction == transaction)
-    if connection_id is not None:
-        statement = statement.where(frames.c.connection_id == connection_id)
-    if before_id is not None:
-        statement = statement.where(frames.c.id < before_id)
-    rows = await database.select(statement.order_by(frames.c.id.desc()).limit(limit))
-    return msgspec.convert(rows, list[FrameRow])
-
-
-async def prune_frames(database: Database, before: datetime) -> bool:
-    """Delete a portion of the frames from before; return whether there may be more."""
-    async with database.work() as work:
-        work.execute(_PRUNE_FRAMES, {"before": before})
-    return await database.fetch_one(_OLD_FRAME, {"before": before}) is not None

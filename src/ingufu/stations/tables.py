@@ -1,6 +1,6 @@
 """Tables of stations, EVSEs, connectors, connection attempts and frames."""
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from ingufu.infra.storage.columns import BigId, Instant, Json
 
@@ -113,23 +113,16 @@ attempts = Table(
     Index("attempts_by_outcome", "outcome", "at"),
 )
 
-frames = Table(
-    "frames",
+frame_chunks = Table(
+    "frame_chunks",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
-    Column("at", Instant, nullable=False),
+    Column("id", BigId, primary_key=True, autoincrement=True),  # rises with time, nearly
     Column("station_id", Text, nullable=False),
     Column("connection_id", Text, nullable=False),
-    Column("is_inbound", Boolean, nullable=False),
-    Column("message_type", Integer),  # 2 to 6; None: unreadable
-    Column("message_id", Text),
-    Column("action", Text),  # of the CALL, also on its answer
-    Column("evse", Integer),
-    Column("transaction", Text),  # the station's word for it: 1.6 number or 2.x id
-    Column("text", Text, nullable=False),  # redacted
-    Column("size", Integer, nullable=False),  # bytes on the wire, before any cut
-    # One index for a station's frames and for those of one of its transactions: each index beyond the time is an own
-    # page to write for nearly every frame, and the name of the transaction is read in this one without the row.
-    Index("frames_by_station", "station_id", "id", "transaction"),
-    Index("frames_by_time", "at"),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("frames", LargeBinary, nullable=False),  # redacted and packed (`stations.frames`)
+    # The one index: each is an own page to write for nearly every chunk. What is of a time is found by the ids.
+    Index("frame_chunks_by_station", "station_id", "id"),
 )

@@ -51,19 +51,25 @@ def ordered(statement: Select[Any], order: Order, *, cursor: str | None, limit: 
 
 def cut(rows: list[dict[str, Any]], order: Order, limit: int) -> tuple[list[dict[str, Any]], str | None]:
     """Return the rows of the page, and the cursor of the next if there is one."""
-    cursor = _encode(order, rows[limit - 1]) if len(rows) > limit else None
-    return rows[:limit], cursor
+    last = rows[limit - 1] if len(rows) > limit else None
+    return rows[:limit], None if last is None else cursor_at(order, last["order_value"], last["order_tie"])
+
+
+def place_of(order: Order, cursor: str) -> Any:
+    """Return the value by which a list is sorted where the last page ended. Raises InvalidInput as `ordered` does."""
+    return _decode(order, cursor)[0]
+
+
+def cursor_at(order: Order, value: Any, tie: Any) -> str:
+    """Return the cursor of the page after this place."""
+    key = [order.name, order.is_descending, value, tie]
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def _beyond(order: Order, value: Any, tie: Any) -> ColumnElement[bool]:
     if order.is_descending:
         return and_(order.column <= value, or_(order.column < value, order.tie < tie))
     return and_(order.column >= value, or_(order.column > value, order.tie > tie))
-
-
-def _encode(order: Order, row: dict[str, Any]) -> str:
-    key = [order.name, order.is_descending, row["order_value"], row["order_tie"]]
-    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def _decode(order: Order, cursor: str) -> tuple[Any, Any]:

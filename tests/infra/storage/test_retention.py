@@ -18,13 +18,22 @@ from ingufu.infra.storage.outbox import events
 from ingufu.infra.storage.retention import Rule, prune
 from ingufu.infra.storage.statements import insert
 from ingufu.infra.storage.targets import StorageUrl
-from ingufu.stations.tables import attempts, frames, stations
+from ingufu.stations.tables import attempts, frame_chunks, stations
 
-FRAME, READING, ATTEMPT = insert(frames), insert(readings), insert(attempts)
+FRAME, READING, ATTEMPT = insert(frame_chunks), insert(readings), insert(attempts)
 
 
 def frame(at: datetime, text: str = "[]") -> dict[str, Any]:
-    return {"at": at, "station_id": "s", "connection_id": "c", "is_inbound": True, "text": text, "size": 2}
+    times = {"first_at": at, "last_at": at}
+    return {"station_id": "s", "connection_id": "c", "count": 1, "frames": text.encode(), **times}
+
+
+def frames_rule(days: int) -> Rule:
+    return next(rule for rule in retention_rules(RetentionSettings(frames_days=days)) if rule.name == "frames")
+
+
+async def frame_ages(database: Database, now: datetime) -> list[int]:
+    return await ages(database, frame_chunks, now, "last_at")
 
 
 def reading(at: datetime, transaction_id: str | None) -> dict[str, Any]:
@@ -48,47 +57,56 @@ async def ages(database: Database, table: Table, now: datetime, at: str = "at") 
     return [(now - row["at"]).days for row in rows]
 
 
-@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1777])
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 777])
 async def test_old_rows_go_and_young_ones_stay(database: Database, clock: FrozenClock, count: int) -> None:
     now = clock.now()
     old = [frame(now - timedelta(days=31, seconds=number)) for number in range(count)]
     young = [frame(now - timedelta(days=days)) for days in (29, 1)]
     await store(database, FRAME, old + young)
-    assert await prune(database, [Rule(name="frames", table=frames, days=30)], now) == {"frames": count}
-    assert await ages(database, frames, now) == [29, 1]
+    assert await prune(database, [frames_rule(30)], now) == {"frames": count}
+    assert await frame_ages(database, now) == [29, 1]
 
 
 async def test_row_exactly_as_old_as_allowed_stays(database: Database, clock: FrozenClock) -> None:
     now = clock.now()
     await store(database, FRAME, [frame(now - timedelta(days=30)), frame(now)])
-    assert await prune(database, [Rule(name="frames", table=frames, days=30)], now) == {"frames": 0}
+    assert await prune(database, [frames_rule(30)], now) == {"frames": 0}
 
 
 async def test_nothing_is_pruned_where_rows_are_kept_for_ever(database: Database, clock: FrozenClock) -> None:
     now = clock.now()
     await store(database, FRAME, [frame(now - timedelta(days=36_000)), frame(now)])
-    assert await prune(database, [Rule(name="frames", table=frames, days=0)], now) == {}
-    assert len(await ages(database, frames, now)) == 2
+    assert await prune(database, [frames_rule(0)], now) == {}
+    assert len(await frame_ages(database, now)) == 2
 
 
 async def test_many_rows_of_one_instant_go_together(database: Database, clock: FrozenClock) -> None:
     now = clock.now()
-    await store(database, FRAME, [frame(now - timedelta(days=31))] * 1300 + [frame(now)])
-    await prune(database, [Rule(name="frames", table=frames, days=30)], now)
-    assert await ages(database, frames, now) == [0]
+    await store(database, FRAME, [frame(now - timedelta(days=31))] * 330 + [frame(now)])
+    await prune(database, [frames_rule(30)], now)
+    assert await frame_ages(database, now) == [0]
 
 
 async def test_newest_row_stays_so_that_its_number_is_not_given_again(database: Database, clock: FrozenClock) -> None:
     now = clock.now()
     await store(database, FRAME, [frame(now - timedelta(days=40 - day)) for day in range(5)])
-    newest = (await database.select(select(frames.c.id).order_by(frames.c.id.desc()).limit(1)))[0]["id"]
-    await prune(database, [Rule(name="frames", table=frames, days=30)], now)
-    assert await database.select(select(frames.c.id)) == [{"id": newest}]
+    newest = (await database.select(select(frame_chunks.c.id).order_by(frame_chunks.c.id.desc()).limit(1)))[0]["id"]
+    await prune(database, [frames_rule(30)], now)
+    assert await database.select(select(frame_chunks.c.id)) == [{"id": newest}]
     await store(database, FRAME, [frame(now)])
-    assert [row["id"] for row in await database.select(select(frames.c.id).order_by(frames.c.id))][0:2] == [
+    assert [row["id"] for row in await database.select(select(frame_chunks.c.id).order_by(frame_chunks.c.id))][0:2] == [
         newest,
         newest + 1,
     ]
+
+
+async def test_rows_whose_clock_went_wrong_keep_no_others(database: Database, clock: FrozenClock) -> None:
+    now = clock.now()
+    wrong = [frame(now + timedelta(days=900))] * 5  # before its clock was set right
+    old = [frame(now - timedelta(days=60 - number)) for number in range(25)]
+    await store(database, FRAME, [*wrong, *old, frame(now)])
+    assert await prune(database, [frames_rule(30)], now) == {"frames": 25}
+    assert await frame_ages(database, now) == [0, *[-900] * 5]
 
 
 async def test_every_kind_is_kept_for_its_days(database: Database, clock: FrozenClock) -> None:
@@ -107,7 +125,7 @@ async def test_every_kind_is_kept_for_its_days(database: Database, clock: Frozen
     await store(database, insert(accounts.idempotency), rows)
 
     await prune(database, retention_rules(RetentionSettings()), now)
-    assert await ages(database, frames, now) == [20, 3, 1, 0]
+    assert await frame_ages(database, now) == [20, 3, 1, 0]
     assert await ages(database, attempts, now) == [35, 20, 3, 1]
     assert await ages(database, events, now, "occurred_at") == [95, 35, 20, 3, 1, 0]
     assert await ages(database, accounts.login_failures, now) == [20, 3, 1, 0]
@@ -159,7 +177,7 @@ async def test_freed_space_is_given_back(database: Database, clock: FrozenClock,
     assert storage_url.path is not None
     now = clock.now()
     await store(database, FRAME, [frame(now - timedelta(days=31, seconds=n), "x" * 2000) for n in range(12_000)])
-    await prune(database, [Rule(name="frames", table=frames, days=30)], now)
+    await prune(database, [frames_rule(30)], now)
     assert await database.engine.shrink() == 0
     await database.close()  # folds the log back
     assert storage_url.path.stat().st_size < 8_000_000  # of 27 MB

@@ -12,8 +12,9 @@ from ingufu.accounts.model import Role
 from ingufu.authorization.model import Occasion, PresentedToken
 from ingufu.infra.storage.statements import insert
 from ingufu.stations.model import Attempt, AttemptOutcome
-from ingufu.stations.tables import attempts, frames, stations
+from ingufu.stations.tables import attempts, stations
 from ingufu.web.docs.documents import document_bytes
+from kept import Sent, keep
 from web.api.conftest import House
 
 DOCUMENT = json.loads(document_bytes())
@@ -76,13 +77,8 @@ async def _place(house: House, transaction: Any, name: str) -> Place:
         await house.services.authorization.check(
             work, PresentedToken(value=name), station_id=station, evse=1, at=now, occasion=Occasion.AUTHORIZE
         )
-        work.execute(
-            insert(frames),
-            {
-                "at": now, "station_id": station, "connection_id": f"c-{name}", "is_inbound": True, "message_type": 2,
-                "action": "Heartbeat", "transaction": f"tx-{name}", "text": name, "size": 9,
-            },
-        )  # fmt: skip
+        text = f'[2,"{name}","MeterValues",{{"transactionId":"tx-{name}"}}]'
+        keep(house.services.stations.frames, [Sent(now, station, text, f"c-{name}")])
         attempt = Attempt(
             id=house.services.ids.new(), at=now, listener="plain", address="192.0.2.1", identity=identity,
             station_id=station, outcome=AttemptOutcome.CONNECTED, last_at=now,
@@ -162,7 +158,7 @@ async def test_filters_open_no_back_door(two: Two, query: str) -> None:
 async def test_transaction_of_elsewhere_opens_no_frames(two: Two) -> None:
     assert (await two.client.get(f"/api/v1/frames?transaction_id={two.theirs.transaction}")).status_code == 404
     ours = await two.client.get(f"/api/v1/frames?transaction_id={two.ours.transaction}")
-    assert [frame["text"] for frame in ours.json()["items"]] == ["Kigali"]
+    assert [frame["message_id"] for frame in ours.json()["items"]] == ["Kigali"]
 
 
 async def test_figures_count_only_what_is_here(two: Two) -> None:

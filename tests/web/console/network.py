@@ -13,8 +13,8 @@ from typing import Any
 from ingufu.authorization.model import DriverDetails, PresentedToken, TokenDetails
 from ingufu.charging.model import ChargingState, MeterReading, ReportKind, Sample, TransactionReport
 from ingufu.services import Services
-from ingufu.stations.frames import FrameRow
 from ingufu.stations.model import Attempt, AttemptOutcome, Boot, ConnectorStatus, StatusReport
+from kept import Sent, keep
 
 STEP = 3  # minutes between the meter values of a session
 PLACES = (
@@ -385,17 +385,14 @@ async def _messages(net: Network) -> None:
                 net.now,
                 "{not json " + HOSTILE,
                 is_inbound=True,
-                message_type=None,
-                message_id=None,
-                action=None,
             )
         )
-    net.services.stations.frames.append(rows)
+    keep(net.services.stations.frames, rows)
 
 
 def exchange(
     net: Network, identity: str, number: int, at: datetime, action: str, payload: dict[str, Any] | None = None
-) -> list[FrameRow]:
+) -> list[Sent]:
     """A request of the station and our answer."""
     message_id = f"m-{number:04d}"
     if payload is None:
@@ -415,10 +412,6 @@ def exchange(
         at,
         json.dumps([2, message_id, action, payload], separators=(",", ":")),
         is_inbound=True,
-        message_type=2,
-        message_id=message_id,
-        action=action,
-        transaction="8K2-142" if action == "TransactionEvent" else None,
     )
     answer = frame(
         net,
@@ -426,14 +419,9 @@ def exchange(
         at + timedelta(milliseconds=14),
         json.dumps([3, message_id, {}], separators=(",", ":")),
         is_inbound=False,
-        message_type=3,
-        message_id=message_id,
-        action=action,
     )
     return [call, answer]
 
 
-def frame(net: Network, identity: str, at: datetime, text: str, **fields: Any) -> FrameRow:
-    return FrameRow(
-        at=at, station_id=net.stations[identity], connection_id=f"c-{identity}", text=text, size=len(text), **fields
-    )
+def frame(net: Network, identity: str, at: datetime, text: str, *, is_inbound: bool) -> Sent:
+    return Sent(at, net.stations[identity], text, f"c-{identity}", is_inbound)

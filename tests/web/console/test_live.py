@@ -13,6 +13,7 @@ from ingufu.accounts.model import Role
 from ingufu.charging.model import ChargingState, ReportKind, TransactionReport
 from ingufu.stations.model import Attempt, AttemptOutcome, ConnectorStatus
 from ingufu.web.app import close_streams
+from kept import keep
 from web.console.conftest import House, Person, person, words
 from web.console.network import Network, disconnect, exchange, reading, status
 
@@ -161,8 +162,8 @@ async def test_messages_are_told_as_they_come_if_they_fit(house: House, operator
     async with following(
         operator, f"/console/stations/{net.stations['NYA-01']}/log/live?direction=in&action=Heartbeat"
     ) as page:
-        house.services.stations.frames.append(exchange(net, "NYA-01", 700, net.now, "Heartbeat"))
-        house.services.stations.frames.append(exchange(net, "NYA-01", 701, net.now, "StatusNotification"))
+        keep(house.services.stations.frames, exchange(net, "NYA-01", 700, net.now, "Heartbeat"))
+        keep(house.services.stations.frames, exchange(net, "NYA-01", 701, net.now, "StatusNotification"))
         await house.database.writer.flush()
         told = await page.until("entries", "frames", "Heartbeat")
     assert told.count("<li") == 1

@@ -4,12 +4,14 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingufu.infra.storage.targets import StorageUrl
+from kept import Sent, chunks
 from web.console.conftest import House, Person
 from web.console.network import Network
 
@@ -19,6 +21,8 @@ READINGS = 100_000
 LIMIT_MS = 100
 NOW_US = 1_772_366_400_000_000  # 2026-03-01T12:00:00Z
 
+_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+(BEAT,) = chunks((Sent(_AT, "s"), Sent(_AT, "s", '[3,"h",{"currentTime":"2026-03-01T12:00:00Z"}]', is_inbound=False)))
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most})"
 GROW = (
     NUMBERS.format(most=40)
@@ -51,9 +55,10 @@ GROW = (
     + """ INSERT INTO connection_attempts (id, at, listener, address, path, identity, station_id, offered, outcome, detail, count, last_at)
     SELECT 'attempt-' || i, {now} - i * 2000000, 'plain', '10.0.0.' || (i % 200), '/ocpp/X', 'X-' || (i % 300), NULL, '[]',
     'wrong-credentials', '', 3, {now} - i * 2000000 FROM n""",
-    NUMBERS.format(most=50_000)
-    + """ INSERT INTO frames (at, station_id, connection_id, is_inbound, message_type, message_id, action, text, size) SELECT
-    {now} - (50000 - i) * 1000000, 'station-' || (i % 10 + 1), 'c', i % 2, 2 + i % 2, 'm' || (i / 2), 'Heartbeat', '[2,"m","Heartbeat",{{}}]', 24 FROM n""",
+    NUMBERS.format(most=25_000)
+    + """ INSERT INTO frame_chunks (station_id, connection_id, first_at, last_at, count, frames) SELECT
+    'station-' || (i % 10 + 1), 'c', {now} - (25000 - i) * 2000000, {now} - (25000 - i) * 2000000, 2, """
+    + f"x'{BEAT.frames.hex()}' FROM n",
     "ANALYZE",
 )
 

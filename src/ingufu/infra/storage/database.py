@@ -63,10 +63,13 @@ class Database:
         """Begin a unit of work."""
         return Work(self)
 
-    def write_behind(self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Let rows join a commit soon; they may be lost in a crash, and nobody is told."""
+    def write_behind(self, statement: ClauseElement, rows: Sequence[Mapping[str, Any]], *, cost: int = 1) -> None:
+        """Let rows join a commit soon; they may be lost in a crash, and nobody is told.
+
+        `cost` is how many plain rows (some 500 bytes) each of them is as large as.
+        """
         prepared = self.statements.constant(statement)
-        self.writer.behind(prepared, [prepared.bind(row) for row in rows])
+        self.writer.behind(prepared, [prepared.bind(row) for row in rows], cost=cost)
 
 
 class Work:

@@ -12,9 +12,9 @@ from ingufu.infra.storage.engine import Engine, Outcome, Series, Unit, Values
 from ingufu.infra.storage.statements import Prepared
 
 MAX_UNITS = 4000  # a bound on how long one commit may make the others wait
-BEHIND_PORTION = 200  # of the rows below that one commit takes along at least: some 2 ms longer for who waits for it
+BEHIND_PORTION = 200  # plain rows of those below that one commit takes along at least: some 2 ms longer for who waits for it
 BEHIND_ALONE = 1000  # of them, if nobody waits for the commit; someone may come meanwhile
-MAX_BEHIND = 200_000  # rows that may wait without anyone waiting for them; beyond it they are counted as lost
+MAX_BEHIND = 200_000  # of them may wait without anyone waiting for them; beyond it they are counted as lost
 BEHIND_DELAY_S = 0.5  # how long such a row may wait for a commit to join
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,8 @@ class GroupCommit:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: deque[_Waiting] = deque()
-        self._behind: deque[tuple[Prepared, Values]] = deque()
+        self._behind: deque[tuple[Prepared, Values, int]] = deque()
+        self._behind_cost = 0  # of all that is in it
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -69,12 +70,13 @@ class GroupCommit:
         self._start()
         return future
 
-    def behind(self, prepared: Prepared, rows: Sequence[Values]) -> None:
-        """Let rows join a commit soon. They may be lost in a crash."""
-        if self._is_closed or len(self._behind) + len(rows) > MAX_BEHIND:
+    def behind(self, prepared: Prepared, rows: Sequence[Values], *, cost: int = 1) -> None:
+        """Let rows join a commit soon. They may be lost in a crash. `cost`: how many plain rows each is as large as."""
+        if self._is_closed or self._behind_cost + cost * len(rows) > MAX_BEHIND:
             self._lose(len(rows), "too many are waiting" if not self._is_closed else "the database is closed")
             return
-        self._behind.extend((prepared, values) for values in rows)
+        self._behind.extend((prepared, values, cost) for values in rows)
+        self._behind_cost += cost * len(rows)
         self._set_timer()
 
     async def flush(self) -> None:
@@ -153,10 +155,12 @@ class GroupCommit:
 
         The more have gathered the larger it is, so that they do not gather without end.
         """
-        portion = max(BEHIND_PORTION, 4 * waiting, len(self._behind) // 10) if waiting else BEHIND_ALONE
+        portion = max(BEHIND_PORTION, 4 * waiting, self._behind_cost // 10) if waiting else BEHIND_ALONE
+        rest = max(self._behind_cost - portion, 0)
         found: dict[Prepared, list[Values]] = {}
-        for _ in range(min(portion, len(self._behind))):
-            prepared, values = self._behind.popleft()
+        while self._behind and self._behind_cost > rest:
+            prepared, values, cost = self._behind.popleft()
+            self._behind_cost -= cost
             if prepared in found:
                 found[prepared].append(values)
             else:

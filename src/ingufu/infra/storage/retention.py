@@ -1,7 +1,7 @@
 """What is too old goes, in steps so small that nobody who writes notices."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +10,10 @@ import structlog
 from sqlalchemy import ColumnElement, Delete, SelectBase, Table, and_, delete, func, select
 
 from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.seeking import Seek
 
 BATCH_ROWS = 500  # takes 3 to 7 ms, indexes included
+DISORDER = timedelta(hours=1)  # by how much rows may stand out of order where their ids tell the time
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +27,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     at: str = "at"  # the column with their age
     only: ColumnElement[bool] | None = None  # which rows the rule is for
     index: tuple[str, ...] = ()  # columns that stand before `at` in the index to go by
+    seek: Seek | None = None  # for a table without such an index, whose ids rise with time
+    batch_rows: int = BATCH_ROWS
 
 
 async def prune(database: Database, rules: Iterable[Rule], now: datetime) -> dict[str, int]:
@@ -48,33 +52,35 @@ async def prune(database: Database, rules: Iterable[Rule], now: datetime) -> dic
 
 async def _prune(database: Database, rule: Rule, before: datetime) -> int:
     total = 0
-    while (count := await _rested(_prune_batch(database, rule, before))) > 0:
+    old = [rule.table.c[rule.at] < before, *_conditions(rule)]
+    if rule.seek is not None:
+        old.append(rule.table.c.id < await rule.seek.first_since(database, before + DISORDER))
+    while (count := await _rested(_prune_batch(database, rule, old))) > 0:
         total += count
-        if count < BATCH_ROWS:
+        if count < rule.batch_rows:
             break
     return total
 
 
-async def _prune_batch(database: Database, rule: Rule, before: datetime) -> int:
-    """Delete the oldest rows, some `BATCH_ROWS` (more only if they are of the very same instant)."""
-    found = await database.select(_step(rule, before))
+async def _prune_batch(database: Database, rule: Rule, old: Sequence[ColumnElement[bool]]) -> int:
+    """Delete the oldest rows, some `batch_rows` (more only if they are of the very same instant)."""
+    found = await database.select(_step(rule, old))
     rows: int = found[0]["rows"]
     if rows:
         async with database.work() as work:
-            work.execute_once(_removal(rule, found[0]["last"]))
+            work.execute_once(_removal(rule, old, found[0]["last"]))
     return rows
 
 
-def _step(rule: Rule, before: datetime) -> SelectBase:
-    """Select how many rows the next step takes, and the instant of its last one."""
-    at = rule.table.c[rule.at]
-    oldest = select(at.label("at")).where(at < before, *_conditions(rule)).order_by(*_order(rule)).limit(BATCH_ROWS)
-    rows = oldest.subquery()
-    return select(func.count().label("rows"), func.max(rows.c.at).label("last")).select_from(rows)
+def _step(rule: Rule, old: Sequence[ColumnElement[bool]]) -> SelectBase:
+    """Select how many rows the next step takes, and the last of them, by what they are taken in order of."""
+    order = _order(rule)
+    rows = select(order[-1].label("place")).where(*old).order_by(*order).limit(rule.batch_rows).subquery()
+    return select(func.count().label("rows"), func.max(rows.c.place).label("last")).select_from(rows)
 
 
-def _removal(rule: Rule, last: datetime) -> Delete:
-    return delete(rule.table).where(and_(rule.table.c[rule.at] <= last, *_conditions(rule)))
+def _removal(rule: Rule, old: Sequence[ColumnElement[bool]], last: Any) -> Delete:
+    return delete(rule.table).where(and_(_order(rule)[-1] <= last, *old))
 
 
 def _conditions(rule: Rule) -> list[ColumnElement[bool]]:
@@ -86,7 +92,7 @@ def _conditions(rule: Rule) -> list[ColumnElement[bool]]:
 
 
 def _order(rule: Rule) -> list[ColumnElement[Any]]:
-    return [rule.table.c[name] for name in (*rule.index, rule.at)]
+    return [rule.table.c[name] for name in (*rule.index, rule.at if rule.seek is None else "id")]
 
 
 async def _rested(step: Awaitable[int]) -> int:

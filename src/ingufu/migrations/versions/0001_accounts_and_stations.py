@@ -22,7 +22,7 @@ def upgrade() -> None:
     _connection_attempts()
     _connectors()
     _evses()
-    _frames()
+    _frame_chunks()
     _stations()
 
 
@@ -214,24 +214,18 @@ def _evses() -> None:
     )
 
 
-def _frames() -> None:
+def _frame_chunks() -> None:
     op.create_table(
-        "frames",
+        "frame_chunks",
         sa.Column("id", BigId, primary_key=True, autoincrement=True),
-        sa.Column("at", Instant, nullable=False),
         sa.Column("station_id", sa.Text, nullable=False),
         sa.Column("connection_id", sa.Text, nullable=False),
-        sa.Column("is_inbound", sa.Boolean, nullable=False),
-        sa.Column("message_type", sa.Integer),
-        sa.Column("message_id", sa.Text),
-        sa.Column("action", sa.Text),
-        sa.Column("evse", sa.Integer),
-        sa.Column("transaction", sa.Text),
-        sa.Column("text", sa.Text, nullable=False),
-        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("first_at", Instant, nullable=False),
+        sa.Column("last_at", Instant, nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("frames", sa.LargeBinary, nullable=False),
     )
-    op.create_index("frames_by_station", "frames", ["station_id", "id", "transaction"])
-    op.create_index("frames_by_time", "frames", ["at"])
+    op.create_index("frame_chunks_by_station", "frame_chunks", ["station_id", "id"])
 
 
 def _stations() -> None:

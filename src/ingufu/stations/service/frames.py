@@ -1,24 +1,24 @@
 """The message log: every frame of every station, for as long as the settings say."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from ingufu.infra.storage.database import Database
-from ingufu.stations import store
-from ingufu.stations.frames import FrameRow
+from ingufu.stations import frame_store
+from ingufu.stations.frames import FrameChunk, FrameFilter, FrameRow
+from ingufu.stations.tables import frame_chunks
 
 MAX_PAGE = 1000
 
 
 class Frames:
-    """Written beside the path of the messages, never in it: a crash may lose the last half second of them."""
+    """Written beside the path of the messages, never in it: a crash may lose the last seconds of them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, rows: Sequence[FrameRow]) -> None:
+    def append(self, chunk: FrameChunk) -> None:
         """Let frames be written soon. Whoever calls has taken the secrets out (`infra.secrets.redact`)."""
-        store.append_frames(self._database, rows)
+        frame_store.append(self._database, chunk)
 
     async def frames_of(
         self,
@@ -35,18 +35,15 @@ class Frames:
 
         `since` is included, `until` is not; `transaction` is the station's word for it.
         """
-        return await store.frames_of(
-            self._database,
-            station_id,
-            since=since,
-            until=until,
-            transaction=transaction,
-            connection_id=connection_id,
-            before_id=before_id,
-            limit=min(limit, MAX_PAGE),
-        )
-
-    async def prune(self, before: datetime) -> None:
-        """Delete the frames from before, a portion at a time, so that no station waits for it."""
-        while await store.prune_frames(self._database, before):
-            pass
+        wanted = FrameFilter(since=since, until=until, transaction=transaction, connection_id=connection_id)
+        is_theirs = frame_chunks.c.station_id == station_id
+        rows: list[FrameRow] = []
+        limit = min(limit, MAX_PAGE)
+        while True:
+            found = await frame_store.find(
+                self._database, wanted, [is_theirs], before_id=before_id, limit=limit - len(rows)
+            )
+            rows += found.rows
+            before_id = found.before_id
+            if before_id is None or len(rows) == limit:
+                return rows
