@@ -4,14 +4,16 @@ from collections.abc import Mapping
 
 from litestar.handlers import HTTPRouteHandler
 
-from ingufu.web.api import accounts, commands, events, session, sites, stations, tokens, transactions
+from ingufu.web.api import accounts, commands, control, events, limits, session, sites, stations, tokens, transactions
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *session.ROUTES,
     *sites.ROUTES,
     *stations.ROUTES,
     *commands.ROUTES,
+    *control.ROUTES,
     *transactions.ROUTES,
+    *limits.ROUTES,
     *events.ROUTES,
     *tokens.ROUTES,
     *accounts.ROUTES,
@@ -22,7 +24,9 @@ TAGS: Mapping[str, str] = {  # in the order in which people look for them
     "sites": "The places where stations stand, and the network at a glance.",
     "stations": "Which stations there are, what we allow each, EVSEs and connectors.",
     "commands": "Any request of the station's own OCPP version just as given, and typed commands on top of it.",
+    "control": "Starts that are awaited, stops, availability that is kept, messages asked for.",
     "transactions": "What was charged, with events, readings, curves, anomalies and raw frames.",
+    "limits": "How far a transaction may go, its priority, and what its driver reads.",
     "events": "The timeline, live events, and every attempt to connect.",
     "tokens": "Who may charge: drivers, groups, id tokens, and the decisions on them.",
     "accounts": "Who runs the network: organisations, users, API keys, and the audit trail.",

@@ -15,6 +15,7 @@ from ingufu.views import console_sites, tokens, transactions
 from ingufu.views.stations import StationView
 from ingufu.views.tokens import TokenQuery
 from ingufu.web.api import commands as api_commands
+from ingufu.web.api import control as api_control
 from ingufu.web.api import stations as api_stations
 from ingufu.web.console import present
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
@@ -102,16 +103,16 @@ async def _start(doing: Doing) -> Response[Any]:
     token = doing.form.text("token")
     if not token:
         raise InvalidInput(doing.pages.text(doing.request, "Which card?"), field="token")
-    given = api_commands.Start(token=token, evse=_evse(doing), force=doing.form.is_on("force"))
+    given = api_control.Start(token=token, evse=_evse(doing), force=doing.form.is_on("force"))
     return _answered(
-        doing, "start", await function_of(api_commands.start)(doing.web, doing.principal, doing.station.id, given)
+        doing, "start", await function_of(api_control.start)(doing.web, doing.principal, doing.station.id, given)
     )
 
 
 async def _stop(doing: Doing) -> Response[Any]:
-    given = api_commands.Stop(transaction=doing.form.text("transaction") or "-")
+    given = api_control.Stop(transaction=doing.form.text("transaction") or "-")
     return _answered(
-        doing, "stop", await function_of(api_commands.stop)(doing.web, doing.principal, doing.station.id, given)
+        doing, "stop", await function_of(api_control.stop)(doing.web, doing.principal, doing.station.id, given)
     )
 
 
@@ -135,8 +136,8 @@ async def _availability(doing: Doing) -> Response[Any]:
         wanted = Availability(doing.form.text("availability"))
     except ValueError as error:
         raise InvalidInput(doing.pages.text(doing.request, "In service or out of it?"), field="evse") from error
-    given = api_commands.SetAvailability(availability=wanted, evse=_evse(doing))
-    done = await function_of(api_commands.set_availability)(doing.web, doing.principal, doing.station.id, given)
+    given = api_control.SetAvailability(availability=wanted, evse=_evse(doing))
+    done = await function_of(api_control.set_availability)(doing.web, doing.principal, doing.station.id, given)
     return _answered(doing, "availability", done)
 
 
@@ -145,8 +146,8 @@ async def _trigger(doing: Doing) -> Response[Any]:
         wanted = Trigger(doing.form.text("trigger"))
     except ValueError as error:
         raise InvalidInput(doing.pages.text(doing.request, "Which message?"), field="trigger") from error
-    given = api_commands.TriggerOne(trigger=wanted, evse=_evse(doing))
-    done = await function_of(api_commands.trigger)(doing.web, doing.principal, doing.station.id, given)
+    given = api_control.TriggerOne(trigger=wanted, evse=_evse(doing))
+    done = await function_of(api_control.trigger)(doing.web, doing.principal, doing.station.id, given)
     return _answered(doing, "trigger", done)
 
 

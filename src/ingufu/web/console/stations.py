@@ -25,6 +25,7 @@ from ingufu.views.paging import Page
 from ingufu.views.stations import Condition, StationQuery, StationRow, StationSort
 from ingufu.views.timeline import EventFilter
 from ingufu.web.api import commands as api_commands
+from ingufu.web.api import control as api_control
 from ingufu.web.api import stations as api
 from ingufu.web.console import live, present
 from ingufu.web.console.pages import Pages, action, page, path_of
@@ -275,11 +276,11 @@ async def _ask(web: WebContext, principal: Principal, station_id: str, what: str
     if what == "reset":
         outcome = await function_of(api_commands.reset)(web, principal, station_id, api_commands.Reset(kind=kind))
     elif what == "status":
-        given = api_commands.TriggerOne(trigger=Trigger.STATUS)
-        outcome = await function_of(api_commands.trigger)(web, principal, station_id, given)
+        given = api_control.TriggerOne(trigger=Trigger.STATUS)
+        outcome = await function_of(api_control.trigger)(web, principal, station_id, given)
     else:
-        wanted = api_commands.SetAvailability(availability=Availability(what))
-        outcome = await function_of(api_commands.set_availability)(web, principal, station_id, wanted)
+        wanted = api_control.SetAvailability(availability=Availability(what))
+        outcome = await function_of(api_control.set_availability)(web, principal, station_id, wanted)
     answered: Outcome = outcome
     return answered
 
