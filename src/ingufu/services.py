@@ -6,6 +6,7 @@ from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging
+from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
@@ -29,4 +30,5 @@ class Services:
     local_lists: LocalLists
     reservations: Reservations
     charging: Charging
+    configuration: Configuration
     control: Control

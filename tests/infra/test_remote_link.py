@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingufu.core import commands, errors
+from ingufu.core import admission, commands, configuration, control, errors
 from ingufu.core.commands import Availability, Outcome, RawReply, ReplyKind, ResetKind, Trigger
 from ingufu.infra import remote_link
 from ingufu.infra.bus.dialled import DialledBus
@@ -89,7 +89,8 @@ async def test_every_command_arrives_as_it_was_given_and_its_outcome_comes_back(
 def test_every_command_there_is_can_be_sent_from_afar():
     kinds = {
         kind.__name__
-        for kind in vars(commands).values()
+        for module in (admission, commands, configuration, control)
+        for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, commands.Command) and kind is not commands.Command
     }
     assert set(remote_link._COMMANDS) == kinds

@@ -27,6 +27,6 @@ def logs() -> Iterator[list[MutableMapping[str, Any]]]:
 
 @pytest.fixture
 async def house(database: Database, clock: StandingClock, ids: IdMaker) -> AsyncIterator[Running]:
-    ocpp = OcppSettings(drain_s=0.0, messages_per_s=100_000.0)
+    ocpp = OcppSettings(drain_s=0.0, messages_per_s=100_000.0, interval_jitter=0.0)
     async with running_gateway(database, clock, ids, ocpp=ocpp) as running:
         yield running

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ingufu.core.clock import Clock
-from ingufu.core.commands import Trigger, TriggerMessage
+from ingufu.core.commands import StartCharging, StopCharging, Trigger, TriggerMessage
+from ingufu.core.errors import StationNotAccepted
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from ingufu.stations.model import BootAnswer
@@ -83,6 +84,24 @@ async def test_a_pending_station_may_say_what_it_was_asked_for_and_nothing_else(
         assert await is_refused(station, "Heartbeat", {})  # what was allowed was for that phase
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_pending_station_is_asked_for_no_start_and_no_stop(house: Running, version: str):
+    station_id = await house.add_station("CS", boot_answer=BootAnswer.PENDING)
+    start = StartCharging(token="A", remote_start_id=1)
+    action = "RemoteStopTransaction" if version == "1.6" else "RequestStopTransaction"
+    async with line(house, "CS", version) as station:
+        await station.boot()
+        for command in (start, StopCharging(reference="1")):
+            with pytest.raises(StationNotAccepted, match="pending"):
+                await house.link.call(station_id, command)
+        with pytest.raises(StationNotAccepted):
+            await house.link.call_raw(station_id, action, b'{"transactionId":1}')
+        asking = asyncio.create_task(house.link.call_raw(station_id, action, b"{}", validate=False))
+        asked = await station.hear()  # what is sent on purpose is sent as it is
+        await station.say([3, asked[1], {"status": "Rejected"}])
+        await asking
+
+
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 async def test_a_pending_station_may_send_the_report_that_was_asked_for(house: Running, version: str):
     station_id = await house.add_station("CS", boot_answer=BootAnswer.PENDING)
@@ -105,7 +124,10 @@ async def test_a_rejected_station_may_only_boot_again(house: Running, version: s
     station_id = await house.add_station("CS", boot_answer=BootAnswer.REJECTED)
     async with line(house, "CS", version) as station:
         await station.boot()
-        await answered(house, station, station_id, TriggerMessage(trigger=Trigger.HEARTBEAT))
+        with pytest.raises(StationNotAccepted):
+            await house.link.call(station_id, TriggerMessage(trigger=Trigger.HEARTBEAT))
+        with pytest.raises(StationNotAccepted):
+            await house.link.call_raw(station_id, "TriggerMessage", b'{"requestedMessage":"Heartbeat"}')
         for action, payload in (("Heartbeat", {}), ("StatusNotification", STATUSES[version]), MONEY[version]):
             assert await is_refused(station, action, payload)
         assert (await station.boot())["status"] == "Rejected"

@@ -18,6 +18,8 @@ from ingufu.authorization.model import AuthorizationRules
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging, OpenCount
+from ingufu.configuration.model import ConfigurationRules
+from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock, SystemClock
 from ingufu.core.errors import SettingsError
 from ingufu.core.events import Event
@@ -29,6 +31,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.reservations.service import Reservations
+from ingufu.infra.vault import KEY_FILE, Vault
 from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.model import StationRules, UnknownPolicy
@@ -73,6 +76,9 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         local_lists=LocalLists(database, clock, ids, admitting, stations),
         reservations=reservations,
         charging=Charging(database, clock, ids, authorization, reservations=reservations),
+        configuration=Configuration(
+            database, clock, ids, stations, Vault(settings.data_folder / KEY_FILE), configuration_rules(settings)
+        ),
         control=Control(database, clock, ids),
     )
 
@@ -124,10 +130,27 @@ def authorization_rules(settings: Settings) -> AuthorizationRules:
     )
 
 
+def configuration_rules(settings: Settings) -> ConfigurationRules:
+    given = settings.configuration
+    return ConfigurationRules(
+        takes_inventory=given.takes_inventory,
+        applies_desired=given.applies_desired,
+        repairs_drift=given.repairs_drift,
+        quiet_s=given.quiet_s,
+        spread_s=given.spread_s,
+        at_once=given.at_once,
+        report_timeout_s=given.report_timeout_s,
+        checks_every_h=given.checks_every_h,
+    )
+
+
 def station_rules(ocpp: OcppSettings) -> StationRules:
     return StationRules(
         heartbeat_interval_s=ocpp.heartbeat_interval_s,
         pending_retry_s=ocpp.pending_retry_s,
+        interval_jitter=ocpp.interval_jitter,
+        storm_boots_per_minute=ocpp.storm_boots_per_minute,
+        storm_stretch=ocpp.storm_stretch,
         unknown_policy=UnknownPolicy(ocpp.unknown_stations),
         max_waiting=ocpp.max_waiting_stations,
         default_security_profile=ocpp.default_security_profile,

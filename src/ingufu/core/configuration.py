@@ -59,6 +59,8 @@ class WriteResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VariablesWritten(Outcome, frozen=True, kw_only=True):
+    """What came of the message. Without `items`, the status is that of every value in it (1.6)."""
+
     items: tuple[WriteResult, ...] = ()
 
 
@@ -104,11 +106,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     variable_instance: str | None = None
 
 
-class RequestReport(Command[Outcome], frozen=True, kw_only=True):
-    """Have the station report variables: a base, or what criteria and places choose together."""
+class RequestBaseReport(Command[Outcome], frozen=True, kw_only=True):
+    """Have the station report what the standard defines."""
 
     request_id: int
-    base: ReportBase | None = None
+    base: ReportBase
+
+
+class RequestReport(Command[Outcome], frozen=True, kw_only=True):
+    """Have the station report the variables that criteria and places choose together."""
+
+    request_id: int
     criteria: tuple[Criterion, ...] = ()
     places: tuple[Place, ...] = ()
 

@@ -31,6 +31,7 @@ _COMMANDS: Mapping[str, type[Command[Any]]] = {
         admission.ReserveNow,
         admission.SendLocalList,
         configuration.ReadVariables,
+        configuration.RequestBaseReport,
         configuration.RequestMonitors,
         configuration.RequestReport,
         configuration.SetNetworkProfile,

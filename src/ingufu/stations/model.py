@@ -70,6 +70,9 @@ class StationRules(msgspec.Struct, frozen=True, kw_only=True):
 
     heartbeat_interval_s: int = 300
     pending_retry_s: int = 60
+    interval_jitter: float = 0.0  # part by which intervals differ between stations
+    storm_boots_per_minute: int = 0  # beyond it, stations are given longer intervals; 0: never
+    storm_stretch: float = 4.0  # how many times longer at most
     unknown_policy: UnknownPolicy = UnknownPolicy.WAIT
     max_waiting: int = 1000  # unknown stations kept at once
     default_security_profile: int = 1

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import argon2
@@ -21,6 +22,7 @@ from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging, OpenCount
 from ingufu.charging.tables import transactions
+from ingufu.configuration.service import Configuration
 from ingufu.core.clock import FrozenClock
 from ingufu.core.commands import Command, Outcome, RawReply, ReplyKind
 from ingufu.core.errors import StationOffline
@@ -33,6 +35,7 @@ from ingufu.infra.secrets import PasswordHasher
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
 from ingufu.infra.storage.targets import StorageUrl
+from ingufu.infra.vault import Vault
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
@@ -179,6 +182,7 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         local_lists=LocalLists(database, clock, ids, admitting, stations),
         reservations=Reservations(database, clock, authorization, stations),
         charging=Charging(database, clock, ids, authorization),
+        configuration=Configuration(database, clock, ids, stations, Vault(Path(mkdtemp()) / "secrets.key")),
         control=Control(database, clock, ids),
     )
 

@@ -55,11 +55,11 @@ async def boot_notification(
         meter_type=given(request.meter_type),
         meter_serial_number=given(request.meter_serial_number),
     )
-    answer = await booting.boot(context, boot)
+    booted = await booting.boot(context, boot)
     return types.BootNotificationResponse(
         current_time=context.received_at,
-        interval=context.services.stations.rules.interval_s(answer),
-        status=answer.value,
+        interval=booted.interval_s,
+        status=booted.answer.value,
     )
 
 
@@ -116,6 +116,8 @@ async def security_event(
 def reset(command: ResetStation) -> types.ResetRequest:
     if command.evse is not None:
         raise StationUnsupported("OCPP 1.6 resets the whole station only.")
+    if command.kind is ResetKind.RESUME:
+        raise StationUnsupported("OCPP 1.6 cannot resume what charged before a reset.")
     return types.ResetRequest(type="Hard" if command.kind is ResetKind.IMMEDIATE else "Soft")
 
 

@@ -1,10 +1,20 @@
 """OCPP 1.6: every message that stations send and every command of ours, one row each."""
 
-from ingufu.core import admission, commands, control
+from ingufu.core import admission, commands, configuration, control
 from ingufu.ocpp.completion import NO_REGISTER
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
-from ingufu.ocpp.v16 import authorization, charging, lists, refusals, reservations, stations, triggers, types
+from ingufu.ocpp.v16 import (
+    authorization,
+    charging,
+    configuration_keys,
+    lists,
+    refusals,
+    reservations,
+    stations,
+    triggers,
+    types,
+)
 
 SUBPROTOCOL = "ocpp1.6"
 VERSION = "1.6"
@@ -86,6 +96,18 @@ OUTBOUND: OutboundTable = {
         stations.change_availability,
         types.ChangeAvailabilityResponse,
         stations.availability_outcome,
+    ),
+    configuration.ReadVariables: Outbound(
+        "GetConfiguration",
+        configuration_keys.read,
+        types.GetConfigurationResponse,
+        configuration_keys.read_outcome,
+    ),
+    configuration.WriteVariables: Outbound(
+        "ChangeConfiguration",
+        configuration_keys.write,
+        types.ChangeConfigurationResponse,
+        configuration_keys.write_outcome,
     ),
     control.ExtendedTriggerMessage: Outbound(
         "ExtendedTriggerMessage", triggers.extended, types.ExtendedTriggerMessageResponse, triggers.outcome

@@ -44,11 +44,11 @@ async def boot_notification(
         imsi=None if modem is None else given(modem.imsi),
         reason=request.reason,
     )
-    answer = await booting.boot(context, boot)
+    booted = await booting.boot(context, boot)
     return types.BootNotificationResponse(
         current_time=context.received_at,
-        interval=context.services.stations.rules.interval_s(answer),
-        status=answer.value,
+        interval=booted.interval_s,
+        status=booted.answer.value,
     )
 
 
@@ -105,9 +105,16 @@ async def security_event(
     return types.SecurityEventNotificationResponse()
 
 
+_RESETS: Mapping[ResetKind, types.ResetEnum] = {
+    ResetKind.IMMEDIATE: "Immediate",
+    ResetKind.ON_IDLE: "OnIdle",
+    ResetKind.RESUME: "ImmediateAndResume",
+}
+
+
 def reset(command: ResetStation) -> types.ResetRequest:
     return types.ResetRequest(
-        type="Immediate" if command.kind is ResetKind.IMMEDIATE else "OnIdle",
+        type=_RESETS[command.kind],
         evse_id=UNSET if command.evse is None else command.evse,
     )
 

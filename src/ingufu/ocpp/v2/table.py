@@ -1,10 +1,20 @@
 """OCPP 2.0.1 and 2.1: every message that stations send and every command of ours, one row each."""
 
-from ingufu.core import admission, commands, control
+from ingufu.core import admission, commands, configuration, control
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
-from ingufu.ocpp.v2 import authorization, charging, lists, refusals, reservations, stations, streams, types
+from ingufu.ocpp.v2 import (
+    authorization,
+    charging,
+    device_model,
+    lists,
+    refusals,
+    reservations,
+    stations,
+    streams,
+    types,
+)
 from ingufu.ocpp.v2 import control as control_messages
 
 SUBPROTOCOL_201 = "ocpp2.0.1"
@@ -58,10 +68,8 @@ INBOUND_201: InboundTable = {
         keeping("NotifyEVChargingSchedule", lambda _: types.NotifyEVChargingScheduleResponse(status="Accepted")),
     ),
     "NotifyEvent": Inbound(types.NotifyEventRequest, stations.notify_event),
-    "NotifyMonitoringReport": _kept(
-        types.NotifyMonitoringReportRequest, types.NotifyMonitoringReportResponse, "NotifyMonitoringReport"
-    ),
-    "NotifyReport": _kept(types.NotifyReportRequest, types.NotifyReportResponse, "NotifyReport"),
+    "NotifyMonitoringReport": Inbound(types.NotifyMonitoringReportRequest, device_model.notify_monitoring_report),
+    "NotifyReport": Inbound(types.NotifyReportRequest, device_model.notify_report),
     "PublishFirmwareStatusNotification": _kept(
         types.PublishFirmwareStatusNotificationRequest,
         types.PublishFirmwareStatusNotificationResponse,
@@ -129,6 +137,30 @@ OUTBOUND: OutboundTable = {
         stations.change_availability,
         types.ChangeAvailabilityResponse,
         stations.availability_outcome,
+    ),
+    configuration.ReadVariables: Outbound(
+        "GetVariables", device_model.read, types.GetVariablesResponse, device_model.read_outcome
+    ),
+    configuration.RequestBaseReport: Outbound(
+        "GetBaseReport", device_model.request_base_report, types.GetBaseReportResponse, device_model.report_outcome
+    ),
+    configuration.RequestMonitors: Outbound(
+        "GetMonitoringReport",
+        device_model.request_monitors,
+        types.GetMonitoringReportResponse,
+        device_model.report_outcome,
+    ),
+    configuration.RequestReport: Outbound(
+        "GetReport", device_model.request_report, types.GetReportResponse, device_model.report_outcome
+    ),
+    configuration.SetNetworkProfile: Outbound(
+        "SetNetworkProfile",
+        device_model.set_network_profile,
+        types.SetNetworkProfileResponse,
+        device_model.network_profile_outcome,
+    ),
+    configuration.WriteVariables: Outbound(
+        "SetVariables", device_model.write, types.SetVariablesResponse, device_model.write_outcome
     ),
     control.AskTransactionStatus: Outbound(
         "GetTransactionStatus",

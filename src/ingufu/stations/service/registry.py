@@ -124,13 +124,19 @@ class Registry:
         """Return the station, from now on turned away at the door. A connection it has stays until it is closed."""
         return self._change(work, await self.get(station_id), {"approval": Approval.REFUSED})
 
-    async def set_password(self, work: Work, station_id: str, password: str) -> Station:
+    async def set_password(
+        self, work: Work, station_id: str, password: str, *, old_until: datetime | None = None
+    ) -> Station:
         """Return the station with a new Basic password: text of 16 to 64 characters, or a key of 1.6 in hex digits.
 
-        The old one is right no longer, or for as long as the settings grant. Raises NotFound, InvalidInput.
+        The old one is right no longer, or for as long as the settings grant, or until `old_until`: a station may need
+        a reset before it uses the new one. Raises NotFound, InvalidInput.
         """
         station = await self.get(station_id)
-        return self._change(work, station, self._password_columns(station, password))
+        columns = self._password_columns(station, password)
+        if old_until is not None and station.password_hash is not None:
+            columns |= {"previous_password_hash": station.password_hash, "previous_password_until": old_until}
+        return self._change(work, station, columns)
 
     def password_matches(self, station: Station, presented: bytes) -> bool:
         """Return whether the password of the Authorization header, as bytes, is the station's; takes microseconds."""

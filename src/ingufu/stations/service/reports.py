@@ -21,6 +21,7 @@ from ingufu.stations.model import (
     StationRules,
     StatusReport,
 )
+from ingufu.stations.pacing import BootPace
 
 MAX_CONNECTORS = 200  # of one station; the largest known cabinet serves far fewer
 MAX_POWER_W = 10_000_000.0  # megawatt charging ends at 3.75 MW
@@ -44,11 +45,12 @@ class Reports:
         self.rules = rules
         self._skew_of = skew_of
         self._statuses: dict[str, _Statuses] = {}
+        self.pace = BootPace(rules)
 
     async def boot(self, work: Work, station: Station, boot: Boot, received_at: datetime) -> BootAnswer:
         """Store what the station is and return what it hears (OCPP 2.1 B01 to B03; 1.6 4.2).
 
-        The interval that goes with the answer is `rules.interval_s(answer)`. Raises NotFound.
+        The interval that goes with the answer is given by `pace`. Raises NotFound.
         """
         known = await store.by_id(self._database, station.id)
         if known is None:
