@@ -16,6 +16,7 @@ from ingufu.gateway.displacing import Displacements
 from ingufu.gateway.frame_log import FrameLog
 from ingufu.gateway.greeting import Greeter
 from ingufu.gateway.link import Connections
+from ingufu.gateway.provisioning import ROUND_S, Provisioner
 from ingufu.gateway.websocket import CloseCode, Closure, Counters, Endpoint, ServerLimits, WebSocketServer
 from ingufu.infra.storage.database import Work
 from ingufu.ocpp.rpc import Peer
@@ -38,6 +39,7 @@ class GatewayRules(msgspec.Struct, frozen=True, kw_only=True):
     limits: ServerLimits = ServerLimits()
     drain_s: float = 5.0
     greeting_delay_s: float = GREETING_DELAY_S
+    provisioning_round_s: float = ROUND_S
 
 
 class Gateway:
@@ -65,6 +67,9 @@ class Gateway:
         self.connections = connections
         self.attendant = Attendant(services, connections, self.run)
         connections.reloaded = self.attendant.refresh
+        self._provisioner = Provisioner(
+            services, connections, self.run, uniform=uniform, round_s=rules.provisioning_round_s
+        )
 
     @property
     def counters(self) -> Counters | None:
@@ -87,6 +92,7 @@ class Gateway:
         bound = {endpoint.name: await self._server.listen(endpoint) for endpoint in endpoints}
         self._tick()
         self.attendant.start()
+        self._provisioner.start()
         return bound
 
     async def stop(self) -> None:
@@ -94,6 +100,7 @@ class Gateway:
         self._stopping.set()
         self._admission.is_closed = True
         self.attendant.stop()
+        self._provisioner.stop()
         if self._timer is not None:
             self._timer.cancel()
         await self._say_goodbye()
@@ -201,6 +208,7 @@ class Gateway:
 
     def booted(self, connection: StationConnection) -> None:
         self.run(self._reload(connection))
+        self._provisioner.came(connection)
 
     def seen(self, connection: StationConnection) -> None:
         self._services.stations.seen(connection.station_id, self._services.clock.now())
@@ -270,6 +278,7 @@ class Gateway:
         """Ask for what the station did not tell, then see to what was asked of it while it was away."""
         await self._greeter.greet(connection)
         await self.attendant.greet(connection)
+        self._provisioner.greeted(connection)
 
     # Keeping house
 
