@@ -12,6 +12,7 @@ from ingufu.stations import decide, store
 from ingufu.stations.attempts import Refusals
 from ingufu.stations.events import ConnectionRefused, StationChanged, StationConnected, StationDisconnected
 from ingufu.stations.model import Attempt, AttemptOutcome, StationRules
+from ingufu.stations.skews import Skews
 
 SERVER_ENDED = "The server ended without closing the connection."
 
@@ -27,7 +28,7 @@ class Connections:
         self._refusals = Refusals(rules.attempt_window_s)
         self._open: dict[str, Attempt] = {}  # by attempt id: what close_attempt completes
         self._seen_at: dict[str, datetime] = {}
-        self._skews: dict[str, float] = {}
+        self._skews = Skews(rules.future_tolerance_s)
 
     async def connected(
         self,
@@ -83,15 +84,15 @@ class Connections:
     def seen(self, station_id: str, at: datetime, clock_skew_s: float | None = None) -> None:
         """Note that the station lives. Written rarely and soon enough; a crash may lose it.
 
-        `clock_skew_s` is its clock minus ours, where a live message told.
+        `clock_skew_s` is its clock minus ours, where a message that seems to be live told.
         """
         if clock_skew_s is not None:
-            self._skews[station_id] = clock_skew_s
+            self._skews.note(station_id, clock_skew_s, at)
         before = self._seen_at.get(station_id)
         if before is not None and (at - before).total_seconds() < self.rules.seen_interval_s:
             return
         self._seen_at[station_id] = at
-        store.set_seen(self._database, station_id, at, self._skews.get(station_id))
+        store.set_seen(self._database, station_id, at, self._skews.of(station_id))
 
     async def sweep_offline(self, work: Work, *, at: datetime) -> int:
         """Set offline every station that a process which has died left online; return how many.
@@ -151,7 +152,7 @@ class Connections:
 
     def skew_s(self, station_id: str) -> float | None:
         """Return how far ahead the station's clock is, as its live messages told; None: not known."""
-        return self._skews.get(station_id)
+        return self._skews.of(station_id)
 
     def _arrived(self, station_id: str, at: datetime) -> None:
         self._forget_reports(station_id)
@@ -160,4 +161,4 @@ class Connections:
     def _left(self, station_id: str) -> None:
         self._forget_reports(station_id)
         self._seen_at.pop(station_id, None)
-        self._skews.pop(station_id, None)
+        self._skews.forget(station_id)
