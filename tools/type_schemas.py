@@ -26,6 +26,7 @@ _TYPE_WORDS = {
     "maxItems",
 }
 _KNOWN = _TYPE_WORDS | {"items", "additionalItems", "properties", "required", "additionalProperties"}
+_UNCUT = frozenset({"signedMeterData", "publicKey"})  # what cannot be checked any more when a part is missing
 _LOWER, _UPPER = ("minimum", "minItems"), ("maximum", "maxLength", "maxItems")
 
 # 1.6 writes objects and enums in place. They get the name of their property, or the name that the specification uses.
@@ -205,12 +206,22 @@ def _merged_properties(old: Node, new: Node, definitions_old: dict[str, Node], d
     for key, child in new["properties"].items():
         known = key in old["properties"]
         properties[key] = _merged(old["properties"][key], child, definitions_old, definitions) if known else dict(child)
+        if key in _UNCUT and known:
+            properties[key] = _uncut(properties[key], old["properties"][key], child)
         if not known:
             properties[key]["since"] = SINCE
         required = {"2.0.1": key in old["required"], SINCE: key in new["required"]}
         if len(set(required.values())) > 1:
             properties[key]["required_in"] = next(version for version, asked in required.items() if asked)
     return properties
+
+
+def _uncut(merged: Node, old: Node, new: Node) -> Node:
+    """The node without a limit of its length, which either version still has for what is judged by the letter."""
+    marks = {version: dict(merged.get("marks", {}).get(version, {})) for version in ("2.0.1", SINCE)}
+    for version, node in (("2.0.1", old), (SINCE, new)):
+        marks[version]["maxLength"] = node["maxLength"]
+    return {**{word: value for word, value in merged.items() if word != "maxLength"}, "marks": marks}
 
 
 def _looser(word: str, old: Node, new: Node) -> Any:  # Any: a number of JSON

@@ -1480,12 +1480,15 @@ LocationEnum: TypeAlias = Annotated[
 
 
 class SignedMeterValue(Payload, frozen=True, kw_only=True):
-    signed_meter_data: Annotated[str, Meta(max_length=32768, extra={"2.0.1": {"max_length": 2500}})] = field(
-        name="signedMeterData"
+    signed_meter_data: Annotated[str, Meta(extra={"2.0.1": {"max_length": 2500}, "2.1": {"max_length": 32768}})] = (
+        field(name="signedMeterData")
     )
     signing_method: Annotated[Text50 | UnsetType, REQUIRED_201] = field(default=UNSET, name="signingMethod")
     encoding_method: Text50 = field(name="encodingMethod")
-    public_key: Annotated[Text2500 | UnsetType, REQUIRED_201] = field(default=UNSET, name="publicKey")
+    public_key: Annotated[
+        Annotated[str, Meta(extra={"2.0.1": {"max_length": 2500}, "2.1": {"max_length": 2500}})] | UnsetType,
+        REQUIRED_201,
+    ] = field(default=UNSET, name="publicKey")
     custom_data: CustomData | UnsetType = field(default=UNSET, name="customData")
 
 

@@ -4,7 +4,19 @@ from collections.abc import Mapping
 
 from litestar.handlers import HTTPRouteHandler
 
-from ingufu.web.api import accounts, commands, control, events, limits, session, sites, stations, tokens, transactions
+from ingufu.web.api import (
+    accounts,
+    commands,
+    control,
+    events,
+    limits,
+    metering,
+    session,
+    sites,
+    stations,
+    tokens,
+    transactions,
+)
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *session.ROUTES,
@@ -14,6 +26,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *control.ROUTES,
     *transactions.ROUTES,
     *limits.ROUTES,
+    *metering.ROUTES,
     *events.ROUTES,
     *tokens.ROUTES,
     *accounts.ROUTES,
@@ -27,6 +40,7 @@ TAGS: Mapping[str, str] = {  # in the order in which people look for them
     "control": "Starts that are awaited, stops, availability that is kept, messages asked for.",
     "transactions": "What was charged, with events, readings, curves, anomalies and raw frames.",
     "limits": "How far a transaction may go, its priority, and what its driver reads.",
+    "metering": "Values outside of transactions, signed values as they came, periodic event streams.",
     "events": "The timeline, live events, and every attempt to connect.",
     "tokens": "Who may charge: drivers, groups, id tokens, and the decisions on them.",
     "accounts": "Who runs the network: organisations, users, API keys, and the audit trail.",
