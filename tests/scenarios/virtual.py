@@ -27,8 +27,10 @@ class FollowingClock(StandingClock):
 
 
 @asynccontextmanager
-async def virtual_house(database: Database, timeline: VirtualTimeline, ids: IdMaker) -> AsyncIterator[Running]:
-    async with running_gateway(database, FollowingClock(timeline), ids) as running:
+async def virtual_house(
+    database: Database, timeline: VirtualTimeline, ids: IdMaker, **options: Any
+) -> AsyncIterator[Running]:
+    async with running_gateway(database, FollowingClock(timeline), ids, **options) as running:
         yield running
 
 

@@ -161,7 +161,7 @@ def judge(wanted: Wanted, known: Variable | None, station: Station, around: Surr
     kind = decide.type_of(wanted.name, known)
     reported_text = decide.shown(wanted.name, reported)
     if reported is not None and decide.is_same(value, reported, kind):
-        return _settle(wanted, WishState.IN_STEP, reported_text, status=wanted.status, reason="")
+        return _in_step(wanted, reported_text)
     if wanted.status == REBOOT_REQUIRED and not has_booted_since(station, wanted.asked_at):
         return _settle(wanted, WishState.NEEDS_REBOOT, reported_text, status=wanted.status, reason=wanted.reason)
     reason = decide.flaw(wanted.name, value, known) or decide.danger(wanted.name, value, around)
@@ -187,9 +187,15 @@ def _judge_secret(wanted: Wanted, station: Station) -> Wanted:
     if wanted.status == REBOOT_REQUIRED and not has_booted_since(station, wanted.asked_at):
         return _settle(wanted, WishState.NEEDS_REBOOT, None, status=wanted.status, reason="")
     if wanted.status in _TAKEN:
-        return _settle(wanted, WishState.IN_STEP, None, status=wanted.status, reason="")
+        return _in_step(wanted, None)
     state = WishState.NOT_KNOWN if wanted.status in _UNKNOWN else WishState.REFUSED
     return _settle(wanted, state, None, status=wanted.status, reason=wanted.reason)
+
+
+def _in_step(wanted: Wanted, reported: str | None) -> Wanted:
+    """Return the wish as met; if the station loses it later, it is a new story."""
+    met = msgspec.structs.replace(wanted, tries=0, next_at=None)
+    return _settle(met, WishState.IN_STEP, reported, status=wanted.status, reason="")
 
 
 def _settle(wanted: Wanted, state: WishState, reported: str | None, *, status: str, reason: str) -> Wanted:

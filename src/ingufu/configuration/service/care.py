@@ -1,7 +1,9 @@
 """Looks after the configuration of stations by itself: inventory, desired values, what was left half done."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -39,6 +41,7 @@ class Care:
         self._asking = asking
         self._reporting = reporting
         self._wishes = wishes
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by station: one sets at a time
 
     async def look_after(self, by: Reading, station_id: str) -> None:
         """Do what is due for a station; nothing for one that is away, not accepted or silent. Raises nothing.
@@ -66,9 +69,15 @@ class Care:
 
         `tries_again` also asks for what the station has refused before. Raises NotFound, StationUnavailable.
         """
+        async with self._locks.setdefault(station_id, asyncio.Lock()):
+            return await self._apply(by, station_id, only=only, tries_again=tries_again)
+
+    async def _apply(
+        self, by: Reading, station_id: str, *, only: frozenset[str] | None, tries_again: bool
+    ) -> list[ItemOutcome]:
         if tries_again:
             await self._forgive(station_id, only)
-        await self._wishes.reassess(station_id)
+        await self._wishes.reassess(station_id, is_being_set=True)
         station = await self._means.stations.get(station_id)
         now = self._means.clock.now()
         due = [
@@ -79,9 +88,7 @@ class Care:
         unread = [one for one in due if one.state is WishState.WAITING and not one.is_secret and not one.tries]
         if unread:  # what it has is not known: it may be right already
             due = await self._still_due(by, station, due, unread)
-        if not due:
-            return []
-        outcomes = await self._set(by, station, due)
+        outcomes = await self._set(by, station, due) if due else []
         await self._wishes.reassess(station_id)
         return outcomes
 
@@ -179,7 +186,7 @@ class Care:
         self, by: Reading, station: Station, due: Sequence[Wanted], unread: Sequence[Wanted]
     ) -> list[Wanted]:
         await self._asking.read(by, station, [ReadItem(name=one.name) for one in unread])
-        await self._wishes.reassess(station.id)
+        await self._wishes.reassess(station.id, is_being_set=True)
         keys, now = {one.key for one in due}, self._means.clock.now()
         return [one for one in await self._wishes.wanted(station.id) if one.key in keys and desired.is_due(one, now)]
 

@@ -87,7 +87,7 @@ class Resetting:
         plugs = [plug for evse, found in topology if evse.number == record.evse for plug in found]
         return bool(plugs) and all(
             plug.status_received_at is not None
-            and plug.status_received_at > record.asked_at
+            and plug.status_received_at >= record.asked_at
             and plug.status is not ConnectorStatus.OCCUPIED
             for plug in plugs
         )

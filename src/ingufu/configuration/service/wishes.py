@@ -179,10 +179,10 @@ class Wishes:
         """Return the value that counts for each desired variable of a station, and where it stands."""
         return await store.wanted_of(self._means.database, station_id)
 
-    async def reassess(self, station_id: str) -> StationState:
+    async def reassess(self, station_id: str, *, is_being_set: bool = False) -> StationState:
         """Work out anew what counts for a station and whether it is as desired; return its state then.
 
-        Raises NotFound.
+        What is not is set soon, unless somebody is at it. Raises NotFound.
         """
         database, now = self._means.database, self._means.clock.now()
         station = await self._means.stations.get(station_id)
@@ -195,7 +195,7 @@ class Wishes:
                     store.save_wanted(work, one)
             for key in before.keys() - {one.key for one in after}:
                 store.remove_wanted(work, station_id, key)
-            return self._settle(work, station, state, after, now)
+            return self._settle(work, station, state, after, is_being_set=is_being_set)
 
     async def _judged(self, station: Station, before: dict[str, Wanted], now: datetime) -> list[Wanted]:
         database = self._means.database
@@ -217,12 +217,13 @@ class Wishes:
         ]
 
     def _settle(
-        self, work: Work, station: Station, state: StationState, after: Sequence[Wanted], now: datetime
+        self, work: Work, station: Station, state: StationState, after: Sequence[Wanted], *, is_being_set: bool
     ) -> StationState:
+        now = self._means.clock.now()
         drift = desired.drift(after)
         due_at = state.due_at
         waiting = [one for one in after if desired.is_due(one, now) or one.next_at is not None]
-        if waiting and self._means.rules.repairs_drift:
+        if waiting and self._means.rules.repairs_drift and not is_being_set:
             first = min(now if desired.is_due(one, now) else one.next_at or now for one in waiting)
             due_at = first if due_at is None else min(first, due_at)
         changed = msgspec.structs.replace(state, is_stale=False, drift=drift, wishes=len(after), due_at=due_at)

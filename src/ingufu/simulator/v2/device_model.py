@@ -11,6 +11,7 @@ from ingufu.simulator.station import Station
 from ingufu.simulator.vendors import Version
 
 ITEMS_PER_MESSAGE = 20
+NETWORK_SLOTS = (1, 2, 3)
 READ_WRITE = "ReadWrite"
 READ_ONLY = "ReadOnly"
 WRITE_ONLY = "WriteOnly"
@@ -280,7 +281,6 @@ _TABLE: tuple[tuple[str, str, str | None, str, str, str, str | None], ...] = (
     ("MonitoringCtrlr", "ItemsPerMessage", "SetVariableMonitoring", "20", "integer", READ_ONLY, None),
     ("OCPPCommCtrlr", "FileTransferProtocols", None, "HTTP,HTTPS,SFTP", "MemberList", READ_ONLY, None),
     ("OCPPCommCtrlr", "MessageTimeout", "Default", "30", "integer", READ_ONLY, "s"),
-    ("OCPPCommCtrlr", "NetworkConfigurationPriority", None, "1", "SequenceList", READ_WRITE, None),
     ("OCPPCommCtrlr", "NetworkProfileConnectionAttempts", None, "3", "integer", READ_WRITE, None),
     ("OCPPCommCtrlr", "OfflineThreshold", None, "300", "integer", READ_WRITE, "s"),
     ("OCPPCommCtrlr", "ResetRetries", None, "3", "integer", READ_WRITE, None),
@@ -335,6 +335,16 @@ def _controllers(station: Station) -> Iterator[Variable]:
         "TxCtrlr", "TxStartPoint", ",".join(manner.start_points), "MemberList", READ_WRITE, choices=_POINTS
     )
     yield _controller("TxCtrlr", "TxStopPoint", ",".join(manner.stop_points), "MemberList", READ_WRITE, choices=_POINTS)
+    yield _controller(
+        "OCPPCommCtrlr",
+        "NetworkConfigurationPriority",
+        "1",
+        "SequenceList",
+        READ_WRITE,
+        choices=",".join(str(slot) for slot in NETWORK_SLOTS),
+        needs_reboot=True,
+    )
+    yield _controller("OCPPCommCtrlr", "ActiveNetworkProfile", "1", "integer")
     profile = "0" if spec.password is None else "1"
     yield _controller("SecurityCtrlr", "SecurityProfile", profile, "integer")
     yield _controller("SecurityCtrlr", "Identity", spec.identity, "string", READ_ONLY)

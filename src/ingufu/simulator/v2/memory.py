@@ -22,6 +22,7 @@ class Memory:
         "installed_after_boot",
         "messages",
         "monitors",
+        "network_profiles",
         "station",
         "tariffs",
     )
@@ -33,6 +34,7 @@ class Memory:
         self.monitors: dict[int, Payload] = {}  # by id
         self.messages: dict[int, Payload] = {}  # display messages by id
         self.tariffs: dict[int, Payload] = {}  # default tariffs by EVSE, 2.1
+        self.network_profiles: dict[int, Payload] = {}  # by slot, as sent by the CSMS
         self._certificates: CertificateStore | None = None
         self._firmware_errand: Errand | None = None
         self._log_errand: Errand | None = None

@@ -6,11 +6,13 @@ from ingufu.simulator import flow, orders
 from ingufu.simulator.dialect import Answer
 from ingufu.simulator.evse import Context, Evse, Reason, Trigger
 from ingufu.simulator.peer import Lane, Payload
-from ingufu.simulator.v2.device_model import ITEMS_PER_MESSAGE, READ_ONLY, Variable, matches, report
+from ingufu.simulator.v2.device_model import ITEMS_PER_MESSAGE, NETWORK_SLOTS, READ_ONLY, Variable, matches, report
 from ingufu.simulator.v2.events import TransactionEvents
 from ingufu.simulator.v2.memory import Memory
 from ingufu.simulator.v2.security import sign
 from ingufu.simulator.vendors import Version
+
+IDLE_LOOK_S = 5.0  # how often a station looks whether an EVSE that is to be reset is idle
 
 Answerer = Callable[[Memory, TransactionEvents, Payload], Answer]
 
@@ -98,28 +100,36 @@ def _reset(memory: Memory, _: TransactionEvents, payload: Payload) -> Answer:
     station = memory.station
     number = payload.get("evseId")
     if number is not None:
-        return _reset_evse(memory, int(number))
+        return _reset_evse(memory, int(number), waits_for_idle=payload["type"] == "OnIdle")
     order = orders.reset(station, hard=True, waits_for_idle=payload["type"] == "OnIdle", reason=Reason.IMMEDIATE_RESET)
     return Answer(payload={"status": order.status}, after=order.after)
 
 
-def _reset_evse(memory: Memory, number: int) -> Answer:
+def _reset_evse(memory: Memory, number: int, *, waits_for_idle: bool) -> Answer:
     evse = memory.station.evse(number)
     if evse is None:
         return Answer(payload={"status": "Rejected"})
 
     def restart() -> None:
+        if waits_for_idle and evse.transaction is not None:
+            memory.station.later(IDLE_LOOK_S, restart)
+            return
         if evse.transaction is not None or evse.token is not None:
             flow.stop(memory.station, evse, Reason.IMMEDIATE_RESET, Trigger.RESET, forces_end=True)
-        memory.station.dialect.report_status(evse)
+        memory.station.dialect.report_status(evse, is_asked=True)
 
-    return Answer(payload={"status": "Accepted"}, after=restart)
+    is_scheduled = waits_for_idle and evse.transaction is not None
+    return Answer(payload={"status": "Scheduled" if is_scheduled else "Accepted"}, after=restart)
 
 
-def _set_network_profile(_: Memory, __: TransactionEvents, payload: Payload) -> Answer:
-    data = payload["connectionData"]
+def _set_network_profile(memory: Memory, _: TransactionEvents, payload: Payload) -> Answer:
+    data, slot = payload["connectionData"], int(payload["configurationSlot"])
     is_fit = str(data["ocppCsmsUrl"]).startswith(("ws://", "wss://")) and data["ocppTransport"] == "JSON"
-    return Answer(payload={"status": "Accepted" if is_fit else "Rejected"})
+    used = int(memory.device_model.value("SecurityCtrlr", "SecurityProfile") or 0)
+    if not is_fit or slot not in NETWORK_SLOTS or int(data["securityProfile"]) < used:  # B09.FR.02, .04
+        return Answer(payload={"status": "Rejected", "statusInfo": {"reasonCode": "InvalidNetworkConf"}})
+    memory.network_profiles[slot] = data
+    return Answer(payload={"status": "Accepted"})
 
 
 def _trigger(memory: Memory, events: TransactionEvents, payload: Payload) -> Answer:
