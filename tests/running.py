@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ingufu.app.compose import gateway_rules, services_of
-from ingufu.app.settings import ConfigurationSettings, OcppSettings, Settings
+from ingufu.app.settings import CertificatesSettings, ConfigurationSettings, OcppSettings, Settings
 from ingufu.core.clock import Clock, FrozenClock
 from ingufu.core.ids import IdMaker
 from ingufu.gateway.gateway import Gateway
@@ -65,13 +65,19 @@ async def running_gateway(
     ocpp: OcppSettings | None = None,
     greeting_delay_s: float = 15.0,
     configuration: ConfigurationSettings | None = None,
+    certificates: CertificatesSettings | None = None,
     provisioning_round_s: float = 5.0,
     data: str = "data",
     endpoints: tuple[Endpoint, ...] = (Endpoint(name="plain", host="127.0.0.1", port=0),),
 ) -> AsyncIterator[Running]:
     """Run a gateway on `endpoints`; with the block it stops, and everything it wrote is stored."""
     ocpp = ocpp or OcppSettings(drain_s=0.0)
-    settings = Settings(ocpp=ocpp, configuration=configuration or ConfigurationSettings(), data=data)
+    settings = Settings(
+        ocpp=ocpp,
+        configuration=configuration or ConfigurationSettings(),
+        certificates=certificates or CertificatesSettings(),
+        data=data,
+    )
     services = services_of(settings, database, clock, ids)
     rules = msgspec.structs.replace(
         gateway_rules(ocpp), greeting_delay_s=greeting_delay_s, provisioning_round_s=provisioning_round_s

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging
 from ingufu.configuration.service import Configuration
@@ -25,6 +26,8 @@ class Services:
     accounts: Accounts
     sites: Sites
     stations: Stations
+    authorities: Authorities
+    contracts: Contracts
     admitting: Admitting
     authorization: Authorization
     local_lists: LocalLists

@@ -16,6 +16,8 @@ from ingufu.accounts.service import Accounts
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.authorization.model import AuthorizationRules
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.certificates.model import CertificateRules
+from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging, OpenCount
 from ingufu.configuration.model import ConfigurationRules
@@ -30,8 +32,8 @@ from ingufu.infra.bus.port import Bus
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
-from ingufu.reservations.service import Reservations
 from ingufu.infra.vault import KEY_FILE, Vault
+from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.model import StationRules, UnknownPolicy
@@ -60,6 +62,7 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
     """Return all services on one database."""
     stations = Stations(database, clock, ids, station_rules(settings.ocpp))
     sites = Sites(database, clock, ids)
+    authorities = Authorities(database, clock, ids)
     admitting = Admitting(database, clock, stations, sites)
     rules = authorization_rules(settings)
     authorization = Authorization(database, clock, ids, OpenCount(database), rules, admitting)
@@ -71,6 +74,8 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         accounts=Accounts(database, clock, ids, AccountRules(idle_s=settings.http.session_hours * 3600)),
         sites=sites,
         stations=stations,
+        authorities=authorities,
+        contracts=Contracts(clock, authorities, certificate_rules(settings)),
         admitting=admitting,
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),
@@ -141,6 +146,16 @@ def configuration_rules(settings: Settings) -> ConfigurationRules:
         at_once=given.at_once,
         report_timeout_s=given.report_timeout_s,
         checks_every_h=given.checks_every_h,
+    )
+
+
+def certificate_rules(settings: Settings) -> CertificateRules:
+    given = settings.certificates
+    return CertificateRules(
+        timeout_s=given.responder_timeout_s,
+        patience_s=given.patience_s,
+        allows_private=given.allows_private_responders,
+        accepts_unchecked=given.accepts_unchecked,
     )
 
 

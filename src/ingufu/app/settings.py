@@ -137,6 +137,23 @@ class AuthorizationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     ] = 0.0
 
 
+class CertificatesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How certificates of contracts are checked (Plug & Charge)."""
+
+    responder_timeout_s: Annotated[
+        float, _says("How long a responder may take to say whether a certificate is revoked.", gt=0, le=60)
+    ] = 5.0
+    patience_s: Annotated[
+        float, _says("How long all responders may take together, for one message of a station.", gt=0, le=60)
+    ] = 10.0
+    allows_private_responders: Annotated[
+        bool, _says("Whether responders in private networks are asked. Stations name the addresses.")
+    ] = False
+    accepts_unchecked: Annotated[
+        bool, _says("Whether a certificate is accepted whose revocation cannot be looked up.")
+    ] = False
+
+
 class ChargingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How transactions are kept."""
 
@@ -206,6 +223,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http: HttpSettings = HttpSettings()
     ocpp: OcppSettings = OcppSettings()
     authorization: AuthorizationSettings = AuthorizationSettings()
+    certificates: CertificatesSettings = CertificatesSettings()
     charging: ChargingSettings = ChargingSettings()
     configuration: ConfigurationSettings = ConfigurationSettings()
     retention: RetentionSettings = RetentionSettings()

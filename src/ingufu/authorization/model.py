@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from ingufu.certificates.model import contract_key
+
 
 class TokenKind(StrEnum):
     """Kinds of id token (OCPP IdTokenEnumType). 1.6 knows none: its tags are ISO14443 cards to us unless registered."""
@@ -36,13 +38,6 @@ class PresentedToken(msgspec.Struct, frozen=True, kw_only=True):
     def contract_key(self) -> str:
         """The key under which a contract of this name is kept, however it is written."""
         return contract_key(self.value)
-
-
-def contract_key(value: str) -> str:
-    """Return an eMAID without what may be written or not: case, hyphens, and the check digit (ISO 15118-2 annex H)."""
-    plain = value.strip().replace("-", "").replace("*", "").casefold()
-    has_check_digit = len(plain) == 15 and plain[5] == "c"
-    return plain[:14] if has_check_digit else plain
 
 
 def token_key(value: str, kind: str) -> str:

@@ -19,6 +19,7 @@ from conftest import run_sql
 from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
 from ingufu.charging.service import Charging, OpenCount
 from ingufu.charging.tables import transactions
@@ -177,6 +178,8 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         accounts=Accounts(database, clock, ids, passwords=PasswordHasher(CHEAP)),
         sites=sites,
         stations=stations,
+        authorities=Authorities(database, clock, ids),
+        contracts=Contracts(clock, Authorities(database, clock, ids)),
         admitting=admitting,
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),

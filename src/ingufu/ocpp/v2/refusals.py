@@ -27,29 +27,6 @@ async def ev_certificate(
     return types.Get15118EVCertificateResponse(status="Failed", exi_response="", status_info=_NOT_OFFERED)
 
 
-async def certificate_status(
-    context: CallContext, request: types.GetCertificateStatusRequest
-) -> types.GetCertificateStatusResponse:
-    del context, request
-    return types.GetCertificateStatusResponse(status="Failed", status_info=_NOT_OFFERED)
-
-
-async def certificate_chain_status(
-    context: CallContext, request: types.GetCertificateChainStatusRequest
-) -> types.GetCertificateChainStatusResponse:
-    return types.GetCertificateChainStatusResponse(
-        certificate_status=tuple(
-            types.CertificateStatus(
-                certificate_hash_data=asked.certificate_hash_data,
-                source=asked.source,
-                status="Failed",
-                next_update=context.received_at,
-            )
-            for asked in request.certificate_status_requests
-        )
-    )
-
-
 async def charging_needs(
     context: CallContext, request: types.NotifyEVChargingNeedsRequest
 ) -> types.NotifyEVChargingNeedsResponse:

@@ -6,6 +6,7 @@ from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
 from ingufu.ocpp.v2 import (
     authorization,
+    certificates,
     charging,
     device_model,
     lists,
@@ -41,7 +42,7 @@ INBOUND_201: InboundTable = {
         "FirmwareStatusNotification",
     ),
     "Get15118EVCertificate": Inbound(types.Get15118EVCertificateRequest, refusals.ev_certificate),
-    "GetCertificateStatus": Inbound(types.GetCertificateStatusRequest, refusals.certificate_status),
+    "GetCertificateStatus": Inbound(types.GetCertificateStatusRequest, certificates.certificate_status),
     "Heartbeat": Inbound(types.HeartbeatRequest, stations.heartbeat),
     "LogStatusNotification": _kept(
         types.LogStatusNotificationRequest, types.LogStatusNotificationResponse, "LogStatusNotification"
@@ -99,7 +100,7 @@ INBOUND_21: InboundTable = {
     **INBOUND_201,
     "BatterySwap": _kept(types.BatterySwapRequest, types.BatterySwapResponse, "BatterySwap"),
     "ClosePeriodicEventStream": Inbound(types.ClosePeriodicEventStreamRequest, streams.close_stream),
-    "GetCertificateChainStatus": Inbound(types.GetCertificateChainStatusRequest, refusals.certificate_chain_status),
+    "GetCertificateChainStatus": Inbound(types.GetCertificateChainStatusRequest, certificates.certificate_chain_status),
     "NotifyDERAlarm": _kept(types.NotifyDERAlarmRequest, types.NotifyDERAlarmResponse, "NotifyDERAlarm"),
     "NotifyDERStartStop": _kept(
         types.NotifyDERStartStopRequest, types.NotifyDERStartStopResponse, "NotifyDERStartStop"
