@@ -6,6 +6,7 @@ from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
+from ingufu.charging.sampling.service import Samplings
 from ingufu.charging.service import Charging
 from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
@@ -35,3 +36,4 @@ class Services:
     charging: Charging
     configuration: Configuration
     control: Control
+    samplings: Samplings

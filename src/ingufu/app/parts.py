@@ -19,6 +19,7 @@ from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.certificates.model import CertificateRules
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
+from ingufu.charging.sampling.service import Samplings
 from ingufu.charging.service import Charging, OpenCount
 from ingufu.configuration.model import ConfigurationRules
 from ingufu.configuration.service import Configuration
@@ -67,6 +68,9 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
     rules = authorization_rules(settings)
     authorization = Authorization(database, clock, ids, OpenCount(database), rules, admitting)
     reservations = Reservations(database, clock, authorization, stations)
+    configuration = Configuration(
+        database, clock, ids, stations, Vault(settings.data_folder / KEY_FILE), configuration_rules(settings)
+    )
     return Services(
         database=database,
         clock=clock,
@@ -81,10 +85,9 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         local_lists=LocalLists(database, clock, ids, admitting, stations),
         reservations=reservations,
         charging=Charging(database, clock, ids, authorization, reservations=reservations),
-        configuration=Configuration(
-            database, clock, ids, stations, Vault(settings.data_folder / KEY_FILE), configuration_rules(settings)
-        ),
+        configuration=configuration,
         control=Control(database, clock, ids),
+        samplings=Samplings(database, clock, stations, configuration),
     )
 
 

@@ -8,6 +8,7 @@ from ingufu.authorization import tables as authorization
 from ingufu.certificates import tables as certificates
 from ingufu.charging import tables as charging
 from ingufu.charging.control import tables as control
+from ingufu.charging.sampling import tables as sampling
 from ingufu.configuration import tables as configuration
 from ingufu.infra.storage import journal, outbox
 from ingufu.infra.storage.retention import Rule
@@ -27,6 +28,7 @@ METADATA: tuple[MetaData, ...] = (
     reservations.metadata,
     charging.metadata,
     control.metadata,
+    sampling.metadata,
     availability.metadata,
     streams.metadata,
     configuration.metadata,

@@ -15,6 +15,7 @@ from ingufu.gateway.enforcing import Enforcer
 from ingufu.gateway.inquiring import Inquirer
 from ingufu.gateway.link import Connections
 from ingufu.gateway.retelling import Reteller
+from ingufu.gateway.sampling import Sampler
 from ingufu.infra.storage.outbox import Publish
 from ingufu.services import Services
 from ingufu.stations.events import StatusChanged
@@ -38,6 +39,7 @@ class Attendant:
         self._enforcer = Enforcer(services, connections)
         self._inquirer = Inquirer(services, connections)
         self._reteller = Reteller(services, connections)
+        self._sampler = Sampler(services, connections, run)
         self._publish: Publish | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._round = 0
@@ -106,6 +108,7 @@ class Attendant:
             await self._do(self._reteller.load(), "availability")
             await self._do(self._enforcer.look(), "limits")
             await self._do(self._inquirer.look(), "transactions")
+            await self._do(self._sampler.look(), "sampling")
             if self._round % SILENT_EVERY == SILENT_EVERY - 1:
                 await self._do(self._inquirer.look_at_silent(), "silent")
             self._round += 1

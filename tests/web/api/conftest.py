@@ -21,6 +21,7 @@ from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
+from ingufu.charging.sampling.service import Samplings
 from ingufu.charging.service import Charging, OpenCount
 from ingufu.charging.tables import transactions
 from ingufu.configuration.service import Configuration
@@ -171,6 +172,7 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
     stations, sites = Stations(database, clock, ids, StationRules()), Sites(database, clock, ids)
     admitting = Admitting(database, clock, stations, sites)
     authorization = Authorization(database, clock, ids, OpenCount(database), admitting=admitting)
+    configuration = Configuration(database, clock, ids, stations, Vault(Path(mkdtemp()) / "secrets.key"))
     return Services(
         database=database,
         clock=clock,
@@ -185,8 +187,9 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         local_lists=LocalLists(database, clock, ids, admitting, stations),
         reservations=Reservations(database, clock, authorization, stations),
         charging=Charging(database, clock, ids, authorization),
-        configuration=Configuration(database, clock, ids, stations, Vault(Path(mkdtemp()) / "secrets.key")),
+        configuration=configuration,
         control=Control(database, clock, ids),
+        samplings=Samplings(database, clock, stations, configuration),
     )
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ingufu.infra.storage.columns import BigId, Exact, Instant
+from ingufu.infra.storage.columns import BigId, Exact, Instant, Json
 
 revision: str = "0005"
 down_revision: str | None = "0004"
@@ -14,6 +14,7 @@ def upgrade() -> None:
     _transaction_controls()
     _availability_wishes()
     _event_streams()
+    _samplings()
 
 
 def _remote_starts() -> None:
@@ -136,3 +137,23 @@ def _event_streams() -> None:
     )
     op.create_index("stream_values_by_stream", "event_stream_values", ["station_id", "stream", "at"])
     op.create_index("stream_values_by_time", "event_stream_values", ["at"])
+
+
+def _samplings() -> None:
+    op.create_table(
+        "samplings",
+        sa.Column("station_id", sa.Text, primary_key=True),
+        sa.Column("occasion", sa.Text, primary_key=True),
+        sa.Column("measurands", Json),
+        sa.Column("interval_s", sa.Integer),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("taken", Json, nullable=False),
+        sa.Column("refused", Json, nullable=False),
+        sa.Column("refused_firmware", sa.Text),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("asked_at", Instant, nullable=False),
+        sa.Column("asked_by", sa.Text),
+        sa.Column("settled_at", Instant),
+    )
+    waiting = sa.text("state = 'waiting'")
+    op.create_index("samplings_waiting", "samplings", ["station_id"], sqlite_where=waiting, postgresql_where=waiting)

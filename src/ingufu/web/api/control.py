@@ -19,6 +19,7 @@ from ingufu.core.commands import (
     TriggerMessage,
 )
 from ingufu.core.control import AskTransactionStatus, ExtendedTriggerMessage, TransactionStatus
+from ingufu.core.variables import variable
 from ingufu.stations.availability.model import Wish
 from ingufu.stations.availability.service import command_of
 from ingufu.stations.model import Station
@@ -32,6 +33,9 @@ from ingufu.web.api.limits import Limit
 from ingufu.web.context import WebContext
 from ingufu.web.errors import TokenRefused
 from ingufu.web.routes import route
+
+CONNECTION_TIMEOUT = variable("TxCtrlr", "EVConnectionTimeOut")
+GRACE_S = 60  # for what the station has to tell
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -305,10 +309,17 @@ async def _await_start(web: WebContext, principal: Principal, station: Station, 
             evse=given.evse,
             limit=TransactionLimit() if given.limit is None else given.limit.as_kept(),
             actor=principal.name,
-            timeout_s=given.wait_s,
+            timeout_s=given.wait_s or await _patience_s(web, station),
         )
     await access.reload(web, station.id)
     return awaited
+
+
+async def _patience_s(web: WebContext, station: Station) -> float | None:
+    """Return how long the station waits for a vehicle, as it has told, and some more; None: not known."""
+    text = await web.services.configuration.value(station.id, CONNECTION_TIMEOUT.key)
+    is_known = text is not None and text.isascii() and text.isdigit() and 0 < len(text) < 6
+    return int(text) + GRACE_S if is_known and text is not None else None
 
 
 async def _ask_start(
