@@ -3,9 +3,11 @@
 import asyncio
 import os
 import random
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import asyncpg
 import psutil
@@ -53,6 +55,14 @@ class Database:
                     await connection.close()
                     return
 
+    async def is_open(self) -> bool:
+        """Return whether it lets anybody in."""
+        try:
+            await (await self.connect()).close()
+        except (asyncpg.PostgresError, OSError):
+            return False
+        return True
+
     def kill(self) -> None:
         """Kill every process of it; `start` brings it back."""
         for process in self._processes():
@@ -63,6 +73,28 @@ class Database:
     def start(self) -> None:
         """Return when it accepts connections again, recovered."""
         self.server.start()
+
+    def restart(self) -> None:
+        """Return when it accepts connections again, whether or not it had ended."""
+        with suppress(BrokenPipeError):  # it has ended by itself
+            self.server.stop(signal.SIGQUIT)  # as it may be recovering, which a gentler stop waits for
+        self.server.start()
+
+    @property
+    def folder(self) -> Path:
+        """What it may read and write."""
+        return self.server._folder
+
+    def move(self, part: str, place: Path) -> None:
+        """Have a part of its files, such as `pg_wal`, at another place. To be called before it is started."""
+        stood = self.server._data / part
+        shutil.copytree(stood, place)
+        shutil.rmtree(stood)
+        stood.symlink_to(place)
+        user = self.server._user
+        for path in [place, *place.rglob("*")]:
+            if user is not None:
+                os.chown(path, user.pw_uid, user.pw_gid)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -85,7 +117,16 @@ class Database:
 
 
 @contextmanager
-def own_database() -> Iterator[Database]:
-    """Run a server that is gone with the block. Skips the test where PostgreSQL is not installed."""
-    with postgresql.Server(postgresql.require_binaries(), is_safe=True) as server:
-        yield Database(server)
+def own_database(prepare: Callable[[Database], None] = lambda _: None) -> Iterator[Database]:
+    """Run a server that is gone with the block; `prepare` is called before it starts.
+
+    Skips the test where PostgreSQL is not installed.
+    """
+    server = postgresql.Server(postgresql.require_binaries(), is_safe=True)
+    made = Database(server)
+    try:
+        prepare(made)
+        server.start()
+        yield made
+    finally:
+        server.close()

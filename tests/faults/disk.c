@@ -3,7 +3,8 @@
  * Preloaded into the server. Every write to a database file below DISK_FOLDER is noted in DISK_JOURNAL, with what stood
  * there before; every flush that succeeded is noted too. DISK_CUT_AT=n kills the whole process group in the middle of
  * the n-th write or flush. DISK_LIES makes flushes succeed without happening. While the file DISK_FAILS exists, flushes
- * fail; while DISK_SLOW exists, each takes DISK_SLOW_MS more.
+ * fail, while DISK_DENIES does, writes; while DISK_SLOW exists, each flush takes DISK_SLOW_MS more. Of PostgreSQL, what
+ * is written to its log counts.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -54,6 +55,7 @@ static char judge(int descriptor) {
   if (ends_with(path, ".sqlite")) return MAIN;
   if (ends_with(path, ".sqlite-wal")) return LOG;
   if (ends_with(path, ".sqlite-journal")) return OTHER;
+  if (strstr(path, "/pg_wal/") != NULL) return LOG;
   return FOREIGN;
 }
 
@@ -90,6 +92,11 @@ static void cut(void) {
   for (;;) pause();
 }
 
+static int exists(const char *variable) {
+  const char *path = getenv(variable);
+  return path != NULL && access(path, F_OK) == 0;
+}
+
 static uint64_t size_of(int descriptor) {
   struct stat found;
   return fstat(descriptor, &found) == 0 ? (uint64_t)found.st_size : 0;
@@ -99,6 +106,10 @@ static ssize_t put(const char *name, int descriptor, const void *data, size_t le
   ssize_t (*pwrite_)(int, const void *, size_t, off64_t) = real(name);
   char file = file_of(descriptor);
   if (file == FOREIGN) return pwrite_(descriptor, data, length, offset);
+  if (exists("DISK_DENIES")) {
+    errno = EIO;
+    return -1;
+  }
   pthread_mutex_lock(&lock);
   char *old = malloc(length + 1);
   ssize_t stood = pread64(descriptor, old, length, offset);
@@ -145,11 +156,6 @@ int ftruncate64(int descriptor, off64_t length) { return resize("ftruncate64", d
 static int is_set(const char *variable) {
   const char *text = getenv(variable);
   return text != NULL && *text != 0;
-}
-
-static int exists(const char *variable) {
-  const char *path = getenv(variable);
-  return path != NULL && access(path, F_OK) == 0;
 }
 
 static int flush(const char *name, int descriptor) {

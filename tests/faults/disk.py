@@ -55,7 +55,7 @@ class Disk:
             pytest.skip("no C compiler to make a disk with")
         self._folder = folder
         self._journal = workshop / "journal"
-        self._fails = workshop / "fails"
+        self._fails = {"flushes": workshop / "fails", "writes": workshop / "denies"}
         self._slow = workshop / "slow"
         self._library = workshop / "disk.so"
         command = [compiler, "-O1", "-shared", "-fPIC", "-pthread", "-o", str(self._library), str(SOURCE), "-ldl"]
@@ -67,16 +67,17 @@ class Disk:
             "LD_PRELOAD": str(self._library),
             "DISK_FOLDER": str(self._folder.resolve()),
             "DISK_JOURNAL": str(self._journal),
-            "DISK_FAILS": str(self._fails),
+            "DISK_FAILS": str(self._fails["flushes"]),
+            "DISK_DENIES": str(self._fails["writes"]),
             "DISK_SLOW": str(self._slow),
             "DISK_SLOW_MS": str(slow_ms),
             "DISK_CUT_AT": "" if cut_at is None else str(cut_at),
             "DISK_LIES": "yes" if lies else "",
         }
 
-    def fail(self, *, is_failing: bool = True) -> None:
-        """Have every flush fail from now on, or no longer."""
-        self._touch(self._fails, is_there=is_failing)
+    def fail(self, what: str = "flushes", *, is_failing: bool = True) -> None:
+        """Have all `flushes`, or all `writes`, fail from now on, or no longer."""
+        self._touch(self._fails[what], is_there=is_failing)
 
     def slow(self, *, is_slow: bool = True) -> None:
         self._touch(self._slow, is_there=is_slow)

@@ -1,11 +1,13 @@
 """A gateway in the test's own process, with stations that need no password, for faults that kill nobody."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from faults import ledger
 from faults.fleet import TOKENS, Fleet, identity
+from faults.length import PATIENCE_S
 from faults.wire import Wire, connect
 from ingufu.app.settings import OcppSettings
 from ingufu.authorization.model import TokenDetails
@@ -14,7 +16,6 @@ from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from running import Running, running_gateway
 
-PATIENCE_S = 10.0
 BOOTS = {
     "1.6": {"chargePointVendor": "V", "chargePointModel": "M"},
     "2.0.1": {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}},
@@ -64,13 +65,51 @@ async def judge(running: Running, fleet: Fleet) -> None:
     assert ledger.compare(books, fleet.notebooks) == []
 
 
+class Heart:
+    """A station that says nothing but heartbeats, each of which must be answered; how long each took."""
+
+    def __init__(self, number: int, *, every_s: float = 0.02) -> None:
+        self.took_s: list[float] = []
+        self._number = number
+        self._every_s = every_s
+
+    @asynccontextmanager
+    async def beating(self, url: str) -> AsyncIterator[None]:
+        async with wired(url, self._number) as wire:
+
+            async def beat() -> None:
+                loop = asyncio.get_running_loop()
+                while True:
+                    began = loop.time()
+                    assert (await wire.call("Heartbeat", {}, timeout_s=PATIENCE_S))[0] == 3
+                    self.took_s.append(loop.time() - began)
+                    await asyncio.sleep(self._every_s)
+
+            self._task = asyncio.create_task(beat())
+            try:
+                yield
+            finally:
+                self._task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._task
+
+    async def beats(self, times: int) -> None:
+        """Return when it has beaten so often from now on."""
+        until = len(self.took_s) + times
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.took_s) < until:
+                if self._task.done():
+                    await self._task
+                await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def charging(fleet: Fleet) -> AsyncIterator[Fleet]:
     """Have the fleet charge during the block, then end and deliver everything."""
     fleet.start()
     try:
         yield fleet
-        await fleet.finish(timeout_s=60.0)
+        await fleet.finish(timeout_s=PATIENCE_S)
     finally:
         with contextlib.suppress(Exception):
             await fleet.stop()

@@ -44,6 +44,7 @@ class House:
         self.port = free_port()
         self.environment = {"INGUFU_DATABASE": database, "INGUFU_LOG_LEVEL": "warning", **environment}
         self.server: Server | None = None
+        self.program: type[Server] = Server
         self.nursery: Nursery | None = None  # where servers come from; none: each is a program of its own
         self.ready_s: list[float] = []  # how long each start took
         self.logged: list[str] = []
@@ -59,7 +60,7 @@ class House:
         environment = {name: text for name, text in self.environment.items() if text}
         arguments = ("--ocpp", f"127.0.0.1:{self.port}")
         if self.nursery is None or is_cold:
-            self.server = Server(self.data, *arguments, **environment)
+            self.server = self.program(self.data, *arguments, **environment)
         else:
             self.server = Born(self.nursery, self.data, *arguments, **environment)
         return self.server

@@ -64,6 +64,7 @@ class Notebook:
     repeated: int = 0  # messages sent more than once
     timeouts: int = 0
     connections: int = 0
+    refusals: int = 0  # of connections, by an HTTP status
     boots: int = 0  # answered
     heartbeats_s: list[float] = field(default_factory=list)  # how long each took
     back_s: list[float] = field(default_factory=list)  # from a lost connection to the answer to the next boot

@@ -172,7 +172,8 @@ class Station:
         while not (self._has_ended and not self._queue):
             try:
                 await self._converse()
-            except Lost:
+            except Lost as lost:
+                self.notebook.refusals += lost.was_refused
                 if self._lost_at is None:
                     self._lost_at = asyncio.get_running_loop().time()
                 await asyncio.sleep(self._habits.retry_s * self._chance.uniform(0.5, 1.5))

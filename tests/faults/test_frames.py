@@ -13,17 +13,15 @@ from structlog.testing import capture_logs
 
 from faults.fleet import Fleet
 from faults.gateways import BOOTS, charging, gateway, judge, wired
-from faults.length import by_length
+from faults.length import PATIENCE_S, by_length, mostly_sqlite
 from faults.wire import Lost, Wire, connect
 from gateway.websocket.peer import frame
 from ingufu.infra.storage.database import Database
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING = 1, 2, 0, 8, 9
 STATIONS = 5
-PATIENCE_S = 10.0
+BATCH = 10  # faulty messages before one that is valid
 HEARTBEAT = b'[2,"%s","Heartbeat",{}]'
-
-sqlite = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 
 TEXTS: list[tuple[bytes, set[str]]] = [  # and the CALLERROR codes of which one may be heard in 1.6; none: silence will do
     (b"", set()),
@@ -71,7 +69,7 @@ TEXTS: list[tuple[bytes, set[str]]] = [  # and the CALLERROR codes of which one 
 ]  # fmt: skip
 
 
-@sqlite
+@mostly_sqlite
 async def test_f13_a_malformed_message_is_told_so_and_the_next_one_is_answered(database: Database):
     with capture_logs() as logs:
         async with gateway(database, 1) as house, wired(house.url().rstrip("/")) as wire:
@@ -111,7 +109,7 @@ BYTES: dict[str, tuple[bytes, int | None]] = {  # and the close code; None: the 
 }  # fmt: skip
 
 
-@sqlite
+@mostly_sqlite
 async def test_f13_bytes_that_break_the_protocol_end_the_connection_with_the_right_code(database: Database):
     async with gateway(database, 1) as house:
         for what, (sent, code) in BYTES.items():
@@ -184,7 +182,7 @@ def corpus(version: str) -> list[bytes]:
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 @pytest.mark.timeout(3600)
-@sqlite
+@mostly_sqlite
 async def test_f13_messages_with_random_faults_break_nothing(database: Database, version: str):
     chance, texts = random.Random(51), corpus(version)
     closes: Counter[int | None] = Counter()
@@ -194,9 +192,10 @@ async def test_f13_messages_with_random_faults_break_nothing(database: Database,
             fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=51)
             async with charging(fleet):
                 wire = await connected(house.url().rstrip("/"), version)
-                for _ in range(by_length(600, 200_000)):
+                for _ in range(by_length(60, 50_000)):
                     try:
-                        wire.say(mutated(chance.choice(texts), chance))
+                        for _ in range(BATCH):
+                            wire.say(mutated(chance.choice(texts), chance))
                         await wire.call("Heartbeat", {}, timeout_s=PATIENCE_S)
                     except Lost as lost:
                         closes[lost.code] += 1

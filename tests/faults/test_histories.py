@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from faults.fleet import identity
-from faults.gateways import PATIENCE_S, gateway, wired
-from faults.length import by_length
+from faults.gateways import gateway, wired
+from faults.length import PATIENCE_S, by_length
 from faults.wire import Wire
 from ingufu.app.housekeeping import close_abandoned
 from ingufu.app.settings import ChargingSettings

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from faults.fleet import Fleet, identity
 from faults.gateways import charging, gateway, judge, wired
-from faults.length import by_length
+from faults.length import PATIENCE_S, by_length, mostly_sqlite, within
 from faults.proxy import Proxy
 from faults.stations import Habits
 from faults.wire import Lost
@@ -24,8 +24,8 @@ from running import Running
 
 STATIONS = 10
 WRITE_BUFFER_BYTES = 256 * 1024  # F7
-
-sqlite = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
+HEARTBEAT_S = 1.0  # p99 of those whom a fault does not concern
+PATIENT = Habits(patience_s=PATIENCE_S)  # never sends anything twice but after it was cut off
 
 WEATHER = {
     "slow": {"latency_s": 0.02},
@@ -34,7 +34,7 @@ WEATHER = {
 }
 
 
-async def eventually(holds, *, timeout_s: float = 10.0) -> float:
+async def eventually(holds, *, timeout_s: float = PATIENCE_S) -> float:
     """Return after how many seconds it held."""
     began = time.monotonic()
     while not holds():
@@ -51,13 +51,13 @@ async def online(house: Running) -> list[bool]:
 
 async def becomes(house: Running, expected: list[bool]) -> None:
     """Return when the database says who is online as expected."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await online(house) != expected:
             await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("weather", list(WEATHER))
-@sqlite
+@mostly_sqlite
 async def test_on_a_bad_line_everything_arrives_once(database: Database, weather: str):
     """Criterion: whatever the line does short of lying, the records are equal."""
     async with gateway(database, STATIONS) as house, Proxy(house.addresses["plain"]) as proxy:
@@ -65,7 +65,7 @@ async def test_on_a_bad_line_everything_arrives_once(database: Database, weather
         proxy.down.set(**WEATHER[weather])
         fleet = Fleet(proxy.url, STATIONS, seed=31)
         async with charging(fleet):
-            await fleet.wait_for(by_length(150, 3000), timeout_s=60)
+            await fleet.wait_for(by_length(150, 3000), timeout_s=PATIENCE_S)
         await judge(house, fleet)
 
 
@@ -75,8 +75,8 @@ async def test_a_line_that_is_cut_again_and_again_loses_and_doubles_nothing(data
     async with gateway(database, STATIONS) as house, Proxy(house.addresses["plain"]) as proxy:
         fleet = Fleet(proxy.url, STATIONS, seed=32, habits=Habits(pace_s=0.01, retry_s=0.02))
         async with charging(fleet):
-            for _ in range(by_length(10, 200)):
-                await fleet.wait_for(20, timeout_s=30)
+            for _ in range(by_length(8, 200)):
+                await fleet.wait_for(20, timeout_s=PATIENCE_S)
                 proxy.cut(is_hard=is_hard)
         assert sum(notebook.repeated for notebook in fleet.notebooks) > STATIONS
         await judge(house, fleet)
@@ -85,19 +85,19 @@ async def test_a_line_that_is_cut_again_and_again_loses_and_doubles_nothing(data
 async def test_answers_that_never_arrive_make_nothing_double(database: Database):
     """Criterion: what was stored and not heard is sent again, on new connections, and stored once."""
     async with gateway(database, STATIONS) as house, Proxy(house.addresses["plain"]) as proxy:
-        fleet = Fleet(proxy.url, STATIONS, seed=33, habits=Habits(pace_s=0.01, patience_s=0.2, retry_s=0.02))
+        fleet = Fleet(proxy.url, STATIONS, seed=33, habits=Habits(pace_s=0.01, patience_s=0.5, retry_s=0.02))
         async with charging(fleet):
-            for _ in range(by_length(4, 60)):
-                await fleet.wait_for(30, timeout_s=30)
+            for _ in range(by_length(3, 60)):
+                await fleet.wait_for(30, timeout_s=PATIENCE_S)
                 proxy.down.set(is_lost=True)
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.7)
                 proxy.down.set(is_lost=False)
                 proxy.cut()
         assert sum(notebook.timeouts for notebook in fleet.notebooks) > 0
         await judge(house, fleet)
 
 
-@sqlite
+@mostly_sqlite
 async def test_every_connection_that_comes_twice_changes_nothing(database: Database):
     """Criterion: the same bytes on two connections at once (F11) leave one connection and every message stored once."""
     async with gateway(database, STATIONS) as house, Proxy(house.addresses["plain"]) as proxy:
@@ -107,15 +107,15 @@ async def test_every_connection_that_comes_twice_changes_nothing(database: Datab
             await asyncio.sleep(by_length(1.0, 30.0))
             proxy.doubles = False
             proxy.cut()
-            await fleet.wait_for(100, timeout_s=30)
+            await fleet.wait_for(100, timeout_s=PATIENCE_S)
         await judge(house, fleet)
 
 
-@sqlite
+@mostly_sqlite
 async def test_damaged_bytes_end_connections_and_nothing_else(database: Database):
     """Criterion: no failure inside, other stations unaffected, and the damaged station works once the line is mended."""
     async with gateway(database, 2 * STATIONS) as house, Proxy(house.addresses["plain"], seed=35) as proxy:
-        sound = Fleet(house.url().rstrip("/"), STATIONS, seed=35)
+        sound = Fleet(house.url().rstrip("/"), STATIONS, seed=35, habits=PATIENT)
         async with charging(sound):
             proxy.up.set(damage=0.002)
             for number in range(by_length(40, 2000)):
@@ -127,7 +127,7 @@ async def test_damaged_bytes_end_connections_and_nothing_else(database: Database
                     continue
             proxy.up.set(damage=0.0)
             async with wired(proxy.url, STATIONS) as wire:
-                assert (await wire.call("Heartbeat", {}, timeout_s=5))[0] == 3
+                assert (await wire.call("Heartbeat", {}, timeout_s=PATIENCE_S))[0] == 3
         assert house.gateway.counters is not None
         assert house.gateway.counters.handler_failures == 0
         assert house.gateway.counters.violations > 0
@@ -135,23 +135,26 @@ async def test_damaged_bytes_end_connections_and_nothing_else(database: Database
 
 
 async def judge_quietly(house: Running, fleet: Fleet) -> None:
-    """Compare the records, and show that nobody waited long."""
+    """Compare the records, and show that nobody was cut off, left without an answer, or waited long."""
     await judge(house, fleet)
+    assert {notebook.connections for notebook in fleet.notebooks} == {1}
+    assert sum(notebook.timeouts for notebook in fleet.notebooks) == 0
     heartbeats_s = sorted(time for notebook in fleet.notebooks for time in notebook.heartbeats_s)
-    assert heartbeats_s[int(len(heartbeats_s) * 0.99)] < 1.0
+    assert within(heartbeats_s[int(len(heartbeats_s) * 0.99)], HEARTBEAT_S)
 
 
-@sqlite
+@mostly_sqlite
 async def test_f7_a_station_that_hardly_reads_is_given_up_and_harms_nobody(database: Database):
     """Criterion: its write buffer is capped, commands to it time out and are reported, it is closed by policy."""
     async with gateway(database, STATIONS + 1) as house, Proxy(house.addresses["plain"]) as proxy:
-        fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=36)
+        fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=36, habits=PATIENT)
         async with charging(fleet):
             async with wired(proxy.url, STATIONS) as wire:
                 station = await house.services.stations.find_by_identity(identity(STATIONS))
                 assert station is not None
                 proxy.down.set(bytes_per_s=1.0, piece=1)
                 kinds: list[ReplyKind] = []
+                acknowledged = fleet.acknowledged
                 payload = b'{"vendorId":"V","data":"%s"}' % (b"x" * 200_000)
                 while ReplyKind.OFFLINE not in kinds:
                     reply = await house.link.call_raw(
@@ -167,16 +170,20 @@ async def test_f7_a_station_that_hardly_reads_is_given_up_and_harms_nobody(datab
                 assert house.gateway.counters is not None
                 assert house.gateway.counters.stalled == 1
                 assert wire.is_open  # it has not even heard of it
-            await fleet.wait_for(100, timeout_s=30)
+                assert fleet.acknowledged > acknowledged  # the others went on meanwhile
+            await fleet.wait_for(100, timeout_s=PATIENCE_S)
         await judge_quietly(house, fleet)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_back_early", [False, True], ids=["back later", "back before it is noticed"])
 async def test_f8_a_peer_that_vanished_is_noticed_and_its_return_is_one_connection(
     database: Database, is_back_early: bool
 ):
-    """Criterion: offline within the ping intervals and one more; a command to it fails as such; one session after."""
-    interval_s, silent = 0.2, 2
+    """Criterion: offline within the ping intervals and one more (45 s of 15 s each); a command to it fails as such; one
+    session after.
+    """
+    interval_s, silent = by_length(0.2, 15.0), 2
     settings = {"ping_interval_s": interval_s, "silent_intervals": silent}
     async with gateway(database, 1, **settings) as house, Proxy(house.addresses["plain"]) as proxy:
         (station,) = await house.services.stations.all()
@@ -184,10 +191,12 @@ async def test_f8_a_peer_that_vanished_is_noticed_and_its_return_is_one_connecti
             assert await online(house) == [True]
             proxy.up.set(is_lost=True)
             proxy.down.set(is_lost=True)
-            command = asyncio.create_task(house.link.call_raw(station.id, "ClearCache", b"{}", timeout_s=30))
+            command = asyncio.create_task(
+                house.link.call_raw(station.id, "ClearCache", b"{}", timeout_s=2 * PATIENCE_S)
+            )
             if not is_back_early:
                 took_s = await eventually(lambda: house.link.get(station.id) is None)
-                assert took_s < interval_s * (silent + 2)
+                assert within(took_s, interval_s * (silent + 1))
                 assert (await command).kind is ReplyKind.OFFLINE
                 await becomes(house, [False])
                 assert (await house.link.call_raw(station.id, "ClearCache", b"{}")).kind is ReplyKind.OFFLINE
@@ -202,7 +211,8 @@ async def test_f8_a_peer_that_vanished_is_noticed_and_its_return_is_one_connecti
         await becomes(house, [False])
 
 
-@sqlite
+@mostly_sqlite
+@pytest.mark.timeout(900)
 async def test_f11_two_stations_of_one_identity_displace_each_other_once_a_second_and_leak_nothing(database: Database):
     """Criterion: one connection at any time, the displaced one is told, at most one change a second however often they
     try (10 Hz and more), no task and no socket stays behind.
@@ -211,13 +221,13 @@ async def test_f11_two_stations_of_one_identity_displace_each_other_once_a_secon
         await database.writer.flush()
         before = things()
         codes: Counter[int | None] = Counter()
-        fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=37)
-        seconds = by_length(2.5, 300.0)
+        fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=37, habits=PATIENT)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        until = began + by_length(2.5, 300.0)
 
         async def persist() -> None:
             """Come back whenever the other has taken the place, for as long as the test runs."""
-            loop = asyncio.get_running_loop()
-            until = loop.time() + seconds
             while (left_s := until - loop.time()) > 0:
                 try:
                     async with wired(house.url().rstrip("/"), STATIONS) as wire:
@@ -231,7 +241,8 @@ async def test_f11_two_stations_of_one_identity_displace_each_other_once_a_secon
 
         async with charging(fleet):
             await asyncio.gather(persist(), persist())
-        assert 1 <= codes[REPLACED] <= seconds + 2  # who waited when the time was over still came
+            await fleet.wait_for(1, timeout_s=PATIENCE_S)
+        assert 1 <= codes[REPLACED] <= loop.time() - began + 2
         assert set(codes) == {REPLACED}
         await eventually(lambda: len(house.link) == 0)
         await database.writer.flush()
@@ -239,7 +250,7 @@ async def test_f11_two_stations_of_one_identity_displace_each_other_once_a_secon
         await judge_quietly(house, fleet)
 
 
-@sqlite
+@mostly_sqlite
 async def test_f11_a_crowd_of_one_identity_is_refused_beyond_what_may_wait(database: Database):
     """Criterion: whoever would wait too long is told to come later, and it is on record."""
     async with gateway(database, 1) as house, contextlib.AsyncExitStack() as stack:
@@ -252,7 +263,7 @@ async def test_f11_a_crowd_of_one_identity_is_refused_beyond_what_may_wait(datab
             return True
 
         came = await asyncio.gather(*(come() for _ in range(12)))
-        assert 6 <= sum(came) <= 8
+        assert 2 <= sum(came) <= 8
         assert len(house.link) == 1
         house.gateway.flush()
         await database.writer.flush()

@@ -4,31 +4,95 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
+from app.processes import Server as Program
+from faults.campaign import compare
 from faults.databases import Database as Server
 from faults.databases import own_database
-from faults.fleet import Fleet
-from faults.gateways import charging, gateway, judge, wired
-from faults.length import SHARED, by_length
+from faults.fleet import Fleet, register
+from faults.gateways import Heart, charging, gateway, judge
+from faults.house import house
+from faults.length import ENGINES, PATIENCE_S, alone, by_length, long, within
 from faults.stations import Habits
-from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.migrate import migrate
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 from running import Running
 
 STATIONS = 10
-ABSENCE_S = by_length(2.0, 60.0)
-RESUME_S = 5.0 * SHARED  # F3: after the return, beyond the patience of stations
+ABSENCE_S = by_length(1.5, 60.0)
+RESUME_S = 5.0  # F3: after the return, beyond the patience of stations
 PATIENCE_OF_STATIONS_S = 1.0
-HEARTBEAT_S = 1.0 * SHARED
-DISK_MB = 64  # the log may take half of it
+HEARTBEAT_S = 1.0
+BEATS = 25  # heartbeats answered while nothing else is
+DISK_MB = 64  # the log of SQLite may take half of it
+ROUNDS = by_length(1, 3)
+
+pytestmark = [alone, pytest.mark.timeout(600)]
+
+
+class Trial:
+    """A gateway on a database under fault, stations that charge, and one that only says heartbeats."""
+
+    def __init__(self, house: Running, fleet: Fleet, heart: Heart) -> None:
+        self.house = house
+        self.fleet = fleet
+        self.heart = heart
+        self.resumed_s: list[float] = []
+
+    async def is_silent(self, *, rest_s: float = 0.0) -> None:
+        """Show that heartbeats are answered and nothing is acknowledged, for `rest_s` at least."""
+        await self.heart.beats(5)  # what was under way has been answered by then
+        before = self.fleet.acknowledged
+        await self.heart.beats(BEATS)
+        await asyncio.sleep(rest_s)
+        assert self.fleet.acknowledged == before
+
+    async def refuses(self, reason: str) -> None:
+        """Return when nothing can be written, for this reason."""
+        writer = self.house.services.database.writer
+        async with asyncio.timeout(PATIENCE_S):
+            while writer.refusal is None or reason not in writer.refusal:
+                await asyncio.sleep(0.02)
+
+    async def resumes(self) -> None:
+        """Return when messages are acknowledged again."""
+        began = asyncio.get_running_loop().time()
+        await self.fleet.wait_for(1, timeout_s=PATIENCE_S)
+        self.resumed_s.append(asyncio.get_running_loop().time() - began)
+
+
+@asynccontextmanager
+async def trial(url: StorageUrl, seed: int) -> AsyncIterator[Trial]:
+    """Have stations charge during the block, then judge what is stored, and how long they waited."""
+    await migrate(url)
+    database = await open_database(url)
+    try:
+        async with gateway(database, STATIONS + 1) as house:
+            habits = Habits(patience_s=PATIENCE_OF_STATIONS_S)
+            fleet, heart = Fleet(house.url().rstrip("/"), STATIONS, seed=seed, habits=habits), Heart(STATIONS)
+            made = Trial(house, fleet, heart)
+            async with charging(fleet), heart.beating(house.url().rstrip("/")):
+                await fleet.wait_for(50, timeout_s=PATIENCE_S)
+                yield made
+                await fleet.wait_for(50, timeout_s=PATIENCE_S)
+            await judge(house, fleet)
+            assert (database.failure, database.writer.refusal) == (None, None)
+        assert within(max(heart.took_s), HEARTBEAT_S)
+        assert within(max(made.resumed_s), RESUME_S + PATIENCE_OF_STATIONS_S)
+    finally:
+        await database.close()
 
 
 @pytest.fixture(scope="module")
@@ -38,126 +102,71 @@ def server() -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def opened(url: StorageUrl) -> AsyncIterator[Database]:
-    database = await open_database(url)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-class Heart:
-    """A station that says nothing but heartbeats; how long each took."""
-
-    def __init__(self) -> None:
-        self.took_s: list[float] = []
-
-    @asynccontextmanager
-    async def beating(self, house: Running) -> AsyncIterator[None]:
-        async with wired(house.url().rstrip("/"), STATIONS) as wire:
-
-            async def beat() -> None:
-                loop = asyncio.get_running_loop()
-                while True:
-                    began = loop.time()
-                    assert (await wire.call("Heartbeat", {}, timeout_s=10))[0] == 3
-                    self.took_s.append(loop.time() - began)
-                    await asyncio.sleep(0.02)
-
-            task = asyncio.create_task(beat())
-            try:
-                yield
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-
-def make_fleet(house: Running, seed: int) -> Fleet:
-    habits = Habits(patience_s=PATIENCE_OF_STATIONS_S)
-    return Fleet(house.url().rstrip("/"), STATIONS, seed=seed, habits=habits)
-
-
-async def away_fast(server: Server) -> None:
-    await asyncio.to_thread(server.server.stop, signal.SIGINT)
+async def stopped(server: Server, how: signal.Signals) -> AsyncIterator[None]:
+    await asyncio.to_thread(server.server.stop, how)
+    yield
     await asyncio.to_thread(server.start)
 
 
-async def away_at_once(server: Server) -> None:
-    await asyncio.to_thread(server.server.stop, signal.SIGQUIT)
-    await asyncio.to_thread(server.start)
-
-
-async def away_for_long(server: Server) -> None:
-    await asyncio.to_thread(server.server.stop, signal.SIGINT)
-    await asyncio.sleep(ABSENCE_S)
-    await asyncio.to_thread(server.start)
-
-
-async def stands_still(server: Server) -> None:
+@asynccontextmanager
+async def frozen(server: Server, _: signal.Signals) -> AsyncIterator[None]:
     with server.frozen():
-        await asyncio.sleep(ABSENCE_S)
+        yield
 
 
-@pytest.mark.parametrize("away", [away_fast, away_at_once, away_for_long, stands_still])
-@pytest.mark.timeout(300)
-async def test_f3_postgresql_that_goes_and_comes_back_is_waited_for(server: Server, away):
+AWAY = {
+    "fast": (stopped, signal.SIGINT, 0.0),
+    "immediate": (stopped, signal.SIGQUIT, 0.0),
+    "absent": (stopped, signal.SIGINT, ABSENCE_S),
+    "frozen": (frozen, signal.SIGSTOP, ABSENCE_S),
+}
+
+
+@pytest.mark.parametrize("how", ["fast", "immediate", pytest.param("absent", marks=long), "frozen"])
+async def test_f3_postgresql_that_goes_and_comes_back_is_waited_for(server: Server, how: str):
     """Criterion: no acknowledgement without commit, silence instead of errors, heartbeats answered from memory, resumed
     5 s after the return, no deadlock in the pool of connections.
     """
-    name = f"f3_{away.__name__}"
+    away, number, absence_s = AWAY[how]
     connection = await server.connect()
-    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.execute(f"CREATE DATABASE f3_{how}")
     await connection.close()
-    url = StorageUrl(dsn=server.server.dsn(name))
-    await migrate(url)
-    heart = Heart()
-    async with opened(url) as database, gateway(database, STATIONS + 1) as house:
-        fleet = make_fleet(house, 61)
-        async with charging(fleet), heart.beating(house):
-            for _ in range(by_length(1, 3)):
-                await fleet.wait_for(50, timeout_s=30)
-                await away(server)
-                await fleet.wait_for(1, timeout_s=RESUME_S + PATIENCE_OF_STATIONS_S)
-        await judge(house, fleet)
-    assert max(heart.took_s) < HEARTBEAT_S
-    assert sum(notebook.timeouts for notebook in fleet.notebooks) > 0
+    async with trial(StorageUrl(dsn=server.server.dsn(f"f3_{how}")), 61) as made:
+        for _ in range(ROUNDS):
+            async with away(server, number):
+                await made.is_silent(rest_s=absence_s)
+            await made.resumes()
+        assert absence_s == 0.0 or sum(notebook.timeouts for notebook in made.fleet.notebooks) > 0
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+async def test_f3_an_sqlite_file_that_another_program_writes_to_is_waited_for(tmp_path: Path):
+    """Criterion: as above, while the lock to write is held by a program that knows nothing of us."""
+    async with trial(StorageUrl(path=tmp_path / "ingufu.sqlite"), 64) as made:
+        for _ in range(ROUNDS):
+            other = sqlite3.connect(tmp_path / "ingufu.sqlite", isolation_level=None, timeout=PATIENCE_S)
+            other.execute("BEGIN IMMEDIATE")
+            await made.is_silent(rest_s=ABSENCE_S)
+            other.execute("ROLLBACK")
+            other.close()
+            await made.resumes()
+
+
+@contextmanager
+def small_disk() -> Iterator[Path]:
+    """Mount a small disk that everybody may use. Skips the test where that is not allowed."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root may mount a small disk")
-    place = tmp_path / "small"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(place)]
+    place = Path(tempfile.mkdtemp(prefix="ingufu-small-"))
+    place.chmod(0o755)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=755", "tmpfs", str(place)]
     mounted = subprocess.run(command, check=False, capture_output=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-async def test_f4_a_full_disk_silences_transactions_until_there_is_room(small_disk: Path):
-    """Criterion: acknowledging stops before there is damage, stations are never told no, the cause is shown, all goes on
-    by itself.
-    """
-    url = StorageUrl(path=small_disk / "ingufu.sqlite")
-    await migrate(url)
-    heart = Heart()
-    async with opened(url) as database, gateway(database, STATIONS + 1) as house:
-        fleet = make_fleet(house, 62)
-        async with charging(fleet), heart.beating(house):
-            for _ in range(by_length(2, 10)):
-                await fleet.wait_for(50, timeout_s=30)
-                fill(small_disk / "filler")
-                await silent(fleet)
-                assert "full" in (database.writer.refusal or "")
-                (small_disk / "filler").unlink()
-                await fleet.wait_for(1, timeout_s=RESUME_S + PATIENCE_OF_STATIONS_S)
-        await judge(house, fleet)
-        assert (database.failure, database.writer.refusal) == (None, None)
-    assert max(heart.took_s) < HEARTBEAT_S
+    try:
+        if mounted.returncode != 0:
+            pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=False, capture_output=True)
+        place.rmdir()
 
 
 def fill(path: Path) -> None:
@@ -167,11 +176,79 @@ def fill(path: Path) -> None:
             file.write(b"x" * 4096)
 
 
-async def silent(fleet: Fleet) -> None:
-    """Return when nothing is acknowledged any more; the log may still have room that it had taken before."""
-    async with asyncio.timeout(30):
-        while True:
-            before = fleet.acknowledged
-            await asyncio.sleep(PATIENCE_OF_STATIONS_S)
-            if fleet.acknowledged == before:
-                return
+async def test_f4_a_full_disk_silences_transactions_until_there_is_room(tmp_path: Path):
+    """Criterion: acknowledging stops before there is damage, stations are never told no, the cause is shown, all goes on
+    by itself.
+    """
+    with small_disk() as disk:
+        async with trial(StorageUrl(path=disk / "ingufu.sqlite"), 62) as made:
+            for _ in range(ROUNDS):
+                fill(disk / "filler")
+                await made.refuses("full")
+                await made.is_silent()
+                (disk / "filler").unlink()
+                await made.resumes()
+
+
+@pytest.mark.parametrize("part", ["base", pytest.param("pg_wal", marks=long)])
+async def test_f4_a_full_disk_of_postgresql_silences_transactions_until_there_is_room(part: str):
+    """Criterion: as above, for its data and its log separately; without room for its log, PostgreSQL itself ends."""
+    with small_disk() as disk, ExitStack() as stack:
+        server = stack.enter_context(own_database(lambda server: server.move(part, disk / part)))
+        async with trial(StorageUrl(dsn=server.dsn), 65) as made:
+            for _ in range(ROUNDS):
+                fill(disk / "filler")
+                if part == "pg_wal":
+                    await switch_log(server)
+                await made.refuses("")
+                await made.is_silent()
+                (disk / "filler").unlink()
+                if part == "pg_wal":
+                    await asyncio.to_thread(server.restart)
+                await made.resumes()
+
+
+async def switch_log(server: Server) -> None:
+    """Have it begin a new file of its log, for which there is no room."""
+    with suppress(asyncpg.PostgresError, OSError):
+        connection = await server.connect()
+        try:
+            await connection.execute("SELECT pg_switch_wal()")
+        finally:
+            connection.terminate()
+
+
+@pytest.mark.parametrize("storage", ENGINES)
+async def test_f4_a_log_that_cannot_be_written_stops_no_transaction(tmp_path: Path, storage: str):
+    """Criterion: logs alone never stop transactions: every line of it meets a full disk."""
+    with ExitStack() as stack:
+        url = stack.enter_context(own_database()).dsn if storage == "postgresql" else ""
+        async with house(tmp_path / "data", database=url, INGUFU_LOG_LEVEL="debug") as home:
+            await register(home.storage, STATIONS)
+            fleet = Fleet(home.url, STATIONS, seed=66)
+            home.program = Mute
+            await home.start()
+            fleet.start()
+            try:
+                await fleet.wait_for(300, timeout_s=PATIENCE_S)
+                await fleet.finish(timeout_s=PATIENCE_S)
+            finally:
+                await fleet.stop()
+            assert await home.stop() == 0
+            assert await compare(home, fleet) == []
+
+
+class Mute(Program):
+    """A server whose log goes to a full disk."""
+
+    def _launch(self, arguments: list[str], environment: dict[str, str]) -> Any:
+        script = 'exec "$@" 2> /dev/full'
+        return subprocess.Popen(
+            ["/bin/sh", "-c", script, "sh", sys.executable, "-m", "ingufu", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )

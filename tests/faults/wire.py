@@ -17,9 +17,10 @@ CONNECT_TIMEOUT_S = 30.0
 class Lost(Exception):
     """The connection could not be made, or ended; `code` is what the server closed it with, None if it did not."""
 
-    def __init__(self, reason: str, code: int | None = None) -> None:
+    def __init__(self, reason: str, code: int | None = None, *, was_refused: bool = False) -> None:
         super().__init__(f"{reason} ({code})")
         self.code = code
+        self.was_refused = was_refused  # by an HTTP status instead of the upgrade
 
 
 def refuse(action: str, payload: Any) -> Any:
@@ -128,7 +129,8 @@ async def connect(
             read_buffer_init_size=2048,
         )
     except (OSError, picows.WSError, TimeoutError) as error:
-        raise Lost(f"{type(error).__name__}: {error}") from error
+        was_refused = isinstance(error, picows.WSInvalidStatusError)
+        raise Lost(f"{type(error).__name__}: {error}", was_refused=was_refused) from error
     if not isinstance(wire, Wire):  # the other end died before anything could be said
         raise Lost("it ended at once")
     return wire
