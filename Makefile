@@ -54,8 +54,8 @@ fix: setup ## Format and repair what can be repaired
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## Measure throughput and latency against the plain alternatives
-	$(BIN)/python tools/bench
+bench: setup ## Measure speed beside the plain alternatives; WRITE=1 puts the tables into docs/benchmarks.md
+	$(BIN)/python tools/bench $(if $(WRITE),--write)
 
 faults: setup ## Kill and hurt a real server, KILLS=n times (100), and run the long fault tests
 	$(BIN)/python tools/faults.py $(if $(KILLS),--kills $(KILLS))

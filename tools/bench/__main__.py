@@ -1,118 +1,112 @@
-"""`make bench`: the real gateway and the floor measured in one run, printed as tables."""
+"""`make bench`: the real server, the plain alternatives and the floor measured in one run, printed as tables."""
 
 import argparse
-import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
 
 import msgspec
-import psutil
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that this folder is a package however it is started
 
-from bench import pages
-from bench.load import Plan, Result
-from bench.processes import finish_load, start_load, started
+from bench import document, fleets, pages, postgresql, profiling, speed
+from bench.report import Report, this_machine
+from bench.speed import Size
+from bench.tables import markdown
 
-SATURATING = 256  # stations that each send as soon as they are answered
-AT_A_RATE = 500
-RATES = (1000.0, 3000.0)
-MIXES = ("meter-values", "transaction-events", "session")
-
-
-class Row(msgspec.Struct, kw_only=True, frozen=True):
-    """One measurement of one server."""
-
-    server: str
-    mix: str
-    result: Result
-    server_cpu_s: float
-
-    @property
-    def per_cpu_s(self) -> float:
-        return self.result.calls / self.server_cpu_s if self.server_cpu_s else 0.0
+DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+Part: TypeAlias = Callable[[Report, Size], None]
 
 
 def main() -> None:
     arguments = _arguments()
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; every call is durable before its answer.\n")
-    if not arguments.pages_only:
-        _show(_measure_speed(arguments.seconds, arguments.database))
-        memory = _memory(arguments.idle)
-        print(f"\nMemory: {memory:.1f} kB per idle station ({arguments.idle:,} stations).")
-    if arguments.pages or arguments.pages_only:
-        pages.show(pages.measure(arguments.seconds, arguments.rate), arguments.rate)
+    size = Size(seconds=arguments.seconds, idle=arguments.stations)
+    report = Report(machine=this_machine(), seconds=arguments.seconds)
+    names = [arguments.part] if arguments.part else ["profile"] if arguments.profile else list(PARTS)
+    for name in names:
+        print(f"bench: {name}", file=sys.stderr, flush=True)
+        PARTS[name](report, size)
+    text = markdown(report)
+    print(text)
+    if arguments.json:
+        Path(arguments.json).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    if arguments.write:
+        document.write(DOCUMENT, text)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
-    parser.add_argument("--idle", type=int, default=2000, help="idle stations for the memory figure")
-    parser.add_argument("--database", default="", help="postgresql:// URL instead of a new SQLite file")
-    parser.add_argument("--pages", action="store_true", help="measure too what pages do to stations (some minutes)")
-    parser.add_argument("--pages-only", action="store_true", help="measure nothing else")
-    parser.add_argument("--rate", type=float, default=1000.0, help="calls/s of the stations beside the pages")
-    return parser.parse_args()
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--stations", type=int, default=10_000, help="of the fleet that idles and comes back")
+    parser.add_argument("--part", choices=list(PARTS), help="measure nothing else")
+    parser.add_argument("--profile", action="store_true", help="measure only where the time goes")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--json", metavar="FILE", help="keep the figures there too")
+    arguments = parser.parse_args()
+    if arguments.write and (arguments.part or arguments.profile):
+        parser.error("--write wants all parts: figures of different runs do not stand side by side.")
+    return arguments
 
 
-def _measure_speed(seconds: float, database: str) -> list[Row]:
-    """Return the floor first, before the server and again after it: other work on the machine shows in both."""
-    floor = _measure_floor(seconds)
-    with started("server.py", "2000", database) as (server, port):
-        plans = [_plan(port, mix, seconds) for mix in MIXES]
-        plans += [_plan(port, "meter-values", seconds, rate) for rate in RATES]
-        rows = [_measure("ingufu", server, plan) for plan in plans]
-    return [floor, *rows, _measure_floor(seconds)]
+def _speed(report: Report, size: Size) -> None:
+    """Measure the floor before the server and after it: other work on the machine shows in both."""
+    report.floors += speed.measure_floor(size)
+    saturated, _ = speed.measure_ours(size, is_saturated=True, has_rates=False)
+    report.saturated += saturated
+    report.floors += speed.measure_floor(size)
 
 
-def _measure_floor(seconds: float) -> Row:
-    with started("floor.py") as (floor, port):
-        return _measure("floor", floor, _plan(port, "meter-values", seconds))
+def _rates(report: Report, size: Size) -> None:
+    _, at_rates = speed.measure_ours(size, is_saturated=False, has_rates=True)
+    report.at_rates += [*speed.measure_floor_rates(size), *at_rates]
 
 
-def _plan(port: int, mix: str, seconds: float, rate: float = 0.0) -> Plan:
-    stations = AT_A_RATE if rate else SATURATING
-    return Plan(url=f"ws://127.0.0.1:{port}/ocpp", mix=mix, stations=stations, seconds=seconds, rate_per_s=rate)
+def _plain(report: Report, size: Size) -> None:
+    saturated, at_rates = speed.measure_plain(size)
+    report.plain += saturated
+    report.plain_at_rates += at_rates
 
 
-def _measure(name: str, server: psutil.Process, plan: Plan) -> Row:
-    before = server.cpu_times()
-    result = finish_load(start_load(plan), plan)
-    after = server.cpu_times()
-    used = (after.user + after.system) - (before.user + before.system)
-    # The generator's warm-up is in the server's time too: scale to the measured part.
-    share = plan.seconds / (plan.seconds + min(1.0, plan.seconds / 5))
-    return Row(
-        server=name,
-        mix=f"{plan.mix} at {plan.rate_per_s:g}/s" if plan.rate_per_s else plan.mix,
-        result=result,
-        server_cpu_s=used * share,
-    )
+def _postgresql(report: Report, size: Size) -> None:
+    binaries = postgresql.find_binaries()
+    if binaries is None:
+        report.notes.append("PostgreSQL was not measured: initdb and postgres were not found.")
+        return
+    with postgresql.postgresql(binaries) as database:
+        report.postgresql, report.postgresql_at_rates = speed.measure_on_postgresql(size, database)
 
 
-def _memory(stations: int) -> float:
-    """Return kB per idle station: what the server's memory grows by while they connect."""
-    with started("server.py", str(stations), "") as (server, port):
-        before = server.memory_info().rss
-        plan = Plan(
-            url=f"ws://127.0.0.1:{port}/ocpp", mix="idle", stations=stations, seconds=10.0, rate_per_s=stations / 10
-        )
-        start_load(plan).communicate(timeout=120)
-        peak = server.memory_info().rss
-    return (peak - before) / 1024 / stations
+def _memory(report: Report, size: Size) -> None:
+    report.memory = fleets.measure_memory(size.idle)
 
 
-def _show(rows: list[Row]) -> None:
-    floor = rows[0]
-    print("| Server | Mix | calls/s | calls/CPU-s | of the floor | p50 ms | p99 ms | sessions/s | errors |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
-    for row in rows:
-        result = row.result
-        print(
-            f"| {row.server} | {row.mix} | {result.per_s:,.0f} | {row.per_cpu_s:,.0f} "
-            f"| {row.per_cpu_s / floor.per_cpu_s:.3f} | {result.p50_ms:.2f} | {result.p99_ms:.2f} "
-            f"| {result.sessions / result.seconds:,.0f} | {result.errors} |"
-        )
+def _reconnect(report: Report, size: Size) -> None:
+    report.returns = fleets.measure_returns(size.idle)
+
+
+def _pages(report: Report, size: Size) -> None:
+    report.pages = pages.measure(max(size.seconds, pages.LEAST_S))
+
+
+def _profile(report: Report, size: Size) -> None:
+    del size
+    report.profile = profiling.measure_profile()
+
+
+PARTS: Mapping[str, Part] = MappingProxyType(
+    {
+        "speed": _speed,
+        "plain": _plain,
+        "rates": _rates,
+        "postgresql": _postgresql,
+        "memory": _memory,
+        "reconnect": _reconnect,
+        "pages": _pages,
+        "profile": _profile,
+    }
+)
 
 
 if __name__ == "__main__":

@@ -1,274 +1,223 @@
-"""The load generator: a process of its own that drives stations as fast as they are answered, or at a rate."""
+"""The load generator: a process of its own that drives stations as fast as they are answered, or at a rate.
 
-import asyncio
-import base64
-import json
+At a rate, a call falls due whatever became of those before, and its latency counts from then: a server that stands
+still for a second is not spared the calls of that second.
+"""
+
+import gc
+import os
+import signal
+import socket
 import sys
 import time
-from collections.abc import Generator
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from pathlib import Path
 
 import msgspec
-import picows
-import uvloop
+import psutil
+from msgspec.structs import replace
 
-Messages: TypeAlias = Generator[bytes, list[Any] | None, None]
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench.fleet import Fleet, Station
+from bench.plan import Connected, Plan, Result
 
-class Plan(msgspec.Struct, kw_only=True, frozen=True):
-    """What to do: `mix` is meter-values, transaction-events, session or idle."""
-
-    url: str
-    mix: str
-    stations: int
-    seconds: float
-    rate_per_s: float = 0.0  # of all stations together; 0: as fast as they are answered
-    password: str = ""
-    settle_s: float = 0.0  # between connecting and the first call
+WARM_UP_S = 1.0
+TAIL_S = 2.0  # for the answers to calls that fell due in the measured time
+FINEST_TICK_S = 0.00025
+STAY_S = 120.0
 
 
-class Result(msgspec.Struct, kw_only=True, frozen=True):
-    """What was measured; latencies in milliseconds."""
-
-    calls: int
-    seconds: float
-    per_s: float
-    p50_ms: float
-    p99_ms: float
-    longest_ms: float
-    errors: int
-    cpu_s: float
-    connect_s: float
-    sessions: int = 0
-
-
-class StationClient(picows.WSListener):
-    """One station: sends its next call when the one before was answered."""
-
-    def __init__(self, number: int, plan: Plan, sink: "Sink") -> None:
-        self._number = number
-        self._sink = sink
-        self._messages = _MIXES[plan.mix](number)
-        self._interval_s = plan.stations / plan.rate_per_s if plan.rate_per_s else 0.0
-        self._transport: picows.WSTransport | None = None
-        self._sent_at = 0.0
-        self._due_at = 0.0
-        self._reply: list[Any] | None = None
-
-    def on_ws_connected(self, transport: picows.WSTransport) -> None:
-        self._transport = transport
-
-    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        del transport
-        if frame.msg_type != picows.WSMsgType.TEXT:
-            return
-        payload = frame.get_payload_as_bytes()
-        now = time.perf_counter()
-        self._sink.note(now - self._sent_at, is_error=payload[1:2] != b"3")
-        self._reply = json.loads(payload) if b"transactionId" in payload else None
-        self.go(now)
-
-    def go(self, now: float) -> None:
-        """Send the next call now, or when it is due."""
-        if self._sink.is_over or self._transport is None:
-            return
-        if not self._interval_s:
-            self._send(now)
-            return
-        self._due_at = max(self._due_at + self._interval_s, now - self._interval_s)
-        asyncio.get_running_loop().call_later(max(self._due_at - now, 0), self._send_due)
-
-    def start(self, offset_s: float) -> None:
-        self._due_at = time.perf_counter() + offset_s
-        asyncio.get_running_loop().call_later(offset_s, self._send_due)
-
-    def _send_due(self) -> None:
-        self._send(max(self._due_at, time.perf_counter()) if not self._interval_s else time.perf_counter())
-
-    def _send(self, now: float) -> None:
-        if self._sink.is_over or self._transport is None:
-            return
-        self._sent_at = now
-        message = self._messages.send(self._reply)
-        if message.startswith(b"*"):  # a session ended
-            self._sink.sessions += 1
-            message = message[1:]
-        self._transport.send(picows.WSMsgType.TEXT, message)
-
-
-class Sink:
-    """Where all stations put what they measured."""
+class Meter:
+    """Latencies of the calls that fell due in the measured time, and how many were answered in it."""
 
     def __init__(self) -> None:
+        self.from_at = self.until_at = float("inf")
         self.latencies: list[float] = []
-        self.errors = 0
-        self.sessions = 0
+        self.answered = 0
+
+    def note(self, due_at: float, now: float) -> None:
+        if self.from_at <= now < self.until_at:
+            self.answered += 1
+        if self.from_at <= due_at < self.until_at:
+            self.latencies.append(now - due_at)
+
+
+class Closed:
+    """Each station calls as soon as it is answered."""
+
+    def __init__(self, fleet: Fleet, meter: Meter) -> None:
+        self._fleet, self._meter = fleet, meter
         self.is_over = False
+        fleet.on_answer = self._answered
 
-    def note(self, latency_s: float, *, is_error: bool) -> None:
-        self.latencies.append(latency_s)
-        self.errors += is_error
+    def start(self) -> None:
+        for station in self._fleet.stations:
+            self._fleet.say(station, time.perf_counter())
 
+    def look(self) -> None:
+        """Nothing falls due by itself."""
 
-def _stamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _meter_values(number: int) -> Messages:
-    yield b""
-    register = 1000
-    reply = yield _frame(0, "StartTransaction", connectorId=1, idTag=f"T{number}", meterStart=0, timestamp=_stamp())
-    transaction = reply[2]["transactionId"] if reply else 1
-    count = 0
-    while True:
-        count, register = count + 1, register + 10
-        yield _frame(
-            count,
-            "MeterValues",
-            connectorId=1,
-            transactionId=transaction,
-            meterValue=[
-                {
-                    "timestamp": _stamp(),
-                    "sampledValue": [
-                        {"value": str(register), "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
-                        {"value": "7200.0", "measurand": "Power.Active.Import", "unit": "W"},
-                    ],
-                }
-            ],
-        )
+    def _answered(self, station: Station, due_at: float, now: float) -> None:
+        self._meter.note(due_at, now)
+        if not self.is_over:
+            self._fleet.say(station, now)
 
 
-def _session(number: int) -> Messages:
-    yield b""
-    count, register, last = 0, 0, b""
-    while True:
-        tag = f"T{number}"
-        for action, payload in (
-            ("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"}),
-            ("Authorize", {"idTag": tag}),
-        ):
-            count += 1
-            yield last + _frame(count, action, **payload)
-            last = b""
-        count += 1
-        reply = yield _frame(
-            count, "StartTransaction", connectorId=1, idTag=tag, meterStart=register, timestamp=_stamp()
-        )
-        transaction = reply[2]["transactionId"] if reply else 1
-        for _ in range(10):
-            count, register = count + 1, register + 100
-            yield _frame(
-                count,
-                "MeterValues",
-                connectorId=1,
-                transactionId=transaction,
-                meterValue=[{"timestamp": _stamp(), "sampledValue": [{"value": str(register)}]}],
-            )
-        count += 1
-        yield _frame(
-            count, "StopTransaction", transactionId=transaction, meterStop=register, timestamp=_stamp(), idTag=tag
-        )
-        count += 1
-        yield _frame(count, "StatusNotification", connectorId=1, errorCode="NoError", status="Available")
-        last = b"*"
+class Open:
+    """Calls fall due at a rate, evenly, by one station after the other."""
+
+    def __init__(self, fleet: Fleet, meter: Meter, rate_per_s: float) -> None:
+        self._fleet, self._meter, self._rate = fleet, meter, rate_per_s
+        self._began = 0.0
+        self._due = 0
+        self.is_over = False
+        fleet.on_answer = self._answered
+        self._ticks, ticking = socket.socketpair()
+        for end in (self._ticks, ticking):
+            end.setblocking(False)
+        self._ticking = ticking
+        fleet.watch(self._ticks.fileno(), self._ticked)
+
+    def start(self) -> None:
+        """Start the clock. Timers of event loops know milliseconds only, that of the kernel is finer."""
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.set_wakeup_fd(self._ticking.fileno(), warn_on_full_buffer=False)
+        tick_s = max(1 / self._rate, FINEST_TICK_S)
+        self._began = time.perf_counter()
+        signal.setitimer(signal.ITIMER_REAL, tick_s, tick_s)
+
+    def look(self) -> None:
+        """Send what has fallen due, or put it in the queue of a station that still waits for an answer."""
+        if self.is_over:
+            return
+        stations, now = self._fleet.stations, time.perf_counter()
+        due = int((now - self._began) * self._rate)
+        for number in range(self._due, due):
+            station = stations[number % len(stations)]
+            due_at = self._began + number / self._rate
+            if station.due_at is None:
+                self._fleet.say(station, due_at)
+            else:
+                station.waiting.append(due_at)
+        self._due = due
+
+    def _ticked(self) -> None:
+        self._ticks.recv(4096)
+
+    def unanswered(self) -> list[float]:
+        """Return when the calls were due that were never answered."""
+        in_hand = [station.due_at for station in self._fleet.stations if station.due_at is not None]
+        return in_hand + [due_at for station in self._fleet.stations for due_at in station.waiting]
+
+    def _answered(self, station: Station, due_at: float, now: float) -> None:
+        self._meter.note(due_at, now)
+        if station.waiting:
+            self._fleet.say(station, station.waiting.popleft())
 
 
-def _transaction_events(number: int) -> Messages:
-    yield b""
-    reference, sequence, register = f"bench-{number}-{time.time_ns()}", 0, 0
-    while True:
-        yield _frame(
-            sequence,
-            "TransactionEvent",
-            eventType="Updated" if sequence else "Started",
-            timestamp=_stamp(),
-            triggerReason="MeterValuePeriodic" if sequence else "CablePluggedIn",
-            seqNo=sequence,
-            transactionInfo={"transactionId": reference, "chargingState": "Charging"},
-            evse={"id": 1, "connectorId": 1},
-            meterValue=[
-                {
-                    "timestamp": _stamp(),
-                    "sampledValue": [
-                        {
-                            "value": register,
-                            "measurand": "Energy.Active.Import.Register",
-                            "unitOfMeasure": {"unit": "Wh"},
-                        },
-                        {"value": 7200.5, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "W"}},
-                    ],
-                }
-            ],
-        )
-        sequence, register = sequence + 1, register + 20
-
-
-def _idle(number: int) -> Messages:
-    yield b""
-    count = 0
-    while True:
-        count += 1
-        yield _frame(count + number, "Heartbeat")
-
-
-_MIXES = {"meter-values": _meter_values, "session": _session, "transaction-events": _transaction_events, "idle": _idle}
-_SUBPROTOCOLS = {"transaction-events": "ocpp2.0.1"}
-
-
-def _frame(number: int, action: str, **payload: object) -> bytes:
-    return json.dumps([2, f"m{number}", action, payload], separators=(",", ":")).encode()
-
-
-async def run(plan: Plan) -> Result:
+def run(plan: Plan) -> Result:
     """Connect, measure for the plan's seconds, and return what was seen."""
-    sink = Sink()
-    began = time.perf_counter()
-    gate = asyncio.Semaphore(200)
-    clients = await asyncio.gather(*(_connect(number, plan, sink, gate) for number in range(plan.stations)))
-    connect_s = time.perf_counter() - began
-    await asyncio.sleep(plan.settle_s)
-    for number, client in enumerate(clients):
-        next(client._messages)  # noqa: SLF001 - the generator's first step
-        client.start(number / plan.stations * (client._interval_s or 0.01))  # noqa: SLF001
-    await asyncio.sleep(min(1.0, plan.seconds / 5))  # warm-up
-    sink.latencies.clear()
-    sink.sessions = 0
-    started, cpu = time.perf_counter(), time.process_time()
-    await asyncio.sleep(plan.seconds)
-    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    sink.is_over = True
-    ordered = sorted(sink.latencies) or [0.0]
+    if plan.core is not None:
+        os.sched_setaffinity(0, {plan.core})
+    gc.disable()
+    fleet, meter = Fleet(plan), Meter()
+    connected = fleet.connect()
+    if not plan.seconds:
+        return _stay(fleet, connected)
+    _turn(fleet, time.perf_counter() + plan.settle_s)
+    pace = Open(fleet, meter, plan.rate_per_s) if plan.rate_per_s else Closed(fleet, meter)
+    pace.start()
+    _turn(fleet, time.perf_counter() + min(WARM_UP_S, plan.seconds / 4), pace)
+    before, sessions = _processor_times(plan), fleet.wall.sessions
+    meter.from_at = time.perf_counter()
+    meter.until_at = meter.from_at + plan.seconds
+    _turn(fleet, meter.until_at, pace)
+    used = [later - earlier for earlier, later in zip(before, _processor_times(plan), strict=True)]
+    sessions = fleet.wall.sessions - sessions
+    pace.is_over = True
+    missing = _finish(fleet, pace, meter)
+    result = _result(fleet, meter, connected, used)
+    if not plan.rate_per_s:
+        return replace(
+            result, seconds=plan.seconds, sessions=sessions, due=meter.answered, errors=result.errors + missing
+        )
+    return replace(result, seconds=plan.seconds, sessions=sessions)
+
+
+def _turn(fleet: Fleet, until: float, pace: Open | Closed | None = None) -> None:
+    while (now := time.perf_counter()) < until:
+        fleet.turn(min(until - now, 0.05))
+        if pace is not None:
+            pace.look()
+
+
+def _finish(fleet: Fleet, pace: Open | Closed, meter: Meter) -> int:
+    """Wait a little for late answers; what never comes counts with the time that it was waited for."""
+    if isinstance(pace, Closed):
+        return sum(station.due_at is not None for station in fleet.stations) * bool(fleet.lost)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    until = time.perf_counter() + TAIL_S
+    while pace.unanswered() and time.perf_counter() < until:
+        fleet.turn(0.05)
+    now = time.perf_counter()
+    missing = [due_at for due_at in pace.unanswered() if meter.from_at <= due_at < meter.until_at]
+    meter.latencies.extend(now - due_at for due_at in missing)
+    return len(missing)
+
+
+def _stay(fleet: Fleet, connected: Connected) -> Result:
+    """Say that all are connected, and stay so until standard input ends; a line on it lets them greet."""
+    orders: list[bytes] = []
+    fleet.watch(sys.stdin.fileno(), lambda: orders.append(os.read(0, 4096)))
+    print(msgspec.json.encode(connected).decode(), flush=True)
+    until = time.perf_counter() + STAY_S
+    while time.perf_counter() < until:
+        fleet.turn(0.5)
+        if orders and not orders[-1]:
+            break
+        if orders:
+            orders.clear()
+            print(msgspec.json.encode(fleet.greet()).decode(), flush=True)
+    return _result(fleet, Meter(), connected, [0.0] * 4)
+
+
+def _result(fleet: Fleet, meter: Meter, connected: Connected, used: list[float]) -> Result:
+    ordered = sorted(meter.latencies) or [0.0]
     return Result(
-        calls=len(sink.latencies),
-        seconds=round(seconds, 3),
-        per_s=round(len(sink.latencies) / seconds, 1),
+        calls=meter.answered,
+        due=len(meter.latencies),
+        seconds=1.0,
         p50_ms=round(ordered[len(ordered) // 2] * 1000, 3),
         p99_ms=round(ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)] * 1000, 3),
-        longest_ms=round(ordered[-1] * 1000, 1),
-        errors=sink.errors,
-        cpu_s=round(cpu, 3),
-        connect_s=round(connect_s, 3),
-        sessions=sink.sessions,
+        longest_ms=round(ordered[-1] * 1000, 3),
+        errors=fleet.errors + fleet.lost,
+        sessions=0,
+        cpu_s=round(used[0], 3),
+        server_cpu_s=round(used[1], 3),
+        database_cpu_s=round(used[2], 3),
+        other_cpu_s=round(max(0.0, used[3] - sum(used[:3])), 3),
+        connected=connected,
     )
 
 
-async def _connect(number: int, plan: Plan, sink: Sink, gate: asyncio.Semaphore) -> StationClient:
-    identity = f"BENCH{number:05d}"
-    headers = {"Sec-WebSocket-Protocol": _SUBPROTOCOLS.get(plan.mix, "ocpp1.6")}
-    if plan.password:
-        token = base64.b64encode(f"{identity}:{plan.password}".encode()).decode()
-        headers["Authorization"] = f"Basic {token}"
-    async with gate:
-        _, client = await picows.ws_connect(
-            lambda: StationClient(number, plan, sink), f"{plan.url}/{identity}", extra_headers=headers
-        )
-    if not isinstance(client, StationClient):
-        raise TypeError("picows made another listener.")
-    return client
+def _processor_times(plan: Plan) -> list[float]:
+    """Return the seconds of processor time that this process, the server, the database and all together have used."""
+    everyone = psutil.cpu_times()
+    busy = everyone.user + everyone.system + everyone.nice + everyone.irq + everyone.softirq
+    return [time.process_time(), _used(plan.server_pid), _used(plan.database_pid, with_children=True), busy]
+
+
+def _used(pid: int, *, with_children: bool = False) -> float:
+    if not pid:
+        return 0.0
+    process = psutil.Process(pid)
+    times = process.cpu_times()
+    own = times.user + times.system
+    if not with_children:
+        return own
+    gone = times.children_user + times.children_system
+    return own + gone + sum(_used(child.pid) for child in process.children(recursive=True))
 
 
 if __name__ == "__main__":
-    result = uvloop.run(run(msgspec.json.decode(sys.argv[1], type=Plan)))
-    print(msgspec.json.encode(result).decode())
+    print(msgspec.json.encode(run(msgspec.json.decode(sys.argv[1], type=Plan))).decode())

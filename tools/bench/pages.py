@@ -10,15 +10,28 @@ from pathlib import Path
 
 import msgspec
 
-from bench.load import Plan, Result
+from bench import serving, wire
+from bench.multiplying import multiply
 from bench.people import Asked, Visit
-from bench.processes import HERE, await_pages, finish_load, free_port, running, start_load
+from bench.plan import Plan, Result
+from bench.processes import HERE, Target, await_pages, disk_folder, finish_load, free_port, running, start_load
 
 STATIONS = 500
+RATE = 1000.0
+LEAST_S = 8.0  # less catches only some of the pages
 PEOPLE = 8  # who ask for one heavy page after the other, without a pause: an office of some hundred
 SETTLE_S = 8.0  # in which the stations have connected and the people come
-DEMO_STATIONS, DEMO_DAYS = 200, 30
-SETTINGS = "[ocpp]\nmessages_per_s = 100000\nhandshakes_per_s = 10000\n"
+DATABASE = "ingufu.sqlite"
+
+
+class Past(msgspec.Struct, kw_only=True, frozen=True):
+    """What lies in the database before the measurement."""
+
+    demo_stations: int = 200
+    days: int = 30
+    stations: int = 10_000
+    transactions: int = 1_000_000
+    bench_stations: int = STATIONS  # those that talk
 
 
 class Case(msgspec.Struct, kw_only=True, frozen=True):
@@ -29,81 +42,76 @@ class Case(msgspec.Struct, kw_only=True, frozen=True):
     people: Asked | None = None
 
 
-def measure(seconds: float, rate: float) -> list[Case]:
-    """Return what stations and people saw in each situation, on a database with a month behind it."""
-    with tempfile.TemporaryDirectory(prefix="ingufu-bench-") as folder:
-        cookie = _fill(folder)
-        with _serving(folder) as (http, ocpp):
-            plan = _plan(ocpp, seconds, rate)
-            alone = Case(name="stations alone", stations=finish_load(start_load(plan), plan))
-            beside = _both("pages in their own process (as it is)", http, ocpp, cookie, seconds, rate)
-        with _together(folder) as (http, ocpp):
-            inside = _both("pages in the gateway's loop", http, ocpp, cookie, seconds, rate)
-    return [alone, beside, inside]
+class Pages(msgspec.Struct, kw_only=True, frozen=True):
+    """All situations, measured one after the other on one database."""
+
+    stations: int  # in the database
+    transactions: int
+    rate_per_s: float
+    cases: tuple[Case, ...]
 
 
-def show(cases: list[Case], rate: float) -> None:
-    print(f"\nStations at {rate:g} calls/s ({STATIONS} of them), {PEOPLE} people at heavy pages without a pause:\n")
-    print("| | OCPP p50 ms | OCPP p99 ms | OCPP longest ms | calls/s | pages/s | page p50 ms | failures |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for case in cases:
-        seen, people = case.stations, case.people
-        pages = f"{people.per_s:,.1f} | {people.p50_ms:,.0f}" if people else "| "
-        print(
-            f"| {case.name} | {seen.p50_ms:.2f} | {seen.p99_ms:.2f} | {seen.longest_ms:.0f} | {seen.per_s:,.0f} "
-            f"| {pages} | {seen.errors + (people.failures if people else 0)} |"
+def measure(
+    seconds: float, rate: float = RATE, past: Past | None = None, people: int = PEOPLE, settle_s: float = SETTLE_S
+) -> Pages:
+    """Return what stations and people saw in each situation."""
+    past = past or Past()
+    with tempfile.TemporaryDirectory(prefix="ingufu-bench-", dir=disk_folder()) as folder:
+        cookie = _fill(folder, past)
+        stations, transactions = multiply(
+            Path(folder) / DATABASE, stations=past.stations, transactions=past.transactions
         )
+        visit = Visit(host="127.0.0.1", port=0, cookie=cookie, people=people, seconds=seconds + settle_s)
+        with serving.serving(folder, pin=False) as target:
+            await_pages(target.http_port)
+            plan = _plan(target, past.bench_stations, (seconds, rate, settle_s))
+            cases = [Case(name="stations alone", stations=finish_load(start_load(plan), plan))]
+            cases.append(_both("pages in their own process (as it is)", target, plan, visit))
+            cases.append(Case(name="stations alone, again", stations=finish_load(start_load(plan), plan)))
+        with _together(folder) as target:
+            cases.append(_both("pages in the gateway's loop (not as it is)", target, plan, visit))
+    return Pages(stations=stations, transactions=transactions, rate_per_s=rate, cases=tuple(cases))
 
 
-def _fill(folder: str) -> str:
+def _fill(folder: str, past: Past) -> str:
     """Fill a data folder and return the cookie of someone who is logged in."""
-    arguments = (folder, str(DEMO_STATIONS), str(DEMO_DAYS), str(STATIONS))
-    filled = subprocess.run([sys.executable, str(HERE / "filling.py"), *arguments], stdout=subprocess.PIPE, check=True)
+    command = [sys.executable, str(HERE / "filling.py"), folder, "-"]
+    command += [str(past.demo_stations), str(past.days), str(past.bench_stations)]
+    filled = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return f"ingufu_session={filled.stdout.decode().split()[-1]}"
 
 
 @contextlib.contextmanager
-def _serving(folder: str) -> Iterator[tuple[int, int]]:
-    """Run `ingufu serve` as anyone would."""
+def _together(folder: str) -> Iterator[Target]:
     http, ocpp = free_port(), free_port()
-    config = Path(folder) / "bench.toml"
-    config.write_text(SETTINGS)
-    options = ("--data", folder, "--http", f"127.0.0.1:{http}", "--ocpp", f"127.0.0.1:{ocpp}", "--config", str(config))
-    with running([sys.executable, "-m", "ingufu", "serve", *options, "--log-level", "warning"]):
+    command = [sys.executable, str(HERE / "together.py"), folder, f"127.0.0.1:{http}", f"127.0.0.1:{ocpp}"]
+    with running(command) as process:
         await_pages(http)
-        yield http, ocpp
+        yield Target(name="together", port=ocpp, http_port=http, pid=process.pid, password=wire.PASSWORD)
 
 
-@contextlib.contextmanager
-def _together(folder: str) -> Iterator[tuple[int, int]]:
-    http, ocpp = free_port(), free_port()
-    with running(
-        [sys.executable, str(HERE / "together.py"), folder, f"127.0.0.1:{http}", f"127.0.0.1:{ocpp}"],
-    ):
-        await_pages(http)
-        yield http, ocpp
-
-
-def _both(name: str, http: int, ocpp: int, cookie: str, seconds: float, rate: float) -> Case:
+def _both(name: str, target: Target, plan: Plan, visit: Visit) -> Case:
     """Let the stations connect, then the people come, then the stations talk; that is what is measured."""
-    plan = _plan(ocpp, seconds, rate, settle_s=SETTLE_S)
+    plan = msgspec.structs.replace(plan, port=target.port, server_pid=target.pid)
+    visit = msgspec.structs.replace(visit, port=target.http_port)
     load = start_load(plan)
-    time.sleep(SETTLE_S / 2)
-    visit = Visit(host="127.0.0.1", port=http, cookie=cookie, people=PEOPLE, seconds=seconds + SETTLE_S)
-    people = subprocess.Popen(
-        [sys.executable, str(HERE / "people.py"), msgspec.json.encode(visit).decode()], stdout=subprocess.PIPE
-    )
-    stations = finish_load(load, plan)
-    output, _ = people.communicate(timeout=seconds + 180)
+    time.sleep(plan.settle_s / 2)
+    command = [sys.executable, str(HERE / "people.py"), msgspec.json.encode(visit).decode()]
+    with running(command, stdout=subprocess.PIPE) as people:
+        stations = finish_load(load, plan)
+        output, _ = people.communicate(timeout=visit.seconds + 180)
     return Case(name=name, stations=stations, people=msgspec.json.decode(output, type=Asked))
 
 
-def _plan(port: int, seconds: float, rate: float, settle_s: float = 0.0) -> Plan:
+def _plan(target: Target, stations: int, pace: tuple[float, float, float]) -> Plan:
+    seconds, rate, settle_s = pace
     return Plan(
-        url=f"ws://127.0.0.1:{port}/ocpp",
+        port=target.port,
         mix="meter-values",
-        stations=STATIONS,
+        stations=stations,
         seconds=seconds,
         rate_per_s=rate,
         settle_s=settle_s,
+        password=target.password,
+        server_pid=target.pid,
     )

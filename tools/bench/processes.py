@@ -1,9 +1,12 @@
-"""Starting what is measured and what measures it, each in a process of its own."""
+"""Starting what is measured and what measures it, each in a process of its own, and ending it for certain."""
 
 import contextlib
+import os
+import select
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +15,31 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench.load import Plan, Result
+from bench.plan import Connected, Plan, Result
 
 HERE = Path(__file__).parent
 START_S = 120.0  # a program that is not ready by then will not be
+STOP_S = 20.0
+BEYOND_S = 120.0  # what a measurement may take besides the time in which it measures
+SERVER_CORE, LOAD_CORE = 0, 1  # what is measured has one core to itself, the generator another
+
+
+class Target(msgspec.Struct, kw_only=True, frozen=True):
+    """A server that is measured."""
+
+    name: str
+    port: int
+    pid: int
+    database_pid: int = 0
+    password: str = ""
+    http_port: int = 0
+    folder: str = ""
+
+
+def cores() -> tuple[int | None, int | None]:
+    """Return the cores for server and generator; none where there is only one, or this is not Linux."""
+    available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return (available[SERVER_CORE], available[LOAD_CORE]) if len(available) > 1 else (None, None)
 
 
 def free_port() -> int:
@@ -25,33 +49,81 @@ def free_port() -> int:
     return port
 
 
-@contextlib.contextmanager
-def started(script: str, *arguments: str) -> Iterator[tuple[psutil.Process, int]]:
-    """Run a script of this folder, given a free port and the arguments, once it has said that it is ready."""
-    port = free_port()
-    command = [sys.executable, str(HERE / script), str(port), *arguments]
-    with running(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        if process.stdout.readline().strip() != b"ready":
-            raise SystemExit(f"{script} did not start.")
-        yield psutil.Process(process.pid), port
+def disk_folder() -> str:
+    """Return a folder for temporary files that lies on a disk: in memory, a flush costs nothing."""
+    candidates = (tempfile.gettempdir(), "/var/tmp", str(Path.cwd()))  # noqa: S108 - names made by `tempfile`
+    found = [folder for folder in candidates if os.access(folder, os.W_OK)]
+    return next((folder for folder in found if file_system(folder) not in {"tmpfs", "ramfs"}), found[0])
+
+
+def file_system(folder: str) -> str:
+    """Return the kind of file system that holds the folder."""
+    mounts = {mount.mountpoint: mount.fstype for mount in psutil.disk_partitions(all=True)}
+    path = Path(folder).resolve()
+    return next((mounts[str(place)] for place in (path, *path.parents) if str(place) in mounts), "unknown")
 
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], *, stdout: int = subprocess.DEVNULL, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    stdout: int = subprocess.DEVNULL,
+    stderr: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    core: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program while the block does."""
-    process = subprocess.Popen(command, stdout=stdout, env=environment)
-    try:
-        yield process
-    finally:
-        process.terminate()
+    """Run a program while the block does, if need be on one core."""
+    if core is not None:
+        command = ["taskset", "--cpu-list", str(core), *command]
+    with contextlib.ExitStack() as stack:
+        errors = stack.enter_context(stderr.open("ab")) if stderr is not None else None
+        process = subprocess.Popen(command, stdout=stdout, stderr=errors, env=environment)
         try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield process
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Return when the process is gone."""
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@contextlib.contextmanager
+def started(name: str, script: str, *arguments: str) -> Iterator[Target]:
+    """Run a script of this folder, given a free port and the arguments, once it has said that it is ready."""
+    port = free_port()
+    command = [sys.executable, str(HERE / script), str(port), *arguments]
+    with running(command, stdout=subprocess.PIPE, core=cores()[0]) as process:
+        await_line(process, b"ready")
+        yield Target(name=name, port=port, pid=process.pid)
+
+
+def await_line(process: subprocess.Popen[bytes], beginning: bytes, seconds: float = START_S) -> bytes:
+    """Return the line that begins so, as soon as the process writes it. Ends the program if it does not."""
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    until = time.monotonic() + seconds
+    line = b""
+    while time.monotonic() < until:
+        if not select.select([process.stdout], [], [], 0.5)[0]:
+            continue
+        sign = os.read(process.stdout.fileno(), 1)  # one by one: a buffer would hide lines from `select`
+        if not sign:
+            break
+        if sign != b"\n":
+            line += sign
+        elif line.startswith(beginning):
+            return line
+        else:
+            line = b""
+    raise SystemExit(f"{process.args!r} did not say {beginning.decode()!r}.")
 
 
 def await_pages(port: int) -> None:
@@ -66,12 +138,64 @@ def await_pages(port: int) -> None:
 
 def start_load(plan: Plan) -> subprocess.Popen[bytes]:
     """Start the load generator; it prints its result as JSON."""
-    return subprocess.Popen(
-        [sys.executable, str(HERE / "load.py"), msgspec.json.encode(plan).decode()], stdout=subprocess.PIPE
-    )
+    command = [sys.executable, str(HERE / "load.py"), msgspec.json.encode(plan).decode()]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
 
 
 def finish_load(process: subprocess.Popen[bytes], plan: Plan) -> Result:
-    """Return the result when the generator has ended."""
-    output, _ = process.communicate(timeout=plan.seconds + 120)
-    return msgspec.json.decode(output, type=Result)
+    """Return the result when the generator has ended; it is ended if it takes far too long."""
+    try:
+        output, _ = process.communicate(timeout=plan.seconds + BEYOND_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, _ = process.communicate()
+        raise SystemExit("The load generator did not come to its end.") from None
+    return msgspec.json.decode(output.splitlines()[-1], type=Result)
+
+
+class Crowd:
+    """Stations that are connected."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.seen = self._told()
+
+    def greet(self) -> Connected:
+        """Let them say who they are, and return how that went."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        self._process.stdin.write(b"greet\n")
+        self._process.stdin.flush()
+        return self._told()
+
+    def _told(self) -> Connected:
+        return msgspec.json.decode(await_line(self._process, b"{"), type=Connected)
+
+
+def measure(plan: Plan) -> Result:
+    """Run the load and return what it saw."""
+    return finish_load(start_load(plan), plan)
+
+
+@contextlib.contextmanager
+def paused(target: Target) -> Iterator[None]:
+    """Have the server stand still while the block runs."""
+    process = psutil.Process(target.pid)
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
+@contextlib.contextmanager
+def connected(plan: Plan) -> Iterator["Crowd"]:
+    """Have stations connected while the block runs."""
+    process = start_load(plan)
+    try:
+        yield Crowd(process)
+    finally:
+        try:
+            process.communicate(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
