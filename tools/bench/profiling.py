@@ -1,0 +1,103 @@
+"""Where the time of the saturated server goes, by part of the product and by function."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench import processes, serving
+from bench.plan import Plan
+
+SECONDS = 5.0
+STATIONS = 64
+TOP = 15
+# By the innermost function's module; the first that fits. C code counts for the Python function that called it.
+PARTS = (
+    ("ingufu.gateway.frame_log", "record of raw frames"),
+    ("ingufu.gateway.websocket", "WebSocket layer and sending"),
+    ("ingufu.gateway", "connections"),
+    ("ingufu.ocpp.rpc", "RPC: pairing, memory of replies"),
+    ("ingufu.ocpp", "decoding and adapters of OCPP"),
+    ("ingufu.infra.storage.sqlite", "SQLite"),
+    ("ingufu.infra.storage.file_locks", "SQLite"),
+    ("ingufu.infra.storage.postgresql", "PostgreSQL"),
+    ("ingufu.infra.storage", "units of work, group commit"),
+    ("ingufu.infra", "other machinery (bus, logs)"),
+    ("ingufu.charging", "rules of charging"),
+    ("ingufu.core", "core: ids, events, quantities"),
+    ("ingufu.", "other rules"),
+    ("sqlite3", "SQLite"),
+    ("uvloop", "event loop, sockets, frames in C"),
+    ("asyncio.runners", "event loop, sockets, frames in C"),  # it calls the loop, whose own work shows no frames
+    ("asyncio", "asyncio"),
+)
+
+
+class Profile(msgspec.Struct, kw_only=True, frozen=True):
+    """Shares of processor time, the largest first."""
+
+    calls_per_s: float  # while it was sampled
+    parts: tuple[tuple[str, float], ...]
+    functions: tuple[tuple[str, float], ...]
+
+
+def measure_profile(seconds: float = SECONDS, stations: int = STATIONS) -> Profile:
+    """Saturate a server with MeterValues and sample it meanwhile."""
+    with serving.prepared(stations) as folder:
+        orders = Path(folder) / "sampling"
+        with serving.serving(folder, samples=str(orders)) as target:
+            processes.await_pages(target.http_port)
+            plan = Plan(
+                port=target.port,
+                mix="meter-values",
+                stations=stations,
+                seconds=seconds + 1.0,
+                password=target.password,
+                core=processes.cores()[1],
+            )
+            load = processes.start_load(plan)
+            time.sleep(2.0)  # connected and warm
+            orders.touch()
+            time.sleep(seconds)
+            orders.unlink()
+            result = processes.finish_load(load, plan)
+            samples = written(orders.with_suffix(".json"))
+    return summarise(samples, result.per_s)
+
+
+def summarise(samples: Sequence[tuple[int, list[str]]], calls_per_s: float) -> Profile:
+    """Return the shares by part and by function."""
+    parts: Counter[str] = Counter()
+    functions: Counter[str] = Counter()
+    for weight, stack in samples:
+        parts[part_of(stack)] += weight
+        functions[stack[0]] += weight
+    return Profile(calls_per_s=calls_per_s, parts=_shares(parts), functions=_shares(functions)[:TOP])
+
+
+def part_of(stack: Sequence[str]) -> str:
+    """Return the part to which the time belongs: by the innermost function of which the part is known."""
+    for function in stack:
+        for module, part in PARTS:
+            if function.startswith(module):
+                return part
+    return "other"
+
+
+def _shares(counted: Counter[str]) -> tuple[tuple[str, float], ...]:
+    whole = sum(counted.values()) or 1
+    return tuple((name, weight / whole) for name, weight in counted.most_common())
+
+
+def written(path: Path) -> list[tuple[int, list[str]]]:
+    """Return what the sampler saw, as soon as it has written that down."""
+    until = time.monotonic() + processes.START_S
+    while not path.exists():
+        if time.monotonic() > until:
+            raise SystemExit("The sampler wrote nothing.")
+        time.sleep(0.05)
+    found: list[tuple[int, list[str]]] = json.loads(path.read_text())
+    return found
