@@ -143,7 +143,9 @@ class Attendant:
     def _may_ask(self, station_id: str, stream: int | None) -> bool:
         """Return whether a station may be asked about a stream: once a connection."""
         connection = self._connections.get(station_id)
-        if connection is None or (connection.id, stream) in self._streams_asked:
+        if connection is None or connection.session.station.is_silent:
+            return False
+        if (connection.id, stream) in self._streams_asked:
             return False
         self._streams_asked.add((connection.id, stream))
         return True
