@@ -1,6 +1,7 @@
 """Commands: any CALL of the station's own version just as given, and typed ones on top of it."""
 
 import json
+from collections.abc import Awaitable
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -8,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
+from ingufu.configuration.service import Reading
 from ingufu.core import errors
 from ingufu.core.commands import (
     ActionForm,
@@ -16,7 +18,6 @@ from ingufu.core.commands import (
     RawReply,
     ReplyKind,
     ResetKind,
-    ResetStation,
     UnlockConnector,
 )
 from ingufu.stations.events import CommandAnswered
@@ -137,10 +138,13 @@ async def reset(web: WebContext, principal: Principal, station: str, given: Rese
     """Reset a station
 
     `immediate` ends what charges there (1.6: Hard); `on-idle` waits until nothing charges (1.6: Soft, which ends
-    transactions in good order).
+    transactions in good order); `immediate-and-resume` goes on with it afterwards (2.1). A reset that was accepted or
+    scheduled stays in the list of resets until the station has booted.
     """
     known = await access.station_of(web, principal, station)
-    return await call(web, principal, known, ResetStation(kind=given.kind, evse=given.evse))
+    who = Reading(link=web.link, actor=principal.name, timeout_s=web.settings.call_timeout_s)
+    resetting = web.services.configuration.resetting
+    return await kept(web, principal, known, "ResetStation", resetting.reset(who, known.id, given.kind, given.evse))
 
 
 @route(
@@ -178,9 +182,16 @@ async def call(web: WebContext, principal: Principal, station: Station, command:
 
     Raises StationOffline, StationTimeout, StationUnsupported, StationUnavailable, Unavailable, InvalidInput.
     """
-    action = type(command).__name__
+    asked = web.link.call(station.id, command, timeout_s=web.settings.call_timeout_s)
+    return await kept(web, principal, station, type(command).__name__, asked)
+
+
+async def kept(
+    web: WebContext, principal: Principal, station: Station, action: str, asked: Awaitable[OutcomeT]
+) -> OutcomeT:
+    """Return what came of a request that is being made, as `call` does."""
     try:
-        outcome = await web.link.call(station.id, command, timeout_s=web.settings.call_timeout_s)
+        outcome = await asked
     except errors.IngufuError as error:
         await keep(web, principal, station, action, error.code, None)
         raise

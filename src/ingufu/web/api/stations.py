@@ -162,6 +162,7 @@ async def delete_station(web: WebContext, principal: Principal, station: str) ->
     has_charged = await transaction_views.has_charged(web.services.database, known.id)
     async with web.services.database.work() as work:
         is_gone = await web.services.stations.delete(work, known.id, has_charged=has_charged)
+        web.services.configuration.forget_station(work, known.id)
         access.note(web, work, principal, "station.delete", known.id, {"identity": known.identity, "is_gone": is_gone})
     return Deleted(is_gone=is_gone)
 
