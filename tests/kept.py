@@ -31,5 +31,4 @@ def chunks(sent: Iterable[Sent]) -> list[FrameChunk]:
 
 def keep(frames: Frames, sent: Iterable[Sent]) -> None:
     """Let the frames be written soon."""
-    for chunk in chunks(sent):
-        frames.append(chunk)
+    frames.append(chunks(sent))

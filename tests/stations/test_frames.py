@@ -155,6 +155,16 @@ async def test_time_is_found_by_the_ids(database, stations, clock):
     assert [row.text for row in found] == ["11", "10"]
 
 
+async def test_many_frames_take_little_room_and_come_back_whole(database, stations, clock):
+    texts = [f'[2,"{number}","MeterValues",{{"connectorId":1,"transactionId":{number}}}]' for number in range(300)]
+    keep(stations.frames, [Sent(clock.now(), "s", text) for text in texts])
+    await database.writer.flush()
+    (row,) = await database.select(select(frame_chunks.c.frames))
+    assert len(row["frames"]) < sum(map(len, texts)) / 3
+    assert [row.text for row in reversed(await stations.frames.frames_of("s", limit=1000))] == texts
+    assert [row.text for row in await stations.frames.frames_of("s", transaction="77")] == [texts[77]]
+
+
 async def test_empty_log_is_read_without_complaint(database, stations, clock):
     assert await stations.frames.frames_of("s", since=clock.now(), until=clock.now(), transaction="7") == []
     assert await frame_store.last_frame_id(database, "s") == 0

@@ -1,13 +1,14 @@
 """The record of every frame: gathered by connection, redacted, packed, and handed on in chunks."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 
 import structlog
 
-from ingufu.infra.secrets import may_hold_secret, redact
-from ingufu.stations.frames import Kept, packed
+from ingufu.infra.secrets import QuickTest, redact
+from ingufu.stations.frames import FrameChunk, Kept, packed
 from ingufu.stations.service import Frames
 
 TEXT_LIMIT = 64 * 1024  # characters kept of one frame; `size` tells how long it was
@@ -16,7 +17,8 @@ FRAME_BYTES = 200  # which is so much
 WAITING_BYTES = 48 * 1024 * 1024  # of all chunks that are not yet handed on
 DELAY_S = 1.0  # how long a chunk waits for more
 TICK_S = 0.05
-CHUNKS_A_TICK = 100  # so that nobody waits for more than a millisecond or two; in a large fleet the rest waits longer
+CHUNKS_A_TICK = 100  # so that nobody waits for it for long; in a large fleet the rest of the frames wait longer
+BYTES_A_TICK = 2 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,7 @@ class FrameLog:
         self._frames = frames
         self._gathering: dict[str, _Gathering] = {}  # by connection; the first has waited longest
         self._room = WAITING_BYTES
+        self._may_hold_secret = QuickTest().may_hold_secret
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, data: bytes, at: datetime, station_id: str, connection_id: str, *, is_inbound: bool) -> None:
@@ -61,25 +64,25 @@ class FrameLog:
 
     def closed(self, connection_id: str) -> None:
         """Hand on what has gathered of a connection: it ended, or that was enough."""
-        gathering = self._gathering.pop(connection_id, None)
-        if gathering is None:
-            return
-        self._room += CHUNK_BYTES - gathering.room
-        frames = gathering.frames
-        try:
-            if may_hold_secret([data for _, _, _, data in frames]):
-                frames = [_redacted(frame) for frame in frames]
-            self._frames.append(packed(gathering.station_id, connection_id, frames))
-        except Exception:  # a fault in the record must not become one in the conversation
-            log.exception("frames.lost", station=gathering.station_id, frames=len(frames))
+        if connection_id in self._gathering:
+            self._hand_on([connection_id])
 
     def flush(self) -> None:
         """Hand on all that has gathered."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for connection_id in list(self._gathering):
-            self.closed(connection_id)
+        while self._gathering:
+            self._hand_on(list(islice(self._gathering, CHUNKS_A_TICK)))
+
+    def _hand_on(self, connection_ids: list[str]) -> None:
+        gathered = [(connection_id, self._gathering.pop(connection_id)) for connection_id in connection_ids]
+        for _, gathering in gathered:
+            self._room += CHUNK_BYTES - gathering.room
+        try:
+            self._frames.append(self._chunks(gathered))
+        except Exception:  # a fault in the record must not become one in the conversation
+            log.exception("frames.lost", frames=sum(len(gathering.frames) for _, gathering in gathered))
 
     def _begin(self, station_id: str, connection_id: str) -> _Gathering:
         loop = asyncio.get_running_loop()
@@ -91,25 +94,42 @@ class FrameLog:
     def _make_room(self) -> None:
         """Hand on what has waited longest, until what waits is within its bounds."""
         while self._room <= 0 and self._gathering:
-            self.closed(next(iter(self._gathering)))
+            self._hand_on([next(iter(self._gathering))])
 
     def _tick(self) -> None:
         """Hand on what has waited long enough, and come back for the rest."""
         loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        oldest = list(islice(self._gathering.items(), CHUNKS_A_TICK))
-        for connection_id, gathering in oldest:
-            if now_s - gathering.since_s >= DELAY_S:
-                self.closed(connection_id)
+        latest_s = loop.time() - DELAY_S
+        due: list[str] = []
+        room = BYTES_A_TICK
+        for connection_id, gathering in islice(self._gathering.items(), CHUNKS_A_TICK):
+            if gathering.since_s > latest_s or room <= 0:
+                break
+            room -= CHUNK_BYTES - gathering.room
+            due.append(connection_id)
+        if due:
+            self._hand_on(due)
         self._timer = None
         for gathering in self._gathering.values():
-            wait_s = max(gathering.since_s + DELAY_S - now_s, TICK_S)
-            self._timer = loop.call_later(wait_s, self._tick)
+            self._timer = loop.call_later(max(gathering.since_s - latest_s, TICK_S), self._tick)
             break
 
+    def _chunks(self, gathered: Sequence[tuple[str, _Gathering]]) -> list[FrameChunk]:
+        """Return what has gathered in chunks, without secrets. As a rule there are none, and one look at all tells."""
+        is_clean = not self._may_hold_secret([data for _, some in gathered for _, _, _, data in some.frames])
+        return [
+            packed(some.station_id, connection_id, some.frames if is_clean else self._redacted(some.frames))
+            for connection_id, some in gathered
+        ]
 
-def _redacted(frame: Kept) -> Kept:
-    at, is_inbound, size, data = frame
-    if not may_hold_secret((data,)):
-        return frame
-    return at, is_inbound, size, redact(data.decode("utf-8", "replace")).encode("utf-8", "replace")
+    def _redacted(self, frames: Sequence[Kept]) -> Sequence[Kept]:
+        if not self._may_hold_secret([data for _, _, _, data in frames]):
+            return frames
+        return [
+            (at, is_inbound, size, _redacted_text(data) if self._may_hold_secret((data,)) else data)
+            for at, is_inbound, size, data in frames
+        ]
+
+
+def _redacted_text(data: bytes) -> bytes:
+    return redact(data.decode("utf-8", "replace")).encode("utf-8", "replace")

@@ -65,14 +65,16 @@ _HEADER = re.compile(r"(authorization\s{0,20}[:=]\s{0,20}(?:basic|bearer|digest)
 _PRIVATE_KEY = re.compile(r"-{0,5}BEGIN [A-Z ]{0,40}PRIVATE KEY.*", re.DOTALL)
 _HEAD = re.compile(r'\s*\[\s*[2-6]\s*,\s*"[^"\\]{0,64}"\s*,\s*(?:"[A-Za-z]{1,60}"\s*,)?')
 
-# The quick test looks for what is left of the suspicious words when all letters but these are dropped, of the words
-# as of the frames: few short searches through a third of the text. Which letters, decides only how often it errs on
-# the safe side: these were chosen by trying, so that no everyday message of OCPP holds any of what is left.
-_TELLING = b"bdeknoprsvyz"
-_BETWEEN = b"\0"  # frames; one that holds it is looked at in parts, of which each must be in order
+# Of a text, the quick test looks at what is left when all but these letters and the brackets are dropped, its shape:
+# at a third of it, without figures, and the same for most messages of one kind. There it looks for what is left of the
+# suspicious words. Which letters, only decides how often it errs, on the safe side: these were chosen by trying, so
+# that no everyday message of OCPP holds any of what is left, and few letters of random ids are among them.
+_TELLING = b"eknoprsvy"
+_BETWEEN = b"\0"  # texts; one that holds it is looked at in parts, of which each must be in order
 _LOWERED = bytes(range(256)).lower()
-_UNTOLD = bytes(set(range(256)) - set(_TELLING + _TELLING.upper() + _BETWEEN))
-_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]" + _BETWEEN))
+_UNTOLD = bytes(set(range(256)) - set(_TELLING + _TELLING.upper() + b"{}[]" + _BETWEEN))
+_MAX_SHAPES = 4096
+_LONGEST_SHAPE = 1024
 _APART = ("@", "\\u00")  # words that are no letters, and rare enough to be looked for as they are
 
 
@@ -107,23 +109,33 @@ def redact(text: str) -> str:
     return _redact(text, 0)
 
 
-def may_hold_secret(texts: Sequence[bytes]) -> bool:
-    """Return False only if `redact` would change none of these texts (UTF-8); many at once cost little more than one.
+class QuickTest:
+    """Tells texts that surely hold no secret, many at once, and remembers their shapes: there are not many."""
 
-    It errs on the safe side, rarely. What is not ASCII is always suspected: some of its letters, lowered, are plain.
-    """
-    whole = _BETWEEN.join(texts)
-    if not whole.isascii() or b"@" in whole or (b"\\" in whole and b"\\u00" in whole.lower()):
-        return True
-    left = whole.translate(_LOWERED, _UNTOLD)
-    for word in _SUSPICIOUS_LEFT:
-        if word in left:
+    def __init__(self) -> None:
+        self._clean: set[bytes] = set()
+
+    def may_hold_secret(self, texts: Sequence[bytes]) -> bool:
+        """Return False only if `redact` would change none of these texts (UTF-8).
+
+        It errs on the safe side, rarely. Whatever is not ASCII is suspected: some letters of it are plain if lowered.
+        """
+        whole = _BETWEEN.join(texts)
+        if not whole.isascii() or b"@" in whole or (b"\\" in whole and b"\\u00" in whole.lower()):
             return True
-    return not all(map(_is_closed, set(whole.translate(None, _NO_BRACKETS).split(_BETWEEN))))
+        shapes = set(whole.translate(_LOWERED, _UNTOLD).split(_BETWEEN)) - self._clean
+        return bool(shapes) and not all(map(self._is_clean, shapes))
 
-
-def _is_closed(brackets: bytes) -> bool:
-    return brackets.count(b"{") == brackets.count(b"}") and brackets.count(b"[") == brackets.count(b"]")
+    def _is_clean(self, shape: bytes) -> bool:
+        if any(word in shape for word in _SUSPICIOUS_LEFT):
+            return False
+        if shape.count(b"{") != shape.count(b"}") or shape.count(b"[") != shape.count(b"]"):
+            return False
+        if len(shape) <= _LONGEST_SHAPE:
+            if len(self._clean) >= _MAX_SHAPES:
+                self._clean.clear()
+            self._clean.add(shape)
+        return True
 
 
 def _redact(text: str, nesting: int, *, is_cut: bool = False) -> str:

@@ -184,7 +184,9 @@ async def test_log_is_filtered_by_direction_message_time_and_session(operator: P
     assert len(await found("")) == 50
     assert set(await found("direction=in&action=Heartbeat")) == {("in", "Heartbeat")}
     assert len(await found("direction=in&action=Heartbeat")) == 20
-    assert len(await found(f"session={net.sessions['NYA-01-live']}")) == 40
+    session = f"session={net.sessions['NYA-01-live']}"
+    assert len(await found(f"{session}&direction=in")) == 32  # since it began
+    assert set(await found(session)) == {("in", "TransactionEvent"), ("out", "TransactionEvent")}
     assert len(await found("q=%22seqNo%22:59")) == 1
     assert len(await found("since=2026-03-01T13:30&until=2026-03-01T13:35:30")) == 12  # Kigali is two hours ahead
     assert await found("since=rubbish&direction=in&action=Heartbeat&q=nothing") == []

@@ -1,5 +1,6 @@
 """The message log: every frame of every station, for as long as the settings say."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from ingufu.infra.storage.database import Database
@@ -16,9 +17,9 @@ class Frames:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, chunk: FrameChunk) -> None:
+    def append(self, chunks: Sequence[FrameChunk]) -> None:
         """Let frames be written soon. Whoever calls has taken the secrets out (`infra.secrets.redact`)."""
-        frame_store.append(self._database, chunk)
+        frame_store.append(self._database, chunks)
 
     async def frames_of(
         self,

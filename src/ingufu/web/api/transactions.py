@@ -94,7 +94,8 @@ async def list_frames(web: WebContext, principal: Principal, criteria: FrameQuer
     """List frames
 
     The raw messages of stations, the newest first, by station, time, transaction and connection. Secrets are taken
-    out before they are kept, and they are kept as long as the settings say.
+    out before they are kept, and they are kept as long as the settings say. A page may be short, even empty, though
+    `next` is there: where little fits, one page looks through a part of the log and the next goes on.
     """
     return await frame_views.list_frames(web.services.database, criteria, principal.site_ids)
 

@@ -27,7 +27,7 @@ from ingufu.web.live import LiveEvent, LiveHub
 
 ROWS = 50
 EXCERPT = 160  # characters of a message in its row
-LOOK_EVERY_S = 1.0  # messages are stored half a second late, so looking more often shows nothing sooner
+LOOK_EVERY_S = 1.0  # messages are stored a second late, so looking more often shows nothing sooner
 _CALL = 2
 
 Text = Annotated[str, Meta(max_length=200)]
