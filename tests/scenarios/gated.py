@@ -15,6 +15,7 @@ class GatedEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.dialect = engine.dialect
+        self.defers = engine.defers
         self.failure: str | None = None
         self.gate = asyncio.Event()
         self.gate.set()

@@ -38,7 +38,7 @@ async def gateway_process(settings: Settings, *, clock: Clock | None = None) -> 
     """
     clock = clock or SystemClock()
     ids = IdMaker(clock)
-    database = await open_database(storage_url(settings), inline_reads=True)
+    database = await open_database(storage_url(settings), inline_reads=True, defers=True)
     bus = HubBus(bus_socket(settings))
     try:
         await bus.open()

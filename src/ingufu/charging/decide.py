@@ -219,7 +219,7 @@ def tell_stored(before: Transaction | None, after: Transaction) -> list[Event]:
 def tell_live(after: Transaction) -> TransactionUpdated:
     """Return the fact for those who watch."""
     return TransactionUpdated(
-        occurred_at=after.updated_at,
+        occurred_at=after.heard_at or after.updated_at,
         station_id=after.station_id,
         transaction_id=after.id,
         evse=after.evse,

@@ -181,6 +181,11 @@ def sign_of_life(known: Known) -> datetime:
     return max(times)
 
 
+def make_points(glances: Iterable[Glance]) -> list[Point]:
+    """Return the register values of readings alone, in the order they are to be followed."""
+    return _points(None, glances, has_start=True, has_end=True)
+
+
 def _points(
     event: TransactionEvent | None, glances: Iterable[Glance], *, has_start: bool, has_end: bool
 ) -> list[Point]:
@@ -324,6 +329,7 @@ def _look(known: Known, glances: Sequence[Glance], points: Sequence[Point], limi
         last_seq=known.seen[-1][1] if known.seen else None,
         seq_count=sequence.count(known.seen) if known.seen else 0,
         ended_at=ended_at,
+        heard_at=now,
         updated_at=now,
     )
     return msgspec.structs.replace(known, transaction=transaction, track=track, power_w=power_w, power_at=power_at)

@@ -185,6 +185,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     energy_wh: Decimal = Decimal(0)
     last_seq: int | None = None
     seq_count: int = 0
+    heard_at: datetime | None = None  # when the station last told of it; `updated_at` lags behind while it only reads
     updated_at: datetime
 
 

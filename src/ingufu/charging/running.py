@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from functools import partial
 
 from ingufu.charging.fold import Known
 from ingufu.charging.model import AnomalyKind
+from ingufu.charging.pulse import Pulse, begin
 from ingufu.infra.storage.database import Work
 
 RECENT = 2  # closed transactions of a station that are held, because messages about them still come
@@ -17,7 +19,7 @@ class Holding:
     A closed one is let go, unless it is told of after it was closed: a queue may hold thousands of its readings.
     """
 
-    __slots__ = ("noted", "open", "recent")
+    __slots__ = ("noted", "open", "pulses", "recent")
 
     def __init__(
         self,
@@ -28,6 +30,26 @@ class Holding:
         self.open = running
         self.recent = recent or {}
         self.noted = noted
+        self.pulses: dict[str, Pulse] = {}  # of open ones, by what the station calls them
+
+    def catch_up(self) -> None:
+        """Have the transactions be what readings in order have made of them."""
+        for pulse in self.pulses.values():
+            known = pulse.known_now()
+            self.open[known.transaction.id] = known
+        self.pulses.clear()
+
+    def pulse_of(self, reference: str, burst_wh: Decimal) -> Pulse | None:
+        """Return the open transaction that the station calls so, ready for readings in order, if it can be."""
+        pulse = self.pulses.get(reference)
+        if pulse is None:
+            for known in self.open.values():
+                if known.transaction.reference == reference:
+                    pulse = begin(known, burst_wh)
+                    if pulse is not None:
+                        self.pulses[reference] = pulse
+                    break
+        return pulse
 
     def copy(self) -> "Holding":
         return Holding(dict(self.open), dict(self.recent), self.noted)
@@ -78,10 +100,16 @@ class Running:
         held = self._held.get(station_id)
         if held is None:
             held = Holding(await self._load(station_id))
+        elif held.pulses:
+            held.catch_up()
         copy = held.copy()
         self._pending[station_id] = (work, copy)
         work.after_commit(partial(self._settle, station_id, work))
         return copy
+
+    def peek(self, station_id: str) -> Holding | None:
+        """Return what is held of a station, unless nothing is or a unit of work is about to change it."""
+        return None if station_id in self._pending else self._held.get(station_id)
 
     def forget(self, station_id: str) -> None:
         """Hold nothing of a station: another process may have changed it."""

@@ -58,6 +58,7 @@ transactions = Table(
     Column("last_seq", BigInteger),
     Column("seq_count", BigInteger, nullable=False),
     Column("anomaly_count", Integer, nullable=False),
+    Column("heard_at", Instant),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("station_id", "reference", name="transactions_once"),
     Index("transactions_by_start", "started_at"),

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
@@ -12,6 +11,7 @@ from ingufu.core.clock import Clock
 from ingufu.core.commands import RawReply, ReplyKind
 from ingufu.gateway.admission import Admitted
 from ingufu.gateway.frame_log import FrameLog
+from ingufu.gateway.lane import Lane
 from ingufu.gateway.websocket import CloseCode, Closure, Connection
 from ingufu.ocpp.rpc import Peer
 from ingufu.ocpp.rpc_messages import (
@@ -29,14 +29,9 @@ from ingufu.ocpp.rpc_messages import (
 )
 from ingufu.ocpp.session import Refused, Replied, Session
 
+EMPTY = b"{}"
+
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, weakref_slot=True)
-class Lane:
-    """What is one per station over all its connections: its messages are handled one after the other."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Keeper(Protocol):
@@ -200,7 +195,8 @@ class StationConnection:
         match message:
             case Call() | Send():
                 self._is_working = True
-                self._keeper.run(self._work_off(message), self._context)
+                if not self._handle_quickly(message):
+                    self._keeper.run(self._work_off(message), self._context)
             case Repeated(reply=reply):
                 if reply is not None:
                     self._send(reply)
@@ -246,11 +242,45 @@ class StationConnection:
                 )
             )
 
+    def _handle_quickly(self, message: Request) -> bool:
+        """Take a plain reading the short way, if it is the station's turn; False if it has to go the long one."""
+        if type(message) is not Call or not self._lane.try_enter():
+            return False
+        step = self.session.quick(message)
+        if step is not None and step.submit(lambda outcome: self._handled_quickly(message, outcome)):
+            return True
+        self._lane.leave()
+        return False
+
+    def _handled_quickly(self, call: Call, outcome: Exception | None) -> None:
+        """Answer what is durable, and go on with what has queued behind it."""
+        self._lane.leave()
+        try:
+            if outcome is None:
+                self._send(self.peer.result(call, EMPTY))
+            else:  # the station keeps it, and sends it again
+                log.warning("ocpp.storage_unavailable", action=call.action, error=str(outcome))
+                self.peer.leave_unanswered(call)
+            message = self.peer.take()
+            if self._is_paused:
+                self._pause_or_resume()
+        except Exception:
+            log.exception("ocpp.conversation_failed")
+            self.close(CloseCode.INTERNAL_ERROR, "internal error")
+            message = None
+        if message is not None:
+            if not self._handle_quickly(message):
+                self._keeper.run(self._work_off(message), self._context)
+            return
+        self._is_working = False
+        if self._goodbye is not None:
+            self.close(*self._goodbye)
+
     async def _work_off(self, message: Request | None) -> None:
         """Answer the message and those that queue behind it, in the station's order."""
         try:
             while message is not None:
-                async with self._lane.lock:
+                async with self._lane:
                     await self._answer(message)
                 message = self.peer.take()
                 self._pause_or_resume()

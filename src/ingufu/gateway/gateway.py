@@ -243,7 +243,7 @@ class Gateway:
         while is_still_so():
             tries += 1
             try:
-                async with lane.lock, self._services.database.work() as work:
+                async with lane, self._services.database.work() as work:
                     await do(work)
             except IngufuError as error:
                 log.warning("gateway.not_stored", station=connection.station_id, error=str(error), tries=tries)

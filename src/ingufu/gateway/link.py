@@ -18,7 +18,8 @@ from ingufu.core.errors import (
     StationUnsupported,
 )
 from ingufu.core.ids import IdMaker
-from ingufu.gateway.connection import Lane, StationConnection
+from ingufu.gateway.connection import StationConnection
+from ingufu.gateway.lane import Lane
 from ingufu.ocpp import wire
 from ingufu.ocpp.phases import refusal
 from ingufu.ocpp.rpc_memory import ReplyMemory

@@ -13,7 +13,7 @@ from ingufu.ocpp.notices import CONTENT_LIMIT
 from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.phases import PHASES, allowed_by
 from ingufu.ocpp.rpc_messages import Call, Send
-from ingufu.ocpp.table import CallContext, Inbound, InboundTable, Loss, Phase
+from ingufu.ocpp.table import CallContext, Inbound, InboundTable, Loss, Phase, QuickStep
 from ingufu.ocpp.wire import WireError
 from ingufu.services import Services
 from ingufu.stations.events import NoticeReceived
@@ -79,6 +79,20 @@ class Session:
         allowed = allowed_by(action, payload)
         if allowed is not None:
             self._may_send.add(allowed)
+
+    def quick(self, call: Call) -> QuickStep | None:
+        """Return a call ready to be written the short way, to be answered with nothing; None if `answer` has to see it.
+
+        That is for what comes most: in order, by the schema, from a station in good standing.
+        """
+        row = self._table.get(call.action)
+        if row is None or row.quick is None or self.station.is_strict or not self._is_allowed(call.action, row):
+            return None
+        try:
+            payload, repairs = wire.decode_lenient(row.request, call.payload)
+        except WireError:
+            return None
+        return None if repairs else row.quick(self._services, self.station.id, payload, self._services.clock.now())
 
     async def answer(self, message: Call | Send) -> Reply:
         """Return what the station is to hear. Whatever it hears as accepted is durable when this returns."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -52,6 +52,18 @@ class CallContext:
 Handler = Callable[[CallContext, Any], Awaitable[Payload | None]]
 
 
+class QuickStep(Protocol):
+    """A message taken the short way, ready to be written; it is answered with nothing."""
+
+    def submit(self, done: Callable[[Exception | None], None]) -> bool:
+        """Have it written, and `done` called with None or why it could not be; False if storage is closed."""
+        ...
+
+
+# The short way of what is plain: services, station, what it says, when it came. None: the long way.
+Quick = Callable[[Services, str, Any, datetime], QuickStep | None]
+
+
 StandIn = Callable[[datetime], Any]  # of the time of receipt: a JSON value
 
 
@@ -68,6 +80,7 @@ class Inbound(msgspec.Struct, frozen=True):
     request: type[Payload]
     handler: Handler
     loss: Loss = Loss.NOTHING
+    quick: Quick | None = None
     may_precede_boot: bool = False
     unreadable: Payload | None = None  # what a payload beyond repair is answered with, instead of an error
     stand_ins: Mapping[str, StandIn] = MappingProxyType({})  # by property: what to go on with where it is unusable

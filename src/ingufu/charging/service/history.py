@@ -6,8 +6,8 @@ import msgspec
 
 from ingufu.charging import decide, store
 from ingufu.charging.energy import Limits
-from ingufu.charging.fold import Arrival, Known, advance, fold, resume
-from ingufu.charging.model import Transaction
+from ingufu.charging.fold import Arrival, Glance, Known, advance, fold, make_points, resume
+from ingufu.charging.model import Transaction, TransactionEvent
 from ingufu.infra.storage.database import Database
 
 
@@ -27,9 +27,35 @@ class History:
         glances = await store.find_glances(self._database, transaction.id)
         marks = await store.find_marks(self._database, transaction.id)
         known = fold(transaction, events, glances, limits=self.limits, now=transaction.updated_at)
-        if not decide.is_same_bill(known.transaction, transaction):
+        seen_at = transaction.last_reading_at
+        if known.transaction.last_reading_at == seen_at and decide.is_same_bill(known.transaction, transaction):
+            return msgspec.structs.replace(known, transaction=transaction, marks=marks)
+        newer = [glance for glance in glances if seen_at is None or glance.at > seen_at]
+        if newer:
+            known = self._go_on(known, transaction, events, glances[: len(glances) - len(newer)], newer)
+        else:
             known = resume(transaction, events)
-        return msgspec.structs.replace(known, transaction=transaction, marks=marks)
+        return msgspec.structs.replace(known, marks=marks)
+
+    def _go_on(
+        self,
+        whole: Known,
+        transaction: Transaction,
+        events: list[TransactionEvent],
+        older: list[Glance],
+        newer: list[Glance],
+    ) -> Known:
+        """Return what is known where the row had not yet followed its last readings when the process before died."""
+        before = fold(transaction, events, older, limits=self.limits, now=transaction.updated_at)
+        if not decide.is_same_bill(before.transaction, transaction):  # older ones are pruned: the row counts for them
+            resumed = resume(transaction, events)
+            points = make_points(newer)
+            arrival = Arrival(event=None, glances=newer, points=points)
+            whole = advance(resumed, arrival, limits=self.limits, now=transaction.updated_at)
+        kept = msgspec.structs.replace(
+            whole.transaction, anomaly_count=transaction.anomaly_count, updated_at=transaction.updated_at
+        )
+        return msgspec.structs.replace(whole, transaction=kept)
 
     async def load_open(self, station_id: str) -> dict[str, Known]:
         """Return the open transactions of a station by id."""

@@ -27,6 +27,7 @@ from ingufu.charging.running import Holding, Running
 from ingufu.charging.service.history import History
 from ingufu.charging.service.ledger import Ledger, Step
 from ingufu.charging.service.locating import Locator
+from ingufu.charging.service.quick import Pulses
 from ingufu.core.clock import Clock
 from ingufu.core.errors import NotFound, Unavailable
 from ingufu.core.ids import IdMaker
@@ -63,6 +64,7 @@ class Charging:
         self._ledger = Ledger(database, clock, history)
         self._running = Running(history.load_open, rules.cached_stations)
         self._numbers = Numbers(self._reserve)
+        self.pulses = Pulses(database, self._running, rules)
 
     async def find(self, station_id: str, reference: str) -> Transaction | None:
         """Return the transaction that a station calls so."""

@@ -1,6 +1,6 @@
 """The door to storage: reads of committed data, and units of work that commit together or not at all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from sqlalchemy.sql import ClauseElement
 from ingufu.core.events import Event
 from ingufu.infra.storage import outbox
 from ingufu.infra.storage.engine import Engine, Write
-from ingufu.infra.storage.group_commit import GroupCommit
+from ingufu.infra.storage.group_commit import GroupCommit, Waiter
 from ingufu.infra.storage.statements import Statements
 
 Row = dict[str, Any]
@@ -25,10 +25,12 @@ def _publish_nothing(events: Sequence[Event]) -> None:
 class Database:
     """Storage as everyone above sees it. Which engine it is, only the composition root knows."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, statements: Statements | None = None) -> None:
+        """Use `statements` of the engine's dialect if given: what was prepared for another database is ready there."""
         self.engine = engine
-        self.writer = GroupCommit(engine)
-        self.statements = Statements(engine.dialect)
+        self.statements = Statements(engine.dialect) if statements is None else statements
+        self.writer = GroupCommit(engine, self.statements)
+        self._lagging = self.writer.lagging
         self.publish: outbox.Publish = _publish_nothing
 
     async def open(self) -> None:
@@ -44,20 +46,35 @@ class Database:
         """Why nothing can be written until the process is started anew (a failed disk), or None."""
         return self.engine.failure
 
-    async def fetch_all(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> list[Row]:
-        """Return the rows of a select that is a constant of its module (compiled once)."""
+    async def fetch_all(
+        self, statement: ClauseElement, params: Mapping[str, Any] | None = None, *, may_lag: bool = False
+    ) -> list[Row]:
+        """Return the rows of a select that is a constant of its module (compiled once).
+
+        What this process has written and what lags (`Work.defer`, `hold_back`) is in them, unless they `may_lag`.
+        """
         prepared = self.statements.constant(statement)
+        if not may_lag and (self.writer.is_stirred or (self._lagging and self._lagging.concerns(prepared))):
+            await self.writer.settle()
         return prepared.rows(await self.engine.fetch(prepared, prepared.bind(params or {})))
 
-    async def fetch_one(self, statement: ClauseElement, params: Mapping[str, Any] | None = None) -> Row | None:
-        """Return the first row of a constant select, or None."""
-        rows = await self.fetch_all(statement, params)
+    async def fetch_one(
+        self, statement: ClauseElement, params: Mapping[str, Any] | None = None, *, may_lag: bool = False
+    ) -> Row | None:
+        """Return the first row of a constant select, or None; as `fetch_all`."""
+        rows = await self.fetch_all(statement, params, may_lag=may_lag)
         return rows[0] if rows else None
 
     async def select(self, statement: ClauseElement) -> list[Row]:
-        """Return the rows of a select built for this occasion (filters, paging)."""
+        """Return the rows of a select built for this occasion (filters, paging), with all that lags."""
         prepared = self.statements.once(statement)
+        if self.writer.is_stirred or (self._lagging and self._lagging.concerns(prepared)):
+            await self.writer.settle()
         return prepared.rows(await self.engine.fetch(prepared, prepared.bind({})))
+
+    async def settle(self) -> None:
+        """Return when all that lags is in its tables. Raises Unavailable."""
+        await self.writer.settle()
 
     def work(self) -> "Work":
         """Begin a unit of work."""
@@ -70,6 +87,32 @@ class Database:
         """
         prepared = self.statements.constant(statement)
         self.writer.behind(prepared, [prepared.bind(row) for row in rows], cost=cost)
+
+    def announce(self, events: Sequence[Event]) -> None:
+        """Tell live listeners what is no fact to be kept."""
+        try:
+            self.publish(events)
+        except Exception:  # one listener's fault must not keep others from going on
+            log.exception("storage.publish_failed")
+
+    def write(self, statement: ClauseElement, params: Mapping[str, Any], *, expect: int | None = None) -> Write:
+        """Return what `Work.execute` would add, for a unit that is no `Work`."""
+        prepared = self.statements.constant(statement)
+        return Write(prepared, prepared.bind(params), expect)
+
+    def deferred(self, statement: ClauseElement, row: Mapping[str, Any]) -> Write:
+        """Return what `Work.defer` would add, for a unit that is no `Work` (`GroupCommit.submit_for`)."""
+        prepared = self.statements.constant(statement)
+        is_deferred = self.engine.defers
+        return Write(prepared, prepared.bind(row), None, not is_deferred, is_deferred)
+
+    def hold_back(self, source: Callable[[], Iterable[Waiter]]) -> Callable[[], None]:
+        """Have `source` asked within a second, and before reads, for units it holds back; return what it calls first.
+
+        They are of figures that can be made again: a crash may lose them.
+        """
+        self.writer.sources.append(source)
+        return self.writer.stir
 
 
 class Work:
@@ -122,6 +165,13 @@ class Work:
         prepared = self._database.statements.constant(statement)
         self._add(Write(prepared, prepared.bind(row), None, is_bulk=True))
 
+    def defer(self, statement: ClauseElement, row: Mapping[str, Any]) -> None:
+        """Add a row to a series that needs not be in its table at once: it is durable with the unit all the same.
+
+        Whoever reads the table in this process finds it; other processes do within a second or so.
+        """
+        self._add(self._database.deferred(statement, row))
+
     def emit(self, event: Event) -> None:
         """Store a fact with the data and tell live listeners after the commit."""
         self.append(outbox.INSERT, outbox.row(event))
@@ -161,7 +211,4 @@ class Work:
             except Exception:  # the data is safe; one listener's fault must not keep the others from knowing
                 log.exception("storage.after_commit_failed")
         if self._events:
-            try:
-                self._database.publish(self._events)
-            except Exception:
-                log.exception("storage.publish_failed")
+            self._database.announce(self._events)

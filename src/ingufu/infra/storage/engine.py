@@ -19,6 +19,7 @@ class Write(NamedTuple):
     values: Values
     expect: int | None = None  # rows that must be touched, and never more, else the unit is undone
     is_bulk: bool = False  # may run after the other writes of its unit, together with its like
+    is_deferred: bool = False  # durable with its unit, and put into its table a little later (see `journal`)
 
 
 Unit = Sequence[Write]
@@ -31,11 +32,19 @@ class Series(NamedTuple):
     rows: Sequence[Values]
 
 
+class Deferral(NamedTuple):
+    """Rows that a commit made durable as an entry of the journal, and which still have to be put into their tables."""
+
+    entry: int
+    rows: dict[Prepared, list[Values]]
+
+
 class Committed(NamedTuple):
     """What became of a commit: unit by unit None or why it was undone, and why rows of series were."""
 
     outcomes: list[Outcome]
     failures: list[Exception]
+    deferral: Deferral | None = None
 
 
 class Group(NamedTuple):
@@ -56,6 +65,7 @@ class Engine(Protocol):
 
     dialect: Dialect
     failure: str | None  # why nothing can be written any more until the process is started anew
+    defers: bool  # whether writes may be deferred: it keeps a journal, and this process is the one that empties it
 
     async def open(self) -> None: ...
 
@@ -89,7 +99,9 @@ def grouped(units: Iterable[Unit], series: Iterable[Series]) -> list[Group]:
         bulk.setdefault(prepared, []).extend(more)
     latest, latest_expect, rows = None, None, list[Values]()
     for unit in units:
-        for prepared, values, expect, is_bulk in unit:
+        for prepared, values, expect, is_bulk, is_deferred in unit:
+            if is_deferred:
+                continue
             if is_bulk:
                 if prepared in bulk:
                     bulk[prepared].append(values)

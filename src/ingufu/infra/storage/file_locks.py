@@ -82,3 +82,8 @@ class Turn:
 def presence(path: Path) -> FileLock:
     """Return the lock that says who has the database open: shared by its users, exclusive for who replaces it."""
     return FileLock(path.with_name(path.name + "-open"))
+
+
+def journal(path: Path) -> FileLock:
+    """Return the lock of the one process that defers writes to the journal and empties it."""
+    return FileLock(path.with_name(path.name + "-journal-keeper"))

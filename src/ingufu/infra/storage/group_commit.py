@@ -2,22 +2,36 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from ingufu.core.errors import Unavailable
-from ingufu.infra.storage.engine import Engine, Outcome, Series, Unit, Values
-from ingufu.infra.storage.statements import Prepared
+from ingufu.infra.storage.engine import Committed, Engine, Outcome, Series, Unit, Values
+from ingufu.infra.storage.journal import ENTRIES
+from ingufu.infra.storage.lagging import Lagging, Portion
+from ingufu.infra.storage.statements import Prepared, Statements
 
 MAX_UNITS = 4000  # a bound on how long one commit may make the others wait
-BEHIND_PORTION = 200  # plain rows of those below that one commit takes along at least: some 2 ms longer for who waits for it
+BEHIND_PORTION = 200  # plain rows of those below that one commit takes along at least: 2 ms longer for who waits for it
 BEHIND_ALONE = 1000  # of them, if nobody waits for the commit; someone may come meanwhile
 MAX_BEHIND = 200_000  # of them may wait without anyone waiting for them; beyond it they are counted as lost
 BEHIND_DELAY_S = 0.5  # how long such a row may wait for a commit to join
+LAG_S = 0.5  # how long what may lag behind gathers before it is put away
 
 log = structlog.get_logger(__name__)
+
+
+class Waiter(Protocol):
+    """A unit, and who is told what became of it."""
+
+    @property
+    def unit(self) -> Unit: ...
+
+    def settle(self, outcome: Outcome) -> None:
+        """Hear that the unit is on disk (None), or why it is not. Must not raise."""
+        ...
 
 
 class _Waiting(NamedTuple):
@@ -37,16 +51,27 @@ class _Waiting(NamedTuple):
             self.future.set_exception(outcome)
 
 
+def _nothing() -> None:
+    """Follow a unit that is only waited for."""
+
+
 class GroupCommit:
     """The one writer of this process.
 
     `submit` is for units whose durability someone waits for; `behind` for rows that may be lost in a crash
-    (raw frames, last-seen marks) and therefore never cause a flush of their own while traffic flows.
+    (raw frames, last-seen marks) and therefore never cause a flush of their own while traffic flows. What may lag
+    (`lagging`) is put away between them.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, statements: Statements) -> None:
         self._engine = engine
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Waiter] = deque()
+        self.lagging = Lagging(statements)
+        self._entries = statements.constant(ENTRIES)
+        self._lag_timer: asyncio.TimerHandle | None = None
+        self._settling: list[asyncio.Future[None]] = []
+        self.sources: list[Callable[[], Iterable[Waiter]]] = []  # of units that are held back for a while
+        self.is_stirred = False  # a source holds something back
         self._behind: deque[tuple[Prepared, Values, int]] = deque()
         self._behind_cost = 0  # of all that is in it
         self._runner: asyncio.Task[None] | None = None
@@ -70,6 +95,34 @@ class GroupCommit:
         self._start()
         return future
 
+    def submit_for(self, waiter: Waiter) -> bool:
+        """Have a unit committed and its waiter told; False if the database is closed. The cheapest way in."""
+        if self._is_closed:
+            return False
+        self._waiting.append(waiter)
+        if self._runner is None:
+            self._start()
+        return True
+
+    def wake(self) -> None:
+        """See to it that what lags is put away before long."""
+        if self._lag_timer is None and not self._is_closed:
+            self._lag_timer = asyncio.get_running_loop().call_later(LAG_S, self._put_away)
+
+    async def settle(self) -> None:
+        """Return when all that lags now is in its tables, whatever comes meanwhile. Raises Unavailable."""
+        if self.lagging.is_in_doubt:
+            await self.submit((), _nothing)  # the next commit that succeeds dispels it
+        batches = 2 if self.lagging.has_portions else 1  # what is on its way first, then the rest
+        for _ in range(batches):
+            self._collect()
+            await self.submit((), _nothing)  # what sources had held back is written when this is
+            if self.lagging.has_portions:
+                emptied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._settling.append(emptied)
+                self._start(is_forced=True)
+                await emptied
+
     def behind(self, prepared: Prepared, rows: Sequence[Values], *, cost: int = 1) -> None:
         """Let rows join a commit soon. They may be lost in a crash. `cost`: how many plain rows each is as large as."""
         if self._is_closed or self._behind_cost + cost * len(rows) > MAX_BEHIND:
@@ -81,16 +134,22 @@ class GroupCommit:
 
     async def flush(self) -> None:
         """Return when everything submitted before now has been tried."""
-        while self._waiting or self._behind or self._runner is not None:
+        is_tried = False
+        while self._waiting or self._behind or self._runner is not None or (self.lagging.has_portions and not is_tried):
             self._start(is_forced=True)
             if self._runner is not None:
                 await asyncio.wait([self._runner])
+                is_tried = self.refusal is not None
 
     async def close(self) -> None:
         """Take nothing more, and return when what was taken has been tried."""
         self._is_closed = True
-        await self.flush()
+        for _ in range(2):  # what is in hand may leave something that lags
+            self._collect()
+            await self.flush()
         self._stop_timer()
+        if self._lag_timer is not None:
+            self._lag_timer.cancel()
 
     @property
     def backlog(self) -> int:
@@ -108,39 +167,118 @@ class GroupCommit:
 
     def _start(self, *, is_forced: bool = False) -> None:
         self._stop_timer()
-        if self._runner is None and (self._waiting or (is_forced and self._behind)):
+        if self._runner is None and (
+            self._waiting or (is_forced and (self._behind or self.lagging.has_portions or self.lagging.is_in_doubt))
+        ):
             self._runner = asyncio.get_running_loop().create_task(self._run(is_forced=is_forced))
 
     async def _run(self, *, is_forced: bool) -> None:
         try:
-            while self._waiting or (self._behind and is_forced):
+            is_tried = not is_forced
+            while (
+                self._waiting
+                or (is_forced and self._behind)
+                or (self.lagging.has_portions and (self.refusal is None or not is_tried))
+                or (self.lagging.is_in_doubt and not is_tried)
+            ):
                 await self._commit_once()
+                is_tried = True
         finally:
+            self._tell_settled()
             self._runner = None
             if self._behind:
                 self._set_timer()
+            if self.lagging or self.is_stirred:
+                self.wake()
 
     async def _commit_once(self) -> None:
         waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
         series = self._take_behind(len(waiting))
+        portion = self.lagging.take()
         try:
-            done = await self._engine.commit([one.unit for one in waiting], series)
+            done = await self._commit([one.unit for one in waiting], series, portion)
         except Exception as error:
             if not isinstance(error, Unavailable):
                 log.exception("storage.commit_failed", units=len(waiting))
-            reason = str(error) if isinstance(error, Unavailable) else "The database could not be written."
-            self._note_refusal(reason)
-            self._lose(sum(len(rows) for _, rows in series), reason)
-            for one in waiting:
-                one.settle(Unavailable(reason))  # an error for each: raised ones collect traces
+            self._refuse(error, waiting, sum(len(rows) for _, rows in series))
             return
         self._note_refusal(None)
+        self.lagging.done()
+        if done.deferral is not None:
+            self.lagging.defer(done.deferral)
+        if self.lagging.is_in_doubt:
+            await self._dispel_doubt()
+        if self._settling:
+            self._tell_settled()
         self.commits += 1
         self.units += len(waiting)
-        for one, outcome in zip(waiting, done.outcomes, strict=True):
+        for one, outcome in zip(waiting, done.outcomes, strict=False):  # one more is that of the portion
             one.settle(outcome)
+        if self.lagging.is_due:
+            self._collect()
+        elif done.deferral is not None:
+            self.wake()
         if done.failures:
             self._lose(len(done.failures), str(done.failures[0]))
+
+    def _refuse(self, error: Exception, waiting: list[Waiter], rows: int) -> None:
+        """Tell everyone that a commit failed, and keep what must be tried again."""
+        self.lagging.give_back()
+        self.lagging.is_in_doubt = self._engine.defers
+        reason = str(error) if isinstance(error, Unavailable) else "The database could not be written."
+        self._note_refusal(reason)
+        self._lose(rows, reason)
+        for one in waiting:
+            one.settle(Unavailable(reason))  # an error for each: raised ones collect traces
+
+    async def _dispel_doubt(self) -> None:
+        """Look for entries of commits that were said to have failed, and were written all the same.
+
+        Only between commits: the entry of one that runs is not known yet.
+        """
+        try:
+            entries = await self._engine.fetch(self._entries, ())
+        except Unavailable:
+            return
+        adopted = self.lagging.adopt((row[0], row[1]) for row in entries)
+        if adopted:
+            log.warning("storage.journal_adopted", entries=adopted)
+            self.wake()
+
+    async def _commit(self, units: list[Unit], series: list[Series], portion: Portion | None) -> Committed:
+        if portion is not None:
+            series = [*series, portion.series]
+            if portion.unit:
+                units = [*units, portion.unit]
+        return await self._engine.commit(units, series)
+
+    def stir(self) -> None:
+        """See to it that sources are asked before long for what they hold back."""
+        self.is_stirred = True
+        self.wake()
+
+    def _collect(self) -> None:
+        """Make ready what lags to be put away, and what sources hold back to be written."""
+        if self.is_stirred:
+            self.is_stirred = False
+            for source in self.sources:
+                self._waiting.extend(source())
+        self.lagging.gather()
+
+    def _tell_settled(self) -> None:
+        """Tell those who wait for what lagged, if all of it is put away or cannot be."""
+        if self._settling and (self.refusal is not None or not self.lagging.has_portions):
+            settling, self._settling = self._settling, []
+            for emptied in settling:
+                if not emptied.done() and self.refusal is not None:
+                    emptied.set_exception(Unavailable(self.refusal))
+                elif not emptied.done():
+                    emptied.set_result(None)
+
+    def _put_away(self) -> None:
+        self._lag_timer = None
+        self._collect()
+        self._start(is_forced=True)
 
     def _note_refusal(self, reason: str | None) -> None:
         """Say once that nothing can be written, and once that it can again."""

@@ -7,14 +7,16 @@ from ingufu.infra.storage.sqlite import SqliteEngine
 from ingufu.infra.storage.targets import StorageUrl
 
 
-async def open_database(url: StorageUrl, *, inline_reads: bool = False) -> Database:
+async def open_database(url: StorageUrl, *, inline_reads: bool = False, defers: bool = False) -> Database:
     """Return the database at `url`, open; it must have been migrated.
 
-    `inline_reads` is for the process of the stations alone, whose reads are short (see `SqliteEngine`).
+    `inline_reads` and `defers` are for the process of the stations alone (see `SqliteEngine`).
     Raises Unavailable.
     """
     engine: Engine = (
-        PostgresqlEngine(url.dsn) if url.path is None else SqliteEngine(url.path, inline_reads=inline_reads)
+        PostgresqlEngine(url.dsn)
+        if url.path is None
+        else SqliteEngine(url.path, inline_reads=inline_reads, defers=defers)
     )
     database = Database(engine)
     await database.open()

@@ -52,6 +52,7 @@ class PostgresqlEngine:
 
     def __init__(self, url: str, *, readers: int = POOL_SIZE) -> None:
         self.dialect = postgresql_dialect()
+        self.defers = False
         self.failure: str | None = None  # the server looks after its disk itself
         self._url = url
         self._readers = readers

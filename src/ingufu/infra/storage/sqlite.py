@@ -12,8 +12,18 @@ from typing import Any, TypeVar
 import structlog
 
 from ingufu.core.errors import Conflict, IngufuError, InvalidInput, Unavailable
-from ingufu.infra.storage import file_locks
-from ingufu.infra.storage.engine import Committed, Outcome, Series, Unit, alone, changed_meanwhile, committed, grouped
+from ingufu.infra.storage import file_locks, journal
+from ingufu.infra.storage.engine import (
+    Committed,
+    Deferral,
+    Outcome,
+    Series,
+    Unit,
+    alone,
+    changed_meanwhile,
+    committed,
+    grouped,
+)
 from ingufu.infra.storage.statements import Prepared, sqlite_dialect
 from ingufu.infra.storage.threads import Worker
 
@@ -49,18 +59,22 @@ class SqliteEngine:
     """One file. Commits run in a thread of their own, so that the flush blocks nobody.
 
     With `inline_reads` the short reads of the station side run where they are asked, without a hop to a thread:
-    only for a process whose every read goes through an index.
+    only for a process whose every read goes through an index. With `defers` writes may be deferred to the journal, if
+    no other process does so; what one that died has left there is put away first.
     """
 
-    def __init__(self, path: Path, *, inline_reads: bool = False, readers: int = 4) -> None:
+    def __init__(self, path: Path, *, inline_reads: bool = False, defers: bool = False, readers: int = 4) -> None:
         self.dialect = sqlite_dialect()
         self.failure: str | None = None
+        self.defers = False
+        self._wants_to_defer = defers
         self._path = path
         self._inline_reads = inline_reads
         self._is_closed = False
         self._writer: sqlite3.Connection | None = None
         self._turn: file_locks.Turn | None = None
         self._presence: file_locks.FileLock | None = None
+        self._journal: file_locks.FileLock | None = None
         self._write_thread = Worker("sqlite-writer")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
@@ -111,8 +125,20 @@ class SqliteEngine:
                 self._writer.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
                 self._writer.execute(f"PRAGMA journal_size_limit={LOG_KEPT_BYTES}")
                 self._writer.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KB}")
+                if self._wants_to_defer:
+                    self._take_journal(self._writer)
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"The database {self._path} cannot be opened: {error}") from error
+
+    def _take_journal(self, writer: sqlite3.Connection) -> None:
+        self._journal = file_locks.journal(self._path)
+        self.defers = self._journal.try_acquire()
+        if self.defers and has_journal(writer):
+            writer.execute("BEGIN IMMEDIATE")
+            found = empty_journal(writer.cursor())
+            writer.execute("COMMIT")
+            if found:
+                log.info("storage.journal_emptied", entries=found)
 
     def _close_writer(self) -> None:
         writer, self._writer = self._writer, None
@@ -122,9 +148,10 @@ class SqliteEngine:
                     writer.close()  # the last process to do so folds the log back
             self._turn.close()
             self._turn = None
-        if self._presence is not None:
-            self._presence.close()
-            self._presence = None
+        for lock in (self._journal, self._presence):
+            if lock is not None:
+                lock.close()
+        self._journal = self._presence = None
 
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
@@ -193,12 +220,34 @@ def _commit(cursor: sqlite3.Cursor, units: Sequence[Unit], series: Sequence[Seri
     cursor.execute("BEGIN IMMEDIATE")
     try:
         done = _run(cursor, units, series)
+        if rows := journal.gather(units, done.outcomes):
+            cursor.execute("INSERT INTO journal (entry) VALUES (?)", (journal.encode(rows),))
+            done = done._replace(deferral=Deferral(int(cursor.lastrowid or 0), rows))
         cursor.execute("COMMIT")
     except BaseException:
         if cursor.connection.in_transaction:  # SQLite itself rolls back after some errors
             cursor.execute("ROLLBACK")
         raise
     return done
+
+
+def has_journal(connection: sqlite3.Connection) -> bool:
+    """Return whether the database has the journal's table, which one before its first migration lacks."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'journal'")
+    return found.fetchone() is not None
+
+
+def empty_journal(cursor: sqlite3.Cursor) -> int:
+    """Put all rows of the journal into their tables, unless they are there, and return how many entries it had.
+
+    Rows are put away in portions, and an entry is forgotten with its last: some may be there already.
+    """
+    entries = cursor.execute("SELECT entry FROM journal ORDER BY id").fetchall()
+    for (entry,) in entries:
+        for kept in journal.decode(entry):
+            cursor.executemany(journal.put_away(kept.table, kept.columns), journal.twice(kept.rows))
+    cursor.execute("DELETE FROM journal")
+    return len(entries)
 
 
 def _run(cursor: sqlite3.Cursor, units: Sequence[Unit], series: Sequence[Series]) -> Committed:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Dialect, Insert, Table
+from sqlalchemy import ColumnElement, Dialect, Insert, Table, Update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Insert as UpsertInsert
 from sqlalchemy.dialects.postgresql import asyncpg as postgresql_asyncpg
@@ -32,7 +32,18 @@ def postgresql_dialect() -> Dialect:
 class Prepared:
     """A statement in one dialect: its SQL, and how values go in and come out."""
 
-    __slots__ = ("_bind", "_count", "_literals", "_names", "_nullable", "_readers", "columns", "sql")
+    __slots__ = (
+        "_bind",
+        "_count",
+        "_literals",
+        "_names",
+        "_nullable",
+        "_readers",
+        "columns",
+        "inserted",
+        "sql",
+        "table",
+    )
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         table = statement.table if isinstance(statement, Insert) else None
@@ -45,6 +56,11 @@ class Prepared:
         for name, parts in expanded.parameter_expansion.items():  # the members of an IN list
             types.update(dict.fromkeys(parts, types[name]))
         positions = expanded.positiontup or ()
+        written = statement.table if isinstance(statement, Insert | Update) else None
+        self.table = str(written.name) if isinstance(written, Table) else ""  # that it writes
+        self.inserted = (
+            tuple(map(str, positions)) if isinstance(statement, Insert) else ()
+        )  # columns, in the order of the values
         self._names = frozenset(positions)
         self._count = len(self._names)
         self._literals = {name: expanded.parameters[name] for name in self._names if name not in required}
@@ -96,6 +112,16 @@ def _names(selected: Sequence[ColumnElement[Any]]) -> tuple[str, ...]:
     return names
 
 
+class PlainSql(Prepared):
+    """SQL as it stands, for values in the driver's own form."""
+
+    __slots__ = ()
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+        self.table, self.inserted, self.columns = "", (), ()
+
+
 class Statements:
     """Prepared forms of statements for one dialect, each made once.
 
@@ -110,6 +136,12 @@ class Statements:
         """Return the prepared form of a statement that lives as long as the program."""
         found = self._by_id.get(id(statement))
         return self._keep(statement) if found is None else found[1]
+
+    def inserting(self, table: str, columns: Sequence[str]) -> Prepared | None:
+        """Return the insert, used before, that carries these columns into a table."""
+        wanted = tuple(columns)
+        known = (prepared for _, prepared in self._by_id.values())
+        return next((one for one in known if one.table == table and one.inserted == wanted), None)
 
     def once(self, statement: ClauseElement) -> Prepared:
         """Return the prepared form of a statement built for this one occasion."""

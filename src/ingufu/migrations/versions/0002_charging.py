@@ -227,6 +227,7 @@ def _transactions() -> None:
         sa.Column("last_seq", sa.BigInteger),
         sa.Column("seq_count", sa.BigInteger, nullable=False),
         sa.Column("anomaly_count", sa.Integer, nullable=False),
+        sa.Column("heard_at", Instant),
         sa.Column("updated_at", Instant, nullable=False),
         sa.UniqueConstraint("station_id", "reference", name="transactions_once"),
     )

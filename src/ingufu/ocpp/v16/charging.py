@@ -7,14 +7,15 @@ from typing import Any
 
 from msgspec import UNSET
 
-from ingufu.charging import figures
+from ingufu.charging import figures, intake
 from ingufu.charging.model import AnomalyKind, MeterReading, ReportKind, Sample, TransactionReport
 from ingufu.core.commands import Outcome, StartCharging, StopCharging
 from ingufu.core.errors import InvalidInput, StationUnsupported
 from ingufu.ocpp.completion import NO_REGISTER
 from ingufu.ocpp.salvage import Oddities, find_gaps, salvage
-from ingufu.ocpp.table import CallContext, given
+from ingufu.ocpp.table import CallContext, QuickStep, given
 from ingufu.ocpp.v16 import authorization, types
+from ingufu.services import Services
 
 
 async def start_transaction(
@@ -87,6 +88,21 @@ async def meter_values(context: CallContext, request: types.MeterValuesRequest) 
         oddities=oddities,
     )
     return types.MeterValuesResponse()
+
+
+def meter_values_quickly(
+    services: Services, station_id: str, request: types.MeterValuesRequest, received_at: datetime
+) -> QuickStep | None:
+    """Keep one reading of a running transaction, if it is plain and in order."""
+    number = request.transaction_id
+    if number is UNSET or number <= 0 or len(request.meter_value) != 1:
+        return None
+    oddities: list[tuple[AnomalyKind, str]] = []
+    value = request.meter_value[0]
+    kept = intake.merge((_reading(value.timestamp, value.sampled_value, oddities),))
+    if oddities or len(kept) != 1:
+        return None
+    return services.charging.pulses.step(station_id, str(number), _evse(request.connector_id), kept[0], received_at)
 
 
 def remote_start(command: StartCharging) -> types.RemoteStartTransactionRequest:

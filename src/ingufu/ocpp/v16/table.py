@@ -40,6 +40,7 @@ INBOUND: InboundTable = {
         types.MeterValuesRequest,
         charging.meter_values,
         Loss.MONEY,
+        quick=charging.meter_values_quickly,
         unreadable=types.MeterValuesResponse(),
         stand_ins={"connectorId": lambda _: 0},
     ),

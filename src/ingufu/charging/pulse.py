@@ -1,0 +1,126 @@
+"""A running transaction between two of its events: readings in order change it without making it anew. Pure.
+
+Nearly every message is a reading that comes after all others, of a register that has risen. What it changes is kept
+here in place, and made into the transaction when something else happens to it. The result is that of `fold`.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from ingufu.charging.energy import Place, Point
+from ingufu.charging.fold import RESTING, Known
+from ingufu.charging.intake import KeptReading
+from ingufu.charging.model import AnomalyKind, ChargingState
+
+CLOCK_FAULTS = frozenset({AnomalyKind.CLOCK_UNSET, AnomalyKind.CLOCK_AHEAD})
+
+
+class Pulse:
+    """The transaction `known`, and what readings have changed of it since."""
+
+    __slots__ = (
+        "_burst_wh",
+        "_hash",
+        "_latest",
+        "_points",
+        "_rests",
+        "at",
+        "energy_wh",
+        "heard_at",
+        "known",
+        "power_at",
+        "power_w",
+        "soc_percent",
+        "state_at",
+        "wh",
+    )
+
+    def __init__(self, known: Known, at: datetime, believed: Point, burst_wh: Decimal) -> None:
+        transaction = known.transaction
+        self.known = known
+        self.at = at
+        self.wh = believed.wh
+        self.energy_wh = known.track.energy_wh
+        self.power_w = known.power_w
+        self.power_at = known.power_at
+        self.soc_percent = transaction.soc_percent
+        self.state_at = known.state_at
+        self.heard_at = transaction.heard_at
+        self._latest = known.latest
+        self._hash: int | None = None
+        self._rests = transaction.state in RESTING
+        self._points = 0
+        self._burst_wh = burst_wh
+
+    def follows(self, at: datetime, wh: Decimal | None) -> bool:
+        """Return whether a reading is in order: later than all others, its register risen by what is believed."""
+        if at <= self.at or (self.state_at is not None and at <= self.state_at):
+            return False
+        return wh is None or 0 <= wh - self.wh <= self._burst_wh
+
+    def advance(self, reading: KeptReading, samples: str, received_at: datetime) -> None:
+        """Take a reading that `follows`."""
+        figures, at = reading.figures, reading.at
+        wh = figures.energy_wh
+        if wh is not None:
+            self.energy_wh += wh - self.wh
+            self.wh = wh
+            self._points += 1
+        if figures.power_w is not None:
+            self.power_w, self.power_at = figures.power_w, at
+        if figures.soc_percent is not None:
+            self.soc_percent = figures.soc_percent
+        self.at = at
+        self.heard_at = received_at
+        self._hash = hash(samples)
+
+    @property
+    def shown_power_w(self) -> float | None:
+        """The power now (see `fold`): that of a resting vehicle is what it has told since it rests."""
+        if self._rests and self.state_at is not None and self.power_at is not None and self.state_at >= self.power_at:
+            return 0.0 if self.power_w is not None else None
+        return self.power_w
+
+    def known_now(self) -> Known:
+        """Return the transaction as it is now."""
+        known = self.known
+        if self.heard_at is known.transaction.heard_at:
+            return known
+        replace = msgspec.structs.replace
+        track, at = known.track, self.at
+        if self._points:
+            point = Point(Place.WITHIN, at, self.wh)
+            count, samples = track.count + self._points, track.samples + self._points
+            track = replace(track, count=count, samples=samples, believed=point, newest=point, energy_wh=self.energy_wh)
+        transaction = replace(
+            known.transaction,
+            last_reading_at=at,
+            last_wh=self.wh,
+            energy_wh=self.energy_wh,
+            power_w=self.shown_power_w,
+            soc_percent=self.soc_percent,
+            heard_at=self.heard_at,
+        )
+        return replace(
+            known,
+            transaction=transaction,
+            track=track,
+            power_w=self.power_w,
+            power_at=self.power_at,
+            latest=self._latest if self._hash is None else frozenset((self._hash,)),
+        )
+
+
+def begin(known: Known, burst_wh: Decimal) -> Pulse | None:
+    """Return the transaction ready for readings in order; None if what comes next has to be looked at closely."""
+    transaction, track = known.transaction, known.track
+    believed, newest, at = track.believed, track.newest, transaction.last_reading_at
+    if believed is None or newest is None or track.doubted is not None or newest.place > Place.WITHIN:
+        return None
+    if not transaction.is_open or not known.has_start or known.has_end or known.is_partial:
+        return None
+    if transaction.state is ChargingState.ENDED or not CLOCK_FAULTS.isdisjoint(known.marks):
+        return None
+    return Pulse(known, max(at or newest.at, newest.at), believed, burst_wh)

@@ -1,0 +1,115 @@
+"""Rows of the journal on their way into their tables: collected, sorted, handed out in portions."""
+
+from collections import deque
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import NamedTuple
+
+from ingufu.infra.storage.engine import Deferral, Series, Unit, Values, Write
+from ingufu.infra.storage.journal import FORGET, carefully, decode
+from ingufu.infra.storage.statements import Prepared, Statements
+
+PORTION = 400  # rows put away with one commit: some 2 ms longer for who waits for it
+ROWS_DUE = 4000  # so many rows are put away without waiting longer
+_first = itemgetter(0)
+
+
+class Portion(NamedTuple):
+    """What one commit puts away: rows of a table, and with the last of a batch the entries that had them."""
+
+    table: str
+    series: Series
+    unit: Unit = ()
+    entries: tuple[int, ...] = ()  # of the journal that `unit` forgets
+
+
+class Lagging:
+    """What a process still has to put away. It is nobody's loss if a portion has to be tried again."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+        self._forget = statements.constant(FORGET)
+        self._deferred: list[Deferral] = []
+        self._rows = 0
+        self._portions: deque[Portion] = deque()
+        self._in_hand: Portion | None = None
+        self.is_in_doubt = False  # a commit failed, and its entry of the journal may be there all the same
+
+    def __bool__(self) -> bool:
+        return bool(self._deferred or self.is_in_doubt or self.has_portions)
+
+    @property
+    def has_portions(self) -> bool:
+        """Whether a batch is on its way."""
+        return bool(self._portions) or self._in_hand is not None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether so much has gathered that it should not wait."""
+        return self._rows >= ROWS_DUE
+
+    def defer(self, deferral: Deferral) -> None:
+        """Take over the rows of an entry of the journal."""
+        self._deferred.append(deferral)
+        for rows in deferral.rows.values():
+            self._rows += len(rows)
+
+    def concerns(self, prepared: Prepared) -> bool:
+        """Return whether a statement reads a table into which something has still to be put."""
+        return self.is_in_doubt or any(name in prepared.sql for name in self._tables())
+
+    def gather(self) -> None:
+        """Make a batch of what has gathered, unless one is on its way."""
+        if self.has_portions or not self._deferred:
+            return
+        deferred, self._deferred, self._rows = self._deferred, [], 0
+        rows: dict[Prepared, list[Values]] = {}
+        for deferral in deferred:
+            for prepared, some in deferral.rows.items():
+                rows.setdefault(prepared, []).extend(some)
+        for prepared, some in rows.items():
+            some.sort(key=_first)  # neighbours share pages; the sort is stable, so that those of one station keep order
+            for start in range(0, len(some), PORTION):
+                self._portions.append(Portion(prepared.table, Series(prepared, some[start : start + PORTION])))
+        entries = tuple(deferral.entry for deferral in deferred)
+        forget = tuple(Write(self._forget, self._forget.bind({"of": entry})) for entry in entries)
+        self._portions.append(self._portions.pop()._replace(unit=forget, entries=entries))
+
+    def take(self) -> Portion | None:
+        """Return the next portion, which then is in hand: `done` or `give_back` must follow."""
+        self._in_hand = self._portions.popleft() if self._portions else None
+        return self._in_hand
+
+    def done(self) -> None:
+        """Forget the portion in hand: it is put away."""
+        self._in_hand = None
+
+    def give_back(self) -> None:
+        """Take the portion in hand again. Its commit failed, or did not: what is there already must not be twice."""
+        portion, self._in_hand = self._in_hand, None
+        if portion is None:
+            return
+        if portion.series.prepared.inserted:
+            portion = portion._replace(series=carefully(portion.series))
+        self._portions.appendleft(portion)
+
+    def adopt(self, entries: Iterable[tuple[int, bytes]]) -> int:
+        """Take over entries of the journal that were written though their commit was said to have failed."""
+        self.is_in_doubt = False
+        mine = {deferral.entry for deferral in self._deferred}
+        mine.update(entry for portion in self._portions for entry in portion.entries)
+        strange = [(number, entry) for number, entry in entries if number not in mine]
+        for number, entry in strange:
+            rows: dict[Prepared, list[Values]] = {}
+            for kept in decode(entry):
+                prepared = self._statements.inserting(kept.table, kept.columns)
+                if prepared is not None:  # it is: this process has written the entry
+                    rows[prepared] = [tuple(row) for row in kept.rows]
+            self.defer(Deferral(number, rows))
+        return len(strange)
+
+    def _tables(self) -> set[str]:
+        names = {prepared.table for deferral in self._deferred for prepared in deferral.rows}
+        if self._in_hand is not None:
+            names.add(self._in_hand.table)
+        return names | {portion.table for portion in self._portions}
