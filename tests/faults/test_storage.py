@@ -21,7 +21,7 @@ from faults.campaign import compare
 from faults.databases import Database as Server
 from faults.databases import own_database
 from faults.fleet import Fleet, register
-from faults.gateways import Heart, charging, gateway, judge
+from faults.gateways import Heart, charging, gateway, judge, wired
 from faults.house import house
 from faults.length import ENGINES, PATIENCE_S, alone, by_length, long, within
 from faults.stations import Habits
@@ -220,17 +220,24 @@ async def switch_log(server: Server) -> None:
 
 @pytest.mark.parametrize("storage", ENGINES)
 async def test_f4_a_log_that_cannot_be_written_stops_no_transaction(tmp_path: Path, storage: str):
-    """Criterion: logs alone never stop transactions: every line of it meets a full disk."""
+    """Criterion: logs alone never stop transactions, nor anything else: every line of it meets a full disk."""
     with ExitStack() as stack:
         url = stack.enter_context(own_database()).dsn if storage == "postgresql" else ""
         async with house(tmp_path / "data", database=url, INGUFU_LOG_LEVEL="debug") as home:
-            await register(home.storage, STATIONS)
+            await register(home.storage, STATIONS + 1)
             fleet = Fleet(home.url, STATIONS, seed=66)
             home.program = Mute
             await home.start()
             fleet.start()
             try:
-                await fleet.wait_for(300, timeout_s=PATIENCE_S)
+                await fleet.wait_for(100, timeout_s=PATIENCE_S)
+                async with wired(home.url, STATIONS) as wire:  # each of these is worth a line
+                    answer = await wire.call("StatusNotification", {}, timeout_s=PATIENCE_S)
+                    assert answer[0] == 4
+                    answer = await wire.call("StopTransaction", {"transactionId": "x"}, timeout_s=PATIENCE_S)
+                    assert answer[0] == 3
+                    async with wired(home.url, STATIONS):
+                        await wire.ended
                 await fleet.finish(timeout_s=PATIENCE_S)
             finally:
                 await fleet.stop()

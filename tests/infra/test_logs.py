@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +136,14 @@ def test_automatic_format_is_json_in_a_pipe_and_text_on_a_terminal():
     os.close(ours)
     assert "to.people" in shown
     assert not shown.startswith("{")
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_logs_that_cannot_be_written_stop_nothing(style):
+    code = "import logging\nlog.info('a')\nlogging.getLogger('y').error('b')\nlog.error('c')\nprint('went on')"
+    program = f"{PROGRAM}\nconfigure_logs('info', {style!r})\nlog = structlog.get_logger('x')\n{code}"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, check=True, timeout=60
+        )
+    assert done.stdout == "went on\n"

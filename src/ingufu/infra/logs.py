@@ -4,7 +4,8 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -25,12 +26,31 @@ Event = MutableMapping[str, Any]
 Processor = Callable[[Any, str, Event], Any]
 
 
+class _Lenient:
+    """Writes to a stream as long as that works: a full disk of logs must keep no station from its answer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
 def configure_logs(level: str, format: str, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
     """Write logs of `level` and above, ours and those of libraries (of these only warnings and worse).
 
     For the start of a process. `format`: text, json, or auto (text on a terminal).
     """
-    out: TextIO = sys.stderr if stream is None else stream
+    out = _Lenient(sys.stderr if stream is None else stream)
     is_terminal = out.isatty()
     as_text = format == "text" or (format == "auto" and is_terminal)
     shared: list[Processor] = [
@@ -51,7 +71,7 @@ def configure_logs(level: str, format: str, stream: TextIO | None = None) -> Non
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", out)),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(out)
