@@ -21,6 +21,7 @@ from ingufu.web.console import present
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.console.station import see
 from ingufu.web.console.stations import offered, read_password
+from ingufu.web.console.steering import read_limit
 from ingufu.web.context import WebContext
 from ingufu.web.errors import TokenRefused
 from ingufu.web.exchange import Asked
@@ -36,7 +37,7 @@ SCOPES: Mapping[str, Scope] = {
 }  # fmt: skip
 _FIELDS = (
     "token", "evse", "force", "transaction", "kind", "connector", "availability", "trigger", "site_id",
-    "keeps_password", "secret", "back",
+    "keeps_password", "secret", "back", "energy_kwh", "minutes", "soc", "cost", "custom", "is_extended",
 )  # fmt: skip
 
 
@@ -103,14 +104,19 @@ async def _start(doing: Doing) -> Response[Any]:
     token = doing.form.text("token")
     if not token:
         raise InvalidInput(doing.pages.text(doing.request, "Which card?"), field="token")
-    given = api_control.Start(token=token, evse=_evse(doing), force=doing.form.is_on("force"))
+    given = api_control.Start(
+        token=token, evse=_evse(doing), force=doing.form.is_on("force"), limit=read_limit(doing.form)
+    )
     return _answered(
         doing, "start", await function_of(api_control.start)(doing.web, doing.principal, doing.station.id, given)
     )
 
 
 async def _stop(doing: Doing) -> Response[Any]:
-    given = api_control.Stop(transaction=doing.form.text("transaction") or "-")
+    named = doing.form.text("transaction")
+    if not named:
+        raise InvalidInput(doing.pages.text(doing.request, "Which session?"), field="transaction")
+    given = api_control.Stop(transaction=named[:100], force=doing.form.is_on("force"))
     return _answered(
         doing, "stop", await function_of(api_control.stop)(doing.web, doing.principal, doing.station.id, given)
     )
@@ -146,7 +152,12 @@ async def _trigger(doing: Doing) -> Response[Any]:
         wanted = Trigger(doing.form.text("trigger"))
     except ValueError as error:
         raise InvalidInput(doing.pages.text(doing.request, "Which message?"), field="trigger") from error
-    given = api_control.TriggerOne(trigger=wanted, evse=_evse(doing))
+    given = api_control.TriggerOne(
+        trigger=wanted,
+        evse=_evse(doing),
+        custom=(doing.form.text("custom")[:50] or None) if wanted is Trigger.CUSTOM else None,
+        is_extended=doing.form.is_on("is_extended"),
+    )
     done = await function_of(api_control.trigger)(doing.web, doing.principal, doing.station.id, given)
     return _answered(doing, "trigger", done)
 

@@ -8,18 +8,21 @@ from litestar.exceptions import HTTPException
 from ingufu.core.errors import IngufuError
 from ingufu.web.console import (
     actions,
+    admission,
     attempts,
     commands,
     errors,
     log,
     login,
     overview,
+    reservations,
     session,
     sessions,
     settings,
     static,
     station,
     stations,
+    steering,
 )
 from ingufu.web.console.pages import page
 from ingufu.web.console.rendering import CONSOLE_PATH
@@ -36,7 +39,10 @@ ROUTES = (
     *log.ROUTES,
     *sessions.ROUTES,
     *session.ROUTES,
+    *steering.ROUTES,
     *attempts.ROUTES,
+    *reservations.ROUTES,
+    *admission.ROUTES,
 )
 ROOT_ROUTES = (*login.ROOT_ROUTES, *static.ROUTES)
 

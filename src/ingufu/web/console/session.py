@@ -11,17 +11,19 @@ from litestar.response import Stream
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.infra.storage.database import Database
+from ingufu.views import control as control_views
 from ingufu.views import frames as frame_views
+from ingufu.views import metering, sites
 from ingufu.views import session as views
-from ingufu.views import sites
 from ingufu.views import transactions as transaction_views
+from ingufu.views.control import ControlView
 from ingufu.views.frames import FrameQuery
 from ingufu.views.session import ReadingQuery, SeriesPoint
 from ingufu.views.timeline import EventFilter
 from ingufu.views.transactions import TransactionView
 from ingufu.web.console import live, present
 from ingufu.web.console.log import rows_of
-from ingufu.web.console.pages import Pages, page
+from ingufu.web.console.pages import Pages, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.live import LiveEvent, LiveHub
@@ -31,6 +33,7 @@ READINGS = 200
 EVENTS = 200
 FRAMES = 20
 PARTS = "pages/sessions/session_parts.html"
+CONTROL = "pages/sessions/steering.html"
 
 
 @page("/sessions/{session:str}", scope=Scope.TRANSACTIONS_READ)
@@ -62,6 +65,8 @@ async def show_session(
         readings_cut=readings.next is not None,
         frames=rows_of(frames),
         has_chart=bool(series),
+        control=await _control(web, it),
+        signed=await metering.list_signed(database, it.id),
         legend=names if it.soc_percent is not None else names[:2],
     )
 
@@ -103,7 +108,11 @@ async def follow_session(
             return live.Change(figures=_figures(pages, request, mine))
         it = await transaction_views.get_transaction(database, session, principal.site_ids)
         anomalies = await views.list_anomalies(database, it.id)
+        steering, may = await _control(web, it), pages.may(request)
         parts = {
+            "session-control": pages.macro(
+                request, CONTROL, "session_control", it, steering, may, path_of("sessions", it.id), zone
+            ),
             "session-tiles": pages.macro(request, PARTS, "session_tiles", it, zone),
             "session-facts": pages.macro(request, PARTS, "session_facts", it, zone),
             "session-status": pages.macro(request, "pages/sessions/rows.html", "session_badge", it, "session-status"),
@@ -116,6 +125,11 @@ async def follow_session(
 
     wanted = EventFilter(station_ids=frozenset({first.station_id}), site_ids=principal.site_ids)
     return live.stream(request, hub, principal, wanted, tell)
+
+
+async def _control(web: WebContext, it: TransactionView) -> ControlView:
+    known = await web.services.control.of(it.id)
+    return await control_views.get_control(web.services.database, known, it.id)
 
 
 def _names(pages: Pages, request: Asked) -> list[str]:
