@@ -2,8 +2,10 @@
 
 from datetime import datetime, time
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from ingufu.certificates.model import contract_key
 
@@ -144,9 +146,9 @@ class TokenGroup(msgspec.Struct, frozen=True, kw_only=True):
 class Hours(msgspec.Struct, frozen=True, kw_only=True):
     """When in a week, in the time of the site. Until before from: it goes on after midnight."""
 
-    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)  # ISO: Monday is 1
-    start: time
-    end: time
+    days: Annotated[tuple[int, ...], Meta(max_length=7, description="ISO: Monday is 1.")] = (1, 2, 3, 4, 5, 6, 7)
+    start: Annotated[time, Meta(tz=False)]
+    end: Annotated[time, Meta(tz=False)]
 
 
 class EvseRef(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select
 
 from ingufu.authorization.decide import MASK, is_secret
-from ingufu.authorization.model import Occasion, VerdictReason, VerdictStatus
+from ingufu.authorization.model import Occasion, TokenLimits, VerdictReason, VerdictStatus
 from ingufu.authorization.tables import decisions, drivers, token_groups, tokens
 from ingufu.charging.tables import transactions
 from ingufu.core.errors import NotFound
@@ -48,6 +48,13 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     concurrent_limit: Annotated[int | None, Meta(description="Transactions at once; null: no limit.")] = None
     language: str | None = None
+    second_language: str | None = None
+    charging_priority: int | None = None
+    message: str | None = None
+    has_credit: bool = True
+    limits: Annotated[
+        TokenLimits | None, Meta(description="Where and when it may start; null: everywhere, always.")
+    ] = None
     note: str = ""
     last_used_at: datetime | None = None
     last_station_id: str | None = None

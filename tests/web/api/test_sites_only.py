@@ -27,6 +27,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "unlock": {"evse": 1},
     "set_availability": {"availability": "inoperative"},
     "trigger": {"trigger": "boot"},
+    "reserve": {"token": "X", "expires_at": "2026-03-02T00:00:00Z"},
 }
 
 

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Meta, UnsetType
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.authorization.model import DriverDetails, GroupDetails, TokenDetails
+from ingufu.authorization.model import DriverDetails, GroupDetails, TokenDetails, TokenLimits
 from ingufu.core import errors
 from ingufu.views import tokens as views
 from ingufu.views.paging import Page
@@ -48,6 +48,11 @@ class TokenFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     expires_at: Instant | UnsetType | None = UNSET
     concurrent_limit: Limit | UnsetType | None = UNSET
     language: Language | UnsetType | None = UNSET
+    second_language: Language | UnsetType | None = UNSET
+    charging_priority: Annotated[int, Meta(ge=-9, le=9, description="0 is usual.")] | UnsetType | None = UNSET
+    message: Annotated[str, Meta(max_length=512, description="Shown by stations (2.x).")] | UnsetType | None = UNSET
+    has_credit: Annotated[bool, Meta(description="Without credit it is refused.")] | UnsetType = UNSET
+    limits: Annotated[TokenLimits, Meta(description="Where and when it may start.")] | UnsetType | None = UNSET
     note: Note | UnsetType = UNSET
 
 
