@@ -11,3 +11,4 @@ resolve() {
 resolve pyproject.toml --output-file locks/run.txt
 resolve pyproject.toml locks/build.in --group dev --constraint locks/run.txt --output-file locks/dev.txt
 resolve --group docs --constraint locks/dev.txt --output-file locks/docs.txt
+resolve --group fuzz --constraint locks/dev.txt --output-file locks/fuzz.txt

@@ -1,4 +1,4 @@
-"""Write the reference of settings, command line and import columns from the code; `--check` compares only."""
+"""Write the reference of settings, command line, quirks and import columns from the code; `--check` compares only."""
 
 import inspect
 import sys
@@ -12,6 +12,8 @@ from ingufu.app.cli import main as command_line
 from ingufu.app.importing.columns import COLUMNS
 from ingufu.app.importing.model import Kind
 from ingufu.app.settings import FLAGS, Setting, catalogue, sections
+from ingufu.stations.quirks import reading
+from ingufu.stations.quirks.model import Group, Match, Quirk
 
 DOCS = Path(__file__).parent.parent / "docs"
 BEGIN, END = "<!-- columns: written by tools/reference.py -->", "<!-- end of columns -->"
@@ -24,6 +26,7 @@ def main() -> None:
         DOCS / "reference" / "settings.md": settings_page(),
         DOCS / "reference" / "settings.toml": settings_file(),
         DOCS / "reference" / "command-line.md": commands_page(),
+        DOCS / "reference" / "quirks.md": quirks_page(),
         DOCS / "how-to" / "import.md": with_columns((DOCS / "how-to" / "import.md").read_text(encoding="utf-8")),
     }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
@@ -81,6 +84,61 @@ def commands_page() -> str:
     for path, command in _commands(command_line, "ingufu"):
         lines += ["", f"{'#' * min(2 + path.count(' ') - 1, 4)} {path}", "", "```text", _help(path, command), "```"]
     return "\n".join(lines) + "\n"
+
+
+def quirks_page() -> str:
+    """Return the page of all quirks."""
+    lines = [
+        "# Quirks of stations",
+        "",
+        "What is known to be odd about stations in the field, and what is done about it.",
+        "A quirk is chosen by vendor, model and firmware as the station's boot tells them, some by its identity before",
+        "that; those of everybody are coped with whoever shows them.",
+        "An operator switches a quirk on or off for a station, on its page in the console or by",
+        "`PUT /api/v1/stations/{station}/quirks/{number}`.",
+        "How often each was met stands there too, and under `ingufu_quirks_met_total` of `/metrics`.",
+        "How to write your own: [odd stations](../how-to/odd-stations.md).",
+    ]
+    for group in Group:
+        lines += [
+            "",
+            f"## {_GROUPS[group]}",
+            "",
+            "| # | Quirk | What is odd | What is done | Chosen for |",
+            "|---:|---|---|---|---|",
+        ]
+        lines += [_quirk_row(quirk) for quirk in reading.shipped() if quirk.group is group]
+    lines += ["", "## Where they were reported", ""]
+    lines += [f"- {quirk.number}: {_cell(quirk.reference)}." for quirk in reading.shipped()]
+    return "\n".join(lines) + "\n"
+
+
+_GROUPS = {
+    Group.TRANSPORT: "Handshake and transport",
+    Group.COMMANDS: "Boot, configuration and commands",
+    Group.TRANSACTIONS: "Transactions and cards",
+    Group.MEASUREMENT: "Measurement, times and status",
+    Group.SMART_CHARGING: "Smart charging",
+}
+
+
+def _quirk_row(quirk: Quirk) -> str:
+    chosen = "; ".join(_match_words(match) for match in quirk.match)
+    if quirk.is_general:
+        chosen = "everybody"
+    elif not chosen:
+        chosen = "switched on for a station"
+    title = f"**{_cell(quirk.title)}**<br>{_cell(quirk.who)}"
+    return f"| {quirk.number} | {title} | {_cell(quirk.odd)} | {_cell(quirk.cope)} | {chosen} |"
+
+
+def _match_words(match: Match) -> str:
+    named = ((name, getattr(match, name)) for name in match.__struct_fields__)
+    return ", ".join(f"{name.replace('_', ' ')} `{_cell(value)}`" for name, value in named if value is not None)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def with_columns(page: str) -> str:

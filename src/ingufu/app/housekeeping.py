@@ -92,6 +92,7 @@ def metrics_responder(process: GatewayProcess) -> Callable[[bytes], Awaitable[by
 def figures(process: GatewayProcess) -> tuple[Figure, ...]:
     """Return the figures of the gateway's process, by name and meaning."""
     gateway, writer, bus = process.gateway, process.services.database.writer, process.bus
+    quirks = process.services.stations.quirks
     none_yet = Counters()
 
     def gauge(name: str, meaning: str, read: Callable[[Counters], float]) -> Figure:
@@ -131,6 +132,13 @@ def figures(process: GatewayProcess) -> tuple[Figure, ...]:
         gauge("units_waiting", "Units of work that wait for their commit.", lambda _: writer.backlog),
         gauge("storage_failing", "1 while commits fail, as on a full disk.", lambda _: writer.refusal is not None),
         count("rows_lost", "Rows written behind that were lost.", lambda _: writer.lost_behind),
+        Figure(
+            "ingufu_quirks_met",
+            "Quirks that stations showed.",
+            lambda: {number: float(count) for number, count in quirks.totals.items()},
+            label="quirk",
+            counts_up=True,
+        ),
         gauge("web_processes", "Processes that ask this one.", lambda _: bus.dialled),
         count("live_events_dropped", "Live events that a process did not read in time.", lambda _: bus.dropped),
     )

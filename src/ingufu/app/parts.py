@@ -38,6 +38,8 @@ from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.model import StationRules, UnknownPolicy
+from ingufu.stations.quirks import reading as quirk_reading
+from ingufu.stations.quirks.model import Quirk
 from ingufu.stations.service import Stations
 
 EVENTS_TOPIC = "events"
@@ -61,7 +63,7 @@ def storage_url(settings: Settings) -> StorageUrl:
 
 def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMaker) -> Services:
     """Return all services on one database."""
-    stations = Stations(database, clock, ids, station_rules(settings.ocpp))
+    stations = Stations(database, clock, ids, station_rules(settings.ocpp), own_quirks(settings.ocpp))
     sites = Sites(database, clock, ids)
     authorities = Authorities(database, clock, ids)
     admitting = Admitting(database, clock, stations, sites)
@@ -128,6 +130,11 @@ def _own_folder(folder: Path) -> Path:
             f"{folder} belongs to someone else. Remove it, or choose a data folder with a shorter name."
         )
     return folder
+
+
+def own_quirks(ocpp: OcppSettings) -> tuple[Quirk, ...]:
+    """Return the quirks shipped and those of the operator. Raises SettingsError with file, line and reason."""
+    return quirk_reading.load(Path(ocpp.quirks).expanduser() if ocpp.quirks else None)
 
 
 def authorization_rules(settings: Settings) -> AuthorizationRules:

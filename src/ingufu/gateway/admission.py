@@ -31,7 +31,9 @@ from ingufu.ocpp.versions import Version
 from ingufu.services import Services
 from ingufu.stations import decide
 from ingufu.stations.model import Attempt, AttemptOutcome, Credentials, Presented, Station
+from ingufu.stations.quirks.model import NOTHING, Effects
 
+NO_CONNECTION_HEADER, OTHER_LETTERS = 2, 5  # quirks that are coped with for everybody
 TEXT_LIMIT = 300  # characters kept of what a stranger sent
 
 log = structlog.get_logger(__name__)
@@ -71,6 +73,7 @@ _STATUS = {
     AttemptOutcome.NO_SUBPROTOCOL: 400,
     AttemptOutcome.UNSUPPORTED_SUBPROTOCOL: 400,
     AttemptOutcome.TOO_MANY_ATTEMPTS: 503,
+    AttemptOutcome.PROBE: 503,
     AttemptOutcome.SHUTTING_DOWN: 503,
     AttemptOutcome.INTERNAL_ERROR: 503,
 }
@@ -112,11 +115,13 @@ class Admission:
         services: Services,
         rules: AdmissionRules,
         connect: Callable[[Admitted], Handler],
+        connected: Callable[[str], Admitted | None],
         displacements: Displacements,
     ) -> None:
         self._services = services
         self._rules = rules
         self._connect = connect
+        self._connected = connected  # how a station's open connection came in
         self._displacements = displacements
         self.is_closed = False
 
@@ -172,7 +177,18 @@ class Admission:
             if station is not None and outcome is AttemptOutcome.WAITING_FOR_APPROVAL:
                 stations.seen(station.id, attempt.at)  # it still calls: it is not to be swept from the list
             return self._refuse(attempt, outcome, _detail(outcome, station, given, presented))
-        version = self._version(station, request.subprotocols)
+        return await self._let_in(request, attempt, station, presented, has_waited=has_waited)
+
+    async def _let_in(
+        self, request: UpgradeRequest, attempt: Attempt, station: Station, presented: Presented, *, has_waited: bool
+    ) -> Decision:
+        """Open the connection of a station that has proven itself, unless they have no version in common."""
+        stations = self._services.stations
+        effects = stations.quirks.effects(station, attempt.user_agent)
+        if effects.does.ignores_probes and self._is_probe(station, attempt):
+            stations.quirks.met(station.id, effects.number("ignores_probes"))
+            return self._refuse(attempt, AttemptOutcome.PROBE, "A trial beside its living connection.")
+        version = self._version(station, request.subprotocols, effects)
         if version is None:
             return self._mismatch(attempt, request)
         if not has_waited and not self.is_closed:
@@ -182,7 +198,9 @@ class Admission:
                 return self._refuse(attempt, AttemptOutcome.TOO_MANY_ATTEMPTS, detail)
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-                return await self._judge(request, attempt, identity, has_waited=True)  # much may have changed
+                return await self._judge(
+                    request, attempt, attempt.identity or "", has_waited=True
+                )  # much may have changed
         if self.is_closed:
             return self._refuse(attempt, AttemptOutcome.SHUTTING_DOWN, "The server is stopping.")
         return self._admit(
@@ -196,14 +214,28 @@ class Admission:
             ),
         )
 
+    def _is_probe(self, station: Station, attempt: Attempt) -> bool:
+        """Return whether an attempt offers other versions than the connection that the station has."""
+        live = self._connected(station.id)
+        return live is not None and live.attempt.offered != attempt.offered
+
     def _admit(self, request: UpgradeRequest, admitted: Admitted) -> Accept:
         station = admitted.station
+        quirks = self._services.stations.quirks
+        effects = quirks.effects(station, admitted.attempt.user_agent)
+        self._count_quirks(request, admitted, effects)
         interval = self._rules.ping_interval_s if station.ping_interval_s is None else float(station.ping_interval_s)
+        if effects.does.sends_no_pings:
+            interval = 0.0
         subprotocol = admitted.version.subprotocol
+        if subprotocol not in request.subprotocols and effects.does.pins_version:
+            subprotocol = next(iter(request.subprotocols), subprotocol)  # it is told what it offers
         return Accept(
             handler=self._connect(admitted),
             subprotocol=subprotocol if subprotocol in request.subprotocols else None,
-            may_deflate=self._rules.allows_compression and station.allows_compression,
+            may_deflate=self._rules.allows_compression
+            and station.allows_compression
+            and not effects.does.switches_compression_off,
             ping_interval_s=interval or None,
             limits=self._rules.limits,
         )
@@ -220,10 +252,32 @@ class Admission:
         attempt = msgspec.structs.replace(attempt, station_id=station.id)
         return self._refuse(attempt, AttemptOutcome.WAITING_FOR_APPROVAL, "Unknown until now; listed for approval.")
 
+    def _count_quirks(self, request: UpgradeRequest, admitted: Admitted, effects: Effects) -> None:
+        """Count what was odd about the request, and what was done about it."""
+        met = self._services.stations.quirks.met
+        station, does = admitted.station, effects.does
+        if "connection-header" in request.tolerated:
+            met(station.id, NO_CONNECTION_HEADER)
+        if admitted.attempt.identity != station.identity:
+            met(station.id, OTHER_LETTERS)
+        if does == NOTHING:
+            return
+        if does.assumes_version and not request.subprotocols:
+            met(station.id, effects.number("assumes_version"))
+        if does.pins_version and admitted.version.subprotocol != next(iter(request.subprotocols), None):
+            met(station.id, effects.number("pins_version"))
+        if does.switches_compression_off and request.extensions:
+            met(station.id, effects.number("switches_compression_off"))
+        if does.sends_no_pings:
+            met(station.id, effects.number("sends_no_pings"))
+
     @staticmethod
-    def _version(station: Station, offered: tuple[str, ...]) -> Version | None:
-        if not offered and station.assumed_version is not None:
-            return versions.negotiate((station.assumed_version,))
+    def _version(station: Station, offered: tuple[str, ...], effects: Effects) -> Version | None:
+        pinned, assumed = effects.does.pins_version, station.assumed_version or effects.does.assumes_version
+        if pinned is not None:
+            return versions.negotiate((pinned,))
+        if not offered and assumed is not None:
+            return versions.negotiate((assumed,))
         return versions.negotiate(offered)
 
     def _mismatch(self, attempt: Attempt, request: UpgradeRequest) -> Decision:

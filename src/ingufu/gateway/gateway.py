@@ -16,6 +16,7 @@ from ingufu.gateway.displacing import Displacements
 from ingufu.gateway.frame_log import FrameLog
 from ingufu.gateway.greeting import Greeter
 from ingufu.gateway.link import Connections
+from ingufu.gateway.polling import Poller
 from ingufu.gateway.provisioning import ROUND_S, Provisioner
 from ingufu.gateway.websocket import CloseCode, Closure, Counters, Endpoint, ServerLimits, WebSocketServer
 from ingufu.infra.storage.database import Work
@@ -56,6 +57,7 @@ class Gateway:
             services,
             rules.admission,
             self._connect,
+            lambda station_id: None if (one := connections.get(station_id)) is None else one.admitted,
             Displacements(lambda station_id: connections.get(station_id) is not None, services.clock.monotonic),
         )
         self._server: WebSocketServer | None = None
@@ -64,6 +66,7 @@ class Gateway:
         self._stopping = asyncio.Event()
         self._greetings: dict[str, asyncio.TimerHandle] = {}  # by connection
         self._greeter = Greeter(services.stations, connections)
+        self._poller = Poller(services, connections, self.run)
         self.connections = connections
         self.attendant = Attendant(services, connections, self.run)
         connections.reloaded = self.attendant.refresh
@@ -82,6 +85,7 @@ class Gateway:
         """
         async with self._services.database.work() as work:
             await self._services.stations.sweep_offline(work, at=self._services.clock.now())
+        await self._services.stations.quirks.recall()
         self._server = WebSocketServer(
             decide=self._admission.decide,
             attempt_failed=self._admission.failed,
@@ -113,6 +117,7 @@ class Gateway:
         """Hand on what has gathered of frames and of counted refusals, for storage to write soon."""
         self._frames.flush()
         self._services.stations.flush_attempts(is_last=True)
+        self._services.stations.quirks.flush()
 
     async def _say_goodbye(self) -> None:
         """Close one connection after the other, each when what it had in hand is answered."""
@@ -150,7 +155,7 @@ class Gateway:
             self._services,
             certificate_name=admitted.certificate_name,
         )
-        return StationConnection(
+        connection = StationConnection(
             session=session,
             peer=Peer(version.dialect, memory=self.connections.memory(station.id)),
             lane=self.connections.lane(station.id),
@@ -159,6 +164,8 @@ class Gateway:
             admitted=admitted,
             keeper=self,
         )
+        self.connections.asker.renew(connection)
+        return connection
 
     # What happens to a connection
 
@@ -185,6 +192,7 @@ class Gateway:
         )
         timer = asyncio.get_running_loop().call_later(self._rules.greeting_delay_s, self._greet, connection)
         self._greetings[connection.id] = timer
+        self._poller.watch(connection)
 
     def closed(self, connection: StationConnection, closure: Closure) -> None:
         """Keep when and how it ended; the station is offline then, unless a newer connection has taken over."""
@@ -192,6 +200,7 @@ class Gateway:
         if greeting is not None:
             greeting.cancel()
         self._frames.closed(connection.id)
+        self._poller.forget(connection)
         now = self._services.clock.now()
         code, reason = closure.code, closure.reason or closure.by.value
         self._services.stations.close_attempt(connection.id, now, code, reason)
@@ -207,6 +216,8 @@ class Gateway:
         )
 
     def booted(self, connection: StationConnection) -> None:
+        if connection.session.coping is not None:
+            connection.session.coping.boot.set()
         self.run(self._reload(connection))
         self._provisioner.came(connection)
 
@@ -266,6 +277,8 @@ class Gateway:
         """Let the session know what the boot has told of the station, unless storage has failed since."""
         try:
             connection.session.station = await self._services.stations.get(connection.station_id)
+            self.connections.asker.renew(connection)
+            self._poller.watch(connection)
         except IngufuError as error:
             log.warning("gateway.not_reloaded", station=connection.station_id, error=str(error))
 
@@ -289,4 +302,5 @@ class Gateway:
 
     def _tick(self) -> None:
         self._services.stations.flush_attempts()
+        self._services.stations.quirks.flush()
         self._timer = asyncio.get_running_loop().call_later(ATTEMPTS_EVERY_S, self._tick)

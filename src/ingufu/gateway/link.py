@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -19,6 +20,7 @@ from ingufu.core.errors import (
 )
 from ingufu.core.ids import IdMaker
 from ingufu.gateway.connection import StationConnection
+from ingufu.gateway.coping import Asker
 from ingufu.gateway.lane import Lane
 from ingufu.ocpp import wire
 from ingufu.ocpp.phases import refusal
@@ -28,6 +30,7 @@ from ingufu.stations.service import Stations
 
 REPLACED = 4001  # private close code: a newer connection of the same station took over
 DISCONNECTED = 4000  # private close code: an operator asked for it
+REPLACING = 7  # the quirk of coming again while the old connection stands
 REMEMBERED_STATIONS = 50_000  # whose recent replies outlive their connection
 
 OutcomeT = TypeVar("OutcomeT", bound=Outcome)
@@ -53,6 +56,7 @@ class Connections:
         self._memories: OrderedDict[str, ReplyMemory] = OrderedDict()
         self._is_empty = asyncio.Event()
         self.reloaded: Callable[[str], None] = _do_nothing  # told of each station that is to be looked at anew
+        self.asker = Asker(stations, stations.quirks.clock)  # who knows of quirks
 
     def __len__(self) -> int:
         return len(self._by_station)
@@ -88,6 +92,7 @@ class Connections:
         self._by_station[connection.station_id] = connection
         if older is not None:
             log.info("gateway.replaced", station=connection.session.station.identity)
+            self._stations.quirks.met(connection.station_id, REPLACING)
             older.close(REPLACED, "a newer connection of this station took over")
 
     def remove(self, connection: StationConnection) -> bool:
@@ -154,8 +159,20 @@ class Connections:
         self.reloaded(station_id)
         if connection is not None:
             connection.session.station = await self._stations.get(station_id)
+            self.asker.renew(connection)
 
     async def _ask(
+        self, connection: StationConnection, action: str, payload: bytes, message_id: str, timeout_s: float
+    ) -> RawReply:
+        """Return what comes of a request, asked in the way that the station's quirks let it answer."""
+        ids = chain((message_id,), iter(self._ids.new, None))
+
+        async def send(action: str, payload: bytes, left_s: float) -> RawReply:
+            return await self._send(connection, action, payload, next(ids), left_s)
+
+        return await self.asker.ask(connection, action, payload, timeout_s, send)
+
+    async def _send(
         self, connection: StationConnection, action: str, payload: bytes, message_id: str, timeout_s: float
     ) -> RawReply:
         """Return what comes of a CALL. One that waited for its turn on a connection that was replaced goes to the new

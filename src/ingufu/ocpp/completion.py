@@ -46,7 +46,7 @@ def complete(row: Inbound, raw: bytes | msgspec.Raw, fault: WireError, received_
         gaps.append(f"{name}: {json.dumps(plain[name], default=str)[:WAS_LENGTH_MAX] if name in plain else 'missing'}")
         plain[name] = stand_in(received_at)
         try:
-            return Reading(*wire.decode_lenient(row.request, _ENCODER.encode(plain)), tuple(gaps))
+            return Reading(*wire.decode_lenient(row.request, _encoded(plain, fault)), tuple(gaps))
         except WireError as error:
             fault = error
     raise fault
@@ -55,6 +55,13 @@ def complete(row: Inbound, raw: bytes | msgspec.Raw, fault: WireError, received_
 def _parsed(raw: bytes | msgspec.Raw, fault: WireError) -> dict[str, Any]:
     try:
         plain: dict[str, Any] = json.loads(bytes(raw), parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):  # also an exponent beyond even Decimal
         raise fault from None
     return plain
+
+
+def _encoded(plain: dict[str, Any], fault: WireError) -> bytes:
+    try:
+        return _ENCODER.encode(plain)
+    except (ValueError, ArithmeticError, RecursionError):  # half a surrogate pair, an integer beyond 64 bits
+        raise fault from None

@@ -5,6 +5,8 @@ It keeps three promises: an answer reaches only the call that it belongs to, and
 a time in the order of the station; and nothing that a station sends makes it raise or grow beyond its limits.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from ingufu.core.errors import Conflict, InvalidInput, StationUnsupported
@@ -63,6 +65,7 @@ class Peer:
             None,
         )  # id and action of our latest result; not the call, which holds its frame
         self._is_closed = False
+        self.salvage: Callable[[bytes], bytes | None] | None = None  # what is whole of a frame that is none
 
     # What the station sends
 
@@ -74,6 +77,9 @@ class Peer:
         if self._is_closed:
             return []
         read = rpc_frames.read(data)
+        if isinstance(read, Broken) and self.salvage is not None and (whole := self.salvage(data)) is not None:
+            data = whole
+            read = rpc_frames.read(data)
         if isinstance(read, Broken):
             return [self._broken(read)]
         envelope, notes = read

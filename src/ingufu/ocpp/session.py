@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from ingufu.core.errors import Conflict, Forbidden, IngufuError, Unavailable
 from ingufu.infra.secrets import redact
-from ingufu.ocpp import completion, errors, wire
+from ingufu.ocpp import completion, errors, quirk_signs, wire
 from ingufu.ocpp.completion import Reading
 from ingufu.ocpp.errors import ErrorCode
 from ingufu.ocpp.notices import CONTENT_LIMIT
 from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.phases import PHASES, allowed_by
+from ingufu.ocpp.quirks import Coping
 from ingufu.ocpp.rpc_messages import Call, Send
 from ingufu.ocpp.table import CallContext, Inbound, InboundTable, Loss, Phase, QuickStep
 from ingufu.ocpp.wire import WireError
@@ -68,6 +70,7 @@ class Session:
         self.version: wire.Version = version
         self.phase = PHASES[station.boot_status]
         self.has_reported_status = False
+        self.coping: Coping | None = None  # what is done about its quirks; nothing for most
         self._table = table
         self._known_actions = known_actions
         self._services = services
@@ -86,7 +89,9 @@ class Session:
         That is for what comes most: in order, by the schema, from a station in good standing.
         """
         row = self._table.get(call.action)
-        if row is None or row.quick is None or self.station.is_strict or not self._is_allowed(call.action, row):
+        if row is None or row.quick is None or self.coping is not None:
+            return None
+        if self.station.is_strict or not self._is_allowed(call.action, row):
             return None
         try:
             payload, repairs = wire.decode_lenient(row.request, call.payload)
@@ -115,9 +120,18 @@ class Session:
         except WireError as error:
             log.info("ocpp.unreadable_payload", action=message.action, error=str(error))
             return await self._unreadable(row, message, error)
+        if reading.repairs or reading.gaps or message.notes:
+            self._note_signs(message, reading)
         return await self._handle(row, message.action, reading)
 
+    def _note_signs(self, message: Call | Send, reading: Reading) -> None:
+        for number in quirk_signs.find_signs(message.action, reading.repairs, reading.gaps, message.notes):
+            self._services.stations.quirks.met(self.station.id, number)
+
     def _read(self, row: Inbound, message: Call | Send) -> Reading:
+        if self.coping is not None:
+            mended = self.coping.mend(message.action, message.payload, self._services.clock.now())
+            message = msgspec.structs.replace(message, payload=mended)
         if self.station.is_strict:
             fault = wire.check(row.request, message.payload, self.version)
             if fault is not None:
@@ -195,6 +209,7 @@ class Session:
             certificate_name=self._certificate_name,
             repairs=() if reading is None else reading.repairs,
             gaps=() if reading is None else reading.gaps,
+            coping=self.coping,
         )
 
     def _replied(self, context: CallContext, action: str, response: Payload | None) -> Replied:
@@ -204,7 +219,7 @@ class Session:
         if action in _STATUS_REPORTS:
             self.has_reported_status = True
         payload = b"{}" if response is None else wire.encode(response)
-        return Replied(payload)
+        return Replied(payload if self.coping is None else self.coping.mend_reply(action, payload))
 
     @staticmethod
     def _failed(row: Inbound) -> Reply:

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from ingufu.core.commands import Command, Outcome
 from ingufu.infra.storage.database import Work
 from ingufu.ocpp.payload import Payload
+from ingufu.ocpp.quirks import Coping
 from ingufu.ocpp.wire import Repair
 from ingufu.services import Services
 from ingufu.stations.model import Station
@@ -41,11 +42,16 @@ class CallContext:
     certificate_name: str | None = None  # common name of the client certificate of this connection
     repairs: tuple[Repair, ...] = ()
     gaps: tuple[str, ...] = ()  # what was missing or unusable, and has a stand-in
+    coping: Coping | None = None  # what is done about the station's quirks; nothing for most
     phase: Phase | None = None  # set by a boot: the phase from now on, once the reply is durable
 
     @property
     def station_id(self) -> str:
         return self.station.id
+
+    def met(self, quirk: int) -> None:
+        """Count that the station showed a quirk."""
+        self.services.stations.quirks.met(self.station.id, quirk)
 
 
 # A request and a response of one row are of one action; the table cannot say so in its type.

@@ -54,6 +54,7 @@ class AttemptOutcome(StrEnum):
     MALFORMED_REQUEST = "malformed-request"
     TIMED_OUT = "timed-out"
     TOO_MANY_ATTEMPTS = "too-many-attempts"
+    PROBE = "probe"  # a trial socket beside the one that lives (quirk 3)
     SHUTTING_DOWN = "shutting-down"
     INTERNAL_ERROR = "internal-error"
 
@@ -151,6 +152,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     is_silent: bool = False
     allows_compression: bool = True
     ping_interval_s: int | None = None
+    quirks: dict[str, bool] | None = None  # switched on or off by an operator, by number
     created_at: datetime
     vendor: str | None = None
     model: str | None = None

@@ -12,7 +12,8 @@ from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, insert_or_ignore, upsert
 from ingufu.stations.decide import TLS
 from ingufu.stations.model import Approval, Attempt, Connector, Evse, Station
-from ingufu.stations.tables import attempts, connectors, evses, stations
+from ingufu.stations.quirks.model import Meeting
+from ingufu.stations.tables import attempts, connectors, evses, lessons, meetings, stations
 
 _STATUS = (
     "status",
@@ -44,6 +45,7 @@ _REMOVE = (
     delete(stations).where(stations.c.id == bindparam("id_")),
     delete(connectors).where(connectors.c.station_id == bindparam("id_")),
     delete(evses).where(evses.c.station_id == bindparam("id_")),
+    delete(meetings).where(meetings.c.station_id == bindparam("id_")),
 )
 _USED = bindparam("used", type_=stations.c.security_profile.type)
 _CONNECTED = (
@@ -302,3 +304,41 @@ async def prune_attempts(database: Database, before: datetime) -> bool:
     async with database.work() as work:
         work.execute(_PRUNE_ATTEMPTS, {"before": before})
     return await database.fetch_one(_OLD_ATTEMPT, {"before": before}) is not None
+
+
+# Quirks
+
+_NEW_MEETING = insert(meetings)
+_ADD_MEETING = _NEW_MEETING.on_conflict_do_update(
+    index_elements=["station_id", "number"],
+    set_={"count": meetings.c.count + _NEW_MEETING.excluded.count, "last_at": _NEW_MEETING.excluded.last_at},
+)
+_MEETINGS = select(meetings).where(meetings.c.station_id == bindparam("id_")).order_by(meetings.c.number)
+_MEETING_TOTALS = select(
+    meetings.c.number, func.count().label("stations"), func.sum(meetings.c.count).label("times")
+).group_by(meetings.c.number)
+_SAVE_LESSON = upsert(lessons, ["vendor", "model"])
+_LESSONS = select(lessons)
+
+
+def add_meetings(database: Database, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Let what was met since the last time be added soon to what was met before."""
+    database.write_behind(_ADD_MEETING, [dict(row) for row in rows])
+
+
+async def meetings_of(database: Database, station_id: str) -> list[Meeting]:
+    return msgspec.convert(await database.fetch_all(_MEETINGS, {"id_": station_id}), list[Meeting])
+
+
+async def meeting_totals(database: Database) -> dict[int, tuple[int, int]]:
+    """Return by number: how many stations, how often."""
+    rows = await database.fetch_all(_MEETING_TOTALS)
+    return {row["number"]: (int(row["stations"]), int(row["times"])) for row in rows}
+
+
+def save_lesson(database: Database, row: Mapping[str, Any]) -> None:
+    database.write_behind(_SAVE_LESSON, [_storable(row)])
+
+
+async def find_lessons(database: Database) -> list[Row]:
+    return await database.fetch_all(_LESSONS)

@@ -27,6 +27,7 @@ stations = Table(
     Column("is_silent", Boolean, nullable=False),  # no automatic requests of ours after boot
     Column("allows_compression", Boolean, nullable=False),
     Column("ping_interval_s", Integer),  # None: the setting's; 0: no pings
+    Column("quirks", Json),  # switched on or off by an operator, by number; None: chosen by what the station is
     Column("created_at", Instant, nullable=False),
     # What it told us
     Column("vendor", Text),
@@ -111,6 +112,27 @@ attempts = Table(
     Index("attempts_by_time", "at"),
     Index("attempts_by_station", "station_id", "at"),
     Index("attempts_by_outcome", "outcome", "at"),
+)
+
+meetings = Table(
+    "quirk_meetings",
+    metadata,
+    Column("station_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Index("quirk_meetings_by_number", "number"),
+)
+
+lessons = Table(
+    "quirk_lessons",
+    metadata,
+    Column("vendor", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("number", Integer, nullable=False),  # of the quirk that it is about
+    Column("lesson", Text, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 frame_chunks = Table(

@@ -249,6 +249,7 @@ def _stations() -> None:
         sa.Column("is_silent", sa.Boolean, nullable=False),
         sa.Column("allows_compression", sa.Boolean, nullable=False),
         sa.Column("ping_interval_s", sa.Integer),
+        sa.Column("quirks", Json),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("vendor", sa.Text),
         sa.Column("model", sa.Text),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from ingufu.authorization.model import Occasion, PresentedToken, Verdict, VerdictStatus
+from ingufu.authorization.model import Occasion, PresentedToken, TokenKind, Verdict, VerdictStatus
 from ingufu.ocpp.table import CallContext
 from ingufu.ocpp.v16 import types
 
@@ -21,7 +21,7 @@ STATUSES: Mapping[VerdictStatus, types.IdTagInfoStatusEnum] = {
 async def authorize(context: CallContext, request: types.AuthorizeRequest) -> types.AuthorizeResponse:
     verdict = await context.services.authorization.check(
         context.work,
-        token(request.id_tag),
+        token(request.id_tag, context),
         station_id=context.station_id,
         evse=None,
         at=context.received_at,
@@ -30,7 +30,10 @@ async def authorize(context: CallContext, request: types.AuthorizeRequest) -> ty
     return types.AuthorizeResponse(id_tag_info=id_tag_info(verdict))
 
 
-def token(id_tag: str) -> PresentedToken:
+def token(id_tag: str, context: CallContext) -> PresentedToken:
+    """Return what was presented; some stations have cards that stand for charging without one (quirks 42, 44)."""
+    if context.coping is not None and context.coping.is_free(id_tag):
+        return PresentedToken(value=id_tag, kind=TokenKind.NO_AUTHORIZATION)
     return PresentedToken(value=id_tag)
 
 

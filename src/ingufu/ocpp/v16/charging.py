@@ -28,12 +28,12 @@ async def start_transaction(
         version=context.version,
         evse=_evse(request.connector_id),
         connector=1,
-        token=authorization.token(request.id_tag),
+        token=authorization.token(request.id_tag, context),
         at=request.timestamp,
         at_station=request.timestamp.isoformat(),
         received_at=context.received_at,
         register_wh=_register(request.meter_start),
-        reservation_id=given(request.reservation_id) or None,  # 0 stands for none (quirk 46)
+        reservation_id=_reservation(context, given(request.reservation_id)),
         oddities=find_gaps(context),
     )
     recorded = await context.services.charging.record(context.work, report)
@@ -57,8 +57,8 @@ async def stop_transaction(
             kind=ReportKind.ENDED,
             station_id=context.station_id,
             version=context.version,
-            reference=_reference(request.transaction_id),
-            token=None if id_tag is None else authorization.token(id_tag),
+            reference=_reference(context, request.transaction_id),
+            token=None if id_tag is None else authorization.token(id_tag, context),
             at=request.timestamp,
             at_station=request.timestamp.isoformat(),
             received_at=context.received_at,
@@ -82,7 +82,7 @@ async def meter_values(context: CallContext, request: types.MeterValuesRequest) 
         station_id=context.station_id,
         version=context.version,
         evse=_evse(request.connector_id),
-        reference=None if number is None else _reference(number),
+        reference=None if number is None else _reference(context, number),
         readings=readings,
         received_at=context.received_at,
         oddities=oddities,
@@ -127,9 +127,19 @@ def remote_outcome(
     return Outcome(status=response.status, is_accepted=response.status == "Accepted")
 
 
-def _reference(number: int) -> str | None:
+def _reference(context: CallContext, number: int) -> str | None:
     """Return how the station names a transaction; 0 and -1 mean that it never learnt our number (quirk 33)."""
-    return str(number) if number > 0 else None
+    if number > 0:
+        return str(number)
+    context.met(33)
+    return None
+
+
+def _reservation(context: CallContext, number: int | None) -> int | None:
+    """Return the reservation that a start uses; 0 stands for none (quirk 46)."""
+    if number == 0:
+        context.met(46)
+    return number or None
 
 
 def _evse(connector: int) -> int | None:

@@ -45,6 +45,8 @@ _CHARGING: Mapping[str, ChargingState] = {
 async def boot_notification(
     context: CallContext, request: types.BootNotificationRequest
 ) -> types.BootNotificationResponse:
+    if not request.charge_point_vendor.strip():
+        context.met(17)
     boot = Boot(
         vendor=request.charge_point_vendor,
         model=request.charge_point_model,
@@ -83,9 +85,9 @@ async def status_notification(
         raw_status=request.status,
         at=at,
         error_code=None if request.error_code == "NoError" else request.error_code,
-        error_info=_meant(given(request.info)),
-        vendor_id=_meant(given(request.vendor_id)),
-        vendor_error_code=_meant(given(request.vendor_error_code)),
+        error_info=_meant(context, given(request.info)),
+        vendor_id=_meant(context, given(request.vendor_id)),
+        vendor_error_code=_meant(context, given(request.vendor_error_code)),
     )
     await context.services.stations.report_status(context.work, context.station_id, report, context.received_at)
     if request.status in _CHARGING:
@@ -164,6 +166,11 @@ def plain_outcome(response: types.ResetResponse | types.TriggerMessageResponse) 
     return Outcome(status=response.status, is_accepted=response.status == "Accepted")
 
 
-def _meant(text: str | None) -> str | None:
+def _meant(context: CallContext, text: str | None) -> str | None:
     """Return a text, None for the ways in which stations write that there is none (quirk 64)."""
-    return None if text is None or text.strip().lower() in ("", "null", "none") else text
+    if text is None or not text.strip():
+        return None
+    if text.strip().lower() in ("null", "none"):
+        context.met(64)
+        return None
+    return text

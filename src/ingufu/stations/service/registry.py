@@ -14,6 +14,7 @@ from ingufu.infra.storage.database import Database, Work
 from ingufu.stations import decide, store
 from ingufu.stations.events import StationChanged, StationDiscovered
 from ingufu.stations.model import Approval, BootAnswer, Station, StationRules
+from ingufu.stations.service.quirks import switched_after
 
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 _LONGEST = {"name": 100, "note": 2000, "certificate_name": 64, "site_id": 36}  # X.520: a common name has at most 64
@@ -123,6 +124,14 @@ class Registry:
     async def refuse(self, work: Work, station_id: str) -> Station:
         """Return the station, from now on turned away at the door. A connection it has stays until it is closed."""
         return self._change(work, await self.get(station_id), {"approval": Approval.REFUSED})
+
+    async def switch_quirk(self, work: Work, station_id: str, number: int, *, is_on: bool | None) -> Station:
+        """Return the station with a quirk switched on or off for it, or with None, chosen by what it is again.
+
+        The connection it has is coped with in the new way when its settings are read anew. Raises NotFound.
+        """
+        station = await self.get(station_id)
+        return self._change(work, station, {"quirks": switched_after(station, number, is_on=is_on)})
 
     async def set_password(
         self, work: Work, station_id: str, password: str, *, old_until: datetime | None = None
