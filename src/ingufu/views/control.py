@@ -7,11 +7,15 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import select
 
-from ingufu.charging.control.model import RemoteStartState, TransactionControl, TransactionLimit
+from ingufu.charging.control.model import WAITING, RemoteStartState, TransactionControl, TransactionLimit
 from ingufu.charging.control.tables import remote_starts
 from ingufu.infra.storage.database import Database
+from ingufu.stations.availability.model import Wish
+from ingufu.stations.availability.tables import wishes
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit
+
+MOST_WAITING = 100  # of one station
 
 
 class RemoteStartQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +67,20 @@ async def list_remote_starts(database: Database, station_id: str, query: RemoteS
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(_start(row) for row in rows), next=cursor)
+
+
+async def waiting_starts(database: Database, station_id: str) -> list[RemoteStartRow]:
+    """Return the remote starts of a station of which nothing has come yet, the earliest first."""
+    waiting = [state.value for state in WAITING]
+    statement = select(*_CHOSEN).where(remote_starts.c.station_id == station_id, remote_starts.c.state.in_(waiting))
+    rows = await database.select(statement.order_by(remote_starts.c.asked_at).limit(MOST_WAITING))
+    return [_start(row) for row in rows]
+
+
+async def list_wishes(database: Database, station_id: str) -> list[Wish]:
+    """Return what was asked of a station's availability, the whole first."""
+    statement = select(wishes).where(wishes.c.station_id == station_id).order_by(wishes.c.evse, wishes.c.connector)
+    return [msgspec.convert(row, Wish) for row in await database.select(statement)]
 
 
 async def get_control(database: Database, control: TransactionControl | None, transaction_id: str) -> ControlView:

@@ -1,7 +1,7 @@
 """One station: how it is now, its timeline, its sessions, its connections."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -13,17 +13,21 @@ from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.infra.storage.database import Database
+from ingufu.reservations.model import ReservationStatus
 from ingufu.views import attempts as attempt_views
 from ingufu.views import console_stations, session, sites, timeline
+from ingufu.views import reservations as reservation_views
 from ingufu.views import stations as station_views
 from ingufu.views import transactions as transaction_views
 from ingufu.views.attempts import AttemptQuery
 from ingufu.views.paging import Page
+from ingufu.views.reservations import ReservationQuery
 from ingufu.views.session import SeriesPoint
 from ingufu.views.stations import EvseView, StationView
 from ingufu.views.timeline import EventFilter, EventQuery
 from ingufu.views.transactions import TransactionQuery, TransactionRow
 from ingufu.web.console import formats, live, present
+from ingufu.web.console.notes import notes_of
 from ingufu.web.console.pages import Pages, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -37,12 +41,32 @@ CURVES_DRAWN = 12  # of one station; the cards of a larger one show numbers alon
 EVENTS = 50
 ROWS = 50
 _FIGURES = frozenset({"TransactionUpdated"})  # which change nothing but figures
+STEERING = (
+    "RemoteStartAsked", "RemoteStartSucceeded", "RemoteStartExpired", "LimitChanged", "LimitReached", "PriorityChanged",
+)  # fmt: skip
 KINDS: dict[str, tuple[str, ...]] = {
     "connection": ("StationConnected", "StationDisconnected", "StationBooted", "FirmwareChanged", "ConnectionRefused"),
-    "status": ("StatusChanged",),
-    "sessions": ("TransactionStarted", "TransactionEnded", "TransactionCorrected", "AnomalySeen"),
+    "status": ("StatusChanged", "AvailabilityAsked", "AvailabilityKept", "AvailabilityRepeated"),
+    "sessions": ("TransactionStarted", "TransactionEnded", "TransactionCorrected", "AnomalySeen", *STEERING),
     "commands": ("CommandAnswered", "StationChanged", "StationDiscovered"),
-    "notices": ("NoticeReceived", "SecurityEventReported"),
+    "admission": (
+        "PlaceReserved",
+        "ReservationRefused",
+        "ReservationUsed",
+        "ReservationEnded",
+        "ReservationOvertaken",
+        "LocalListSent",
+        "LocalListFailed",
+        "AdmissionChanged",
+    ),
+    "notices": (
+        "NoticeReceived",
+        "SecurityEventReported",
+        "StreamOpened",
+        "StreamClosed",
+        "StreamUnknown",
+        "SamplingSettled",
+    ),
 }
 
 NEWS = tuple(kind for about, kinds in KINDS.items() if about != "notices" for kind in kinds)  # of the page's short list
@@ -51,7 +75,7 @@ NEWS = tuple(kind for about, kinds in KINDS.items() if about != "notices" for ki
 class TimelineQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The timeline as its address has it."""
 
-    about: Literal["connection", "status", "sessions", "commands", "notices"] | None = None
+    about: Literal["connection", "status", "sessions", "commands", "admission", "notices"] | None = None
     cursor: Annotated[str, Meta(max_length=1000)] = ""
 
 
@@ -79,6 +103,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         return {"station": self.station, "zone": self.zone, "tzinfo": present.zone(self.zone), "tab": tab}
 
 
+class Reserved(msgspec.Struct, frozen=True, kw_only=True):
+    """For whom an EVSE is kept, and until when."""
+
+    token: str
+    expires_at: datetime
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """An EVSE as its card shows it."""
 
@@ -98,6 +129,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     powers: list[float | None] = []
     fault: str | None = None
     changed_at: Any = None
+    notes: list[str] = []  # markup
+    reserved: Reserved | None = None
 
 
 @page("/stations/{station:str}", scope=Scope.STATIONS_READ)
@@ -245,7 +278,19 @@ async def cards_of(database: Database, pages: Pages, request: Asked, station: St
     by_id = {row.id: row for row in running.items}
     drawn = [evse.transaction.id for evse in station.evses if evse.transaction is not None][:CURVES_DRAWN]
     curves = {one: (await session.get_series(database, one, CURVE_POINTS)).points for one in drawn}
-    return [_card(pages, request, station, evse, by_id, curves) for evse in station.evses]
+    kept = await reservation_views.list_reservations(
+        database, ReservationQuery(station=station.id, status=ReservationStatus.KEPT, limit=100), None
+    )
+    reserved = {row.evse: Reserved(token=row.token_value, expires_at=row.expires_at) for row in kept.items}
+    notes = await notes_of(database, pages, request, station)
+    return [
+        msgspec.structs.replace(
+            _card(pages, request, station, evse, by_id, curves),
+            reserved=reserved.get(evse.number),
+            notes=notes.get(evse.number, []),
+        )
+        for evse in station.evses
+    ]
 
 
 def _card(  # everything that a card shows
