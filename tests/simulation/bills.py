@@ -6,11 +6,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from ingufu.charging.tables import readings, transaction_events, transactions
 from ingufu.infra.storage.statements import Prepared
 from simulation.client import Station
+from simulation.conversation import Answered
 from simulation.disk import STATEMENTS, Disk
-from simulation.record import Charging
+from simulation.record import Charging, Message, payload_of
 from simulation.world import World
 
 Row = dict[str, Any]
@@ -30,16 +33,17 @@ class Books:
         self.ids = {row["identity"]: row["id"] for row in disk.rows("SELECT id, identity FROM stations")}
 
 
-def check(world: World, books: Books, station: Station) -> None:
+def check(world: World, books: Books, station: Station, answered: Answered) -> None:
     """Note everything in which the stored transactions of a station differ from its own."""
-    _Audit(world, books, station).check()
+    _Audit(world, books, station, answered).check()
 
 
 class _Audit:
     """Of one station."""
 
-    def __init__(self, world: World, books: Books, station: Station) -> None:
+    def __init__(self, world: World, books: Books, station: Station, answered: Answered) -> None:
         self._world = world
+        self._answered = answered
         self._books = books
         self._station = station
         self._id = books.ids[station.plan.identity]
@@ -83,6 +87,7 @@ class _Audit:
             "token_value": charging.token,
             "stop_reason": charging.reason,
         }
+        self._world.count(f"a transaction of {self._station.plan.version} was told and billed")
         energy = charging.end.wh - charging.start.wh
         expected |= {"energy_wh": energy, "start_wh": charging.start.wh, "end_wh": charging.end.wh}
         if self._has_believable_times:
@@ -115,7 +120,10 @@ class _Audit:
         return [((message.seq, kinds[message.kind]), message.is_acknowledged) for message in charging.messages]
 
     def _check_readings(self, charging: Charging, row: Row) -> None:
-        idle = {(one.readings[0].at, one.readings[0].wh) for one in self._station.record.idle}  # 1.6: may be taken in
+        record = self._station.record
+        idle = {
+            (one.readings[0].at, one.readings[0].wh) for one in (*record.idle, *record.late)
+        }  # 1.6: may be taken in
         keys = (_reading_key(reading) for reading in self._books.readings.get(row["id"], ()))
         stored = Counter(key for key in keys if key not in idle)
         told: dict[tuple[datetime, int], bool] = {}
@@ -142,18 +150,36 @@ class _Audit:
             self._wrong(charging, f"was announced {begun} times as begun and {ended} times as ended")
 
     def _check_idle(self) -> None:
-        """Readings outside of transactions come at least once: nothing tells a repeated one from an equal one."""
-        stored = {
+        """Readings outside of transactions come at least once: nothing tells a repeated one from an equal one.
+
+        But what was answered lately is known again by its message, and a connection that was closed is not heard.
+        """
+        stored = Counter(
             _reading_key(row) for rows in self._books.readings.values() for row in rows if row["station_id"] == self._id
-        }
+        )
         for message in self._station.record.idle:
-            reading = message.readings[0]
-            if message.is_acknowledged and (reading.at, reading.wh) not in stored:
-                self._world.wrong(f"{self._station.plan.identity}: an acknowledged idle reading is not stored.")
+            times, fresh = stored[_key_of(message)], self._fresh(message)
+            if times > fresh or (message.is_acknowledged and not times):
+                self._wrong_idle(f"told {fresh} times, acknowledged {message.is_acknowledged}, is stored {times} times")
+        for message in self._station.record.late:
+            if stored[_key_of(message)] and not self._fresh(message):
+                self._wrong_idle("that came by a closed connection is stored")
+
+    def _fresh(self, message: Message) -> int:
+        """Return how often a message came to the server when it had not lately been answered."""
+        payload = msgspec.json.encode(payload_of(self._station.plan.version, message)) + b"]"
+        return self._answered.fresh.get(payload, 0)
+
+    def _wrong_idle(self, text: str) -> None:
+        self._world.wrong(f"{self._station.plan.identity}: an idle reading {text}.")
 
     def _wrong(self, charging: Charging, text: str) -> None:
         name = self._reference(charging) or charging.name
         self._world.wrong(f"{self._station.plan.identity} transaction {name} {text}.")
+
+
+def _key_of(message: Message) -> tuple[datetime, int]:
+    return message.readings[0].at, message.readings[0].wh
 
 
 def _reading_key(row: Row) -> tuple[datetime, int]:

@@ -10,8 +10,9 @@ from simulation.loop import Owner
 from simulation.meter import Meters, StationClock
 from simulation.network import Line
 from simulation.plan import StationPlan
-from simulation.record import Message, action_of, payload_of, written
+from simulation.record import Message, action_of, payload_of
 from simulation.server import Server
+from simulation.talk import Talk
 from simulation.world import World
 
 KNOCK_S = 20.0  # how long it waits to be let in
@@ -31,6 +32,7 @@ class Station:
 
     def __init__(self, world: World, server: Server, plan: StationPlan) -> None:
         self.plan = plan
+        self.world = world
         self.clock = StationClock(world, plan)
         self.meters = Meters(world, plan, self.clock, self._wake)
         self.record = self.meters.record
@@ -42,8 +44,11 @@ class Station:
         self._loop = world.loop
         self._server = server
         self._chance = world.dice(f"{plan.identity}/station")
+        self._talk = Talk(self)
         self._lines = 0
         self._ids = 0
+        self._boots = 0
+        self._last: Message | None = None  # that was acknowledged
         self._knocking: asyncio.Future[bool] | None = None
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._idle: asyncio.Future[None] | None = None
@@ -69,12 +74,13 @@ class Station:
         self.clock.begin()
         self.is_accepted = False
         if self.plan.ids == "counter":
-            self._ids = 0
+            self._ids, self._last = 0, None  # whose id will mean something else
         self._loop.spawn(self.owner, self._live())
 
     def lose_power(self) -> None:
         """Forget everything that is not kept in writing, and come back a little later."""
         self._world.trace.note(self.plan.identity, "POWER", "lost")
+        self._world.count("a station lost power")
         self.switch_off(server_notices_s=self._chance.choice((None, 0.1, 30.0)))
         self.meters.power_lost += 1
         self._loop.at_for(self._loop.world, self._loop.time() + self._chance.uniform(5, 120), self.power_on)
@@ -104,6 +110,8 @@ class Station:
             self._asked(line, frame[1], frame[2], frame[3])
             return
         waiting = self._waiting.pop(frame[1], None)
+        if waiting is None:
+            self._world.count("an answer came late or twice")
         if waiting is not None and not waiting.done():
             waiting.set_result(frame[2] if frame[0] == 3 else Refusal(f"{frame[2]}: {frame[3]}"))
 
@@ -126,7 +134,9 @@ class Station:
         self._lines += 1
         plan = self.plan
         name = f"{plan.identity}/{self._lines}"
-        line = Line(self._world, name, self, plan.latency_s, loss_chance=plan.loss_chance)
+        line = Line(
+            self._world, name, self, plan.latency_s, loss_chance=plan.loss_chance, twice_chance=plan.twice_chance
+        )
         self.line = line
         self._knocking = self._loop.create_future()
         self._loop.at_for(
@@ -154,66 +164,45 @@ class Station:
         if not self.is_accepted or self._chance.random() < 0.1:
             await self._boot(line)
         self.meters.is_online = True
-        chatter = self._loop.create_task(self._chatter(line))
+        chatter = self._loop.create_task(self._talk.chatter(line))
+        if self._last is not None and self._chance.random() < self.plan.forgets_chance:
+            self._loop.create_task(self._tell_again(line, self._last))
         try:
-            while self._is_mine(line):
+            while self.is_mine(line):
                 message = self._next()
                 if message is None:
                     self._idle = self._loop.create_future()
                     await self._idle
                     self._idle = None
                 else:
-                    await self._tell(line, message)
+                    await self.tell(line, message)
         finally:
             chatter.cancel()
             self.meters.is_online = False
 
     async def _boot(self, line: Line) -> None:
-        while self._is_mine(line):
-            reply = await self._call(line, "BootNotification", self._boot_payload())
+        while self.is_mine(line):
+            self._boots += 1
+            acknowledge = self.record.firmware.say(f"1.{self._boots}")
+            reply = await self.call(line, "BootNotification", self._boot_payload())
             if isinstance(reply, dict):
+                acknowledge()
                 self.clock.learn(datetime.fromisoformat(reply["currentTime"]))
                 if reply["status"] == "Accepted":
                     self.is_accepted = True
                     return
-            if self._is_mine(line):
+            if self.is_mine(line):
                 await asyncio.sleep(10)
 
     def _boot_payload(self) -> dict[str, Any]:
         if self.plan.version == "ocpp1.6":
-            return {"chargePointVendor": "Simulated", "chargePointModel": "One"}
-        return {"reason": "PowerUp", "chargingStation": {"vendorName": "Simulated", "model": "Two"}}
-
-    async def _chatter(self, line: Line) -> None:
-        """Say what has nothing to do with transactions, beside what has: so two requests may be under way."""
-        if self.plan.tells_status and self._chance.random() < 0.4:
-            for connector in range(1, self.plan.connectors + 1):
-                await self.tell_status(line, connector)
-        while self._is_mine(line):
-            await asyncio.sleep(self.plan.chatter_s * self._chance.uniform(0.5, 1.5))
-            if self._world.is_calm or not self._is_mine(line):
-                return
-            match self._chance.randrange(3):
-                case 0:
-                    await self._call(line, "Heartbeat", {})
-                case 1:
-                    await self.tell_status(line, self._chance.randint(1, self.plan.connectors))
-                case _:
-                    self.meters.read_idle()
-
-    async def tell_status(self, line: Line, connector: int) -> None:
-        """Report a connector, and remember what was acknowledged."""
-        word = self._chance.choice(("Available", "Unavailable", "Faulted"))
-        payload: dict[str, Any] = {"connectorId": connector, "timestamp": written(self.clock.now())}
-        if self.plan.version == "ocpp1.6":
-            payload |= {"status": word, "errorCode": "NoError"}
-        else:
-            payload |= {"evseId": connector, "connectorId": 1, "connectorStatus": word}
-        if self._is_mine(line) and connector in self.record.statuses:
-            self.record.statuses[connector].add(word)
-        reply = await self._call(line, "StatusNotification", payload)
-        if isinstance(reply, dict):
-            self.record.statuses[connector] = {word}
+            return {
+                "chargePointVendor": "Simulated",
+                "chargePointModel": "One",
+                "firmwareVersion": f"1.{self._boots}",
+            }
+        about = {"vendorName": "Simulated", "model": "Two", "firmwareVersion": f"1.{self._boots}"}
+        return {"reason": "PowerUp", "chargingStation": about}
 
     # Messages that must arrive
 
@@ -229,13 +218,21 @@ class Station:
             first.setdefault(message.connector, message)
         return self._chance.choice(list(first.values()))
 
-    async def _tell(self, line: Line, message: Message) -> None:
+    async def _tell_again(self, line: Line, message: Message) -> None:
+        """Tell what was acknowledged already, under the same id: it went lost that it was."""
+        self._world.count("a message was told again after its answer had come")
+        version = self.plan.version
+        await self.call(line, action_of(version, message), payload_of(version, message), message_id=message.message_id)
+
+    async def tell(self, line: Line, message: Message) -> None:
+        """Tell a message, again if need be, and deal with the answer."""
         message.sent += 1
+        self._world.counts["a message was repeated"] += message.sent > 1
         is_new = not message.message_id or self.plan.retry == "new"
         if is_new or (self.plan.retry == "mixed" and self._chance.random() < 0.5):
             message.message_id = self._new_id()
         version = self.plan.version
-        reply = await self._call(
+        reply = await self.call(
             line, action_of(version, message), payload_of(version, message), message_id=message.message_id
         )
         if isinstance(reply, dict):
@@ -243,7 +240,7 @@ class Station:
         elif isinstance(reply, Refusal):
             self._world.wrong(f"{self.plan.identity} was refused a {message.kind}: {reply}")
             self._drop(message)
-        elif self._is_mine(line):
+        elif self.is_mine(line):
             if self.plan.retry == "hang-up":
                 line.close()
                 self._let_go()
@@ -257,8 +254,9 @@ class Station:
                 self._world.wrong(f"{self.plan.identity} started and was given no number.")
                 return
             charging.numbers.add(reply["transactionId"])
+        self.acknowledged += not message.is_acknowledged
         message.is_acknowledged = True
-        self.acknowledged += 1
+        self._last = message
         self._drop(message)
 
     def _drop(self, message: Message) -> None:
@@ -267,9 +265,9 @@ class Station:
 
     # Requests and answers
 
-    async def _call(self, line: Line, action: str, payload: dict[str, Any], *, message_id: str = "") -> Any:
+    async def call(self, line: Line, action: str, payload: dict[str, Any], *, message_id: str = "") -> Any:
         """Return the answer, a Refusal, or None if there was none."""
-        if not self._is_mine(line):
+        if not self.is_mine(line):
             return None
         id_ = message_id or self._new_id()
         answer = self._waiting[id_] = self._loop.create_future()
@@ -284,6 +282,8 @@ class Station:
         is_silence = reply is None and waited_s >= CALM_S and not line.is_cut and line.is_open
         if is_silence and self._world.trouble_until_s < sent_s:
             self._world.wrong(f"{line.name}: {action} {id_} had no answer within {waited_s:.0f} s.")
+        if isinstance(reply, Refusal) and self._world.trouble_until_s < sent_s:
+            self._world.wrong(f"{line.name}: {action} {id_} was refused: {reply}.")
         return reply
 
     def _give_up(self, id_: str, answer: asyncio.Future[Any]) -> None:
@@ -294,23 +294,35 @@ class Station:
 
     def _asked(self, line: Line, id_: str, action: str, payload: dict[str, Any]) -> None:
         """Answer what we were asked: soon, too late, or never."""
-        if self.plan.answers == "never":
+        self.record.asked[id_] += 1
+        if self.plan.answers == "never" and not self._world.is_calm:
             return
-        status = self._chance.choice(("Accepted", "Rejected"))
-        delay_s = 0.1 if self.plan.answers == "promptly" else 45.0
-        self._loop.at_for(self.owner, self._loop.time() + delay_s, self._answer, line, id_, action, status, payload)
+        delay_s = 45.0 if self.plan.answers == "late" and not self._world.is_calm else 0.1
+        self._loop.at_for(self.owner, self._loop.time() + delay_s, self._answer, line, id_, action, payload)
 
-    def _answer(self, line: Line, id_: str, action: str, status: str, payload: dict[str, Any]) -> None:
+    def _answer(self, line: Line, id_: str, action: str, payload: dict[str, Any]) -> None:
         if not line.is_open:
             return
-        self.record.answered[id_] = status
-        line.send(_encode([3, id_, {"status": status}]))
+        if action == "TriggerMessage":
+            status = self._chance.choice(("Accepted", "Rejected"))
+            self.record.answered[id_] = status
+            line.send(_encode([3, id_, {"status": status}]))
+            if status == "Accepted":
+                self._be_triggered(line, payload)
+        elif action == "GetTransactionStatus":
+            line.send(_encode([3, id_, self.meters.status_of(payload.get("transactionId"))]))
+        elif action == "GetConfiguration":
+            known = {"key": "HeartbeatInterval", "readonly": False, "value": "300"}
+            line.send(_encode([3, id_, {"configurationKey": [known], "unknownKey": []}]))
+        else:
+            line.send(_encode([4, id_, "NotImplemented", "", {}]))
+
+    def _be_triggered(self, line: Line, payload: dict[str, Any]) -> None:
         connector = payload.get("connectorId") or (payload.get("evse") or {}).get("id") or 1
-        if action == "TriggerMessage" and status == "Accepted":
-            if payload["requestedMessage"] == "StatusNotification":
-                self._loop.create_task(self.tell_status(line, min(connector, self.plan.connectors)))
-            elif payload["requestedMessage"] == "MeterValues":
-                self.meters.read_idle()
+        if payload["requestedMessage"] == "StatusNotification":
+            self._loop.create_task(self._talk.tell_status(line, min(connector, self.plan.connectors)))
+        elif payload["requestedMessage"] == "MeterValues":
+            self.meters.read_idle()
 
     # Its line
 
@@ -318,8 +330,14 @@ class Station:
         """Connect anew although the connection stands: it is only forgotten, and still open for the server."""
         if self.line is not None and self.line.is_open:
             self._world.trace.note(self.line.name, "forgotten")
+            self._world.count("a station connected a second time")
             self.line.is_open = False
+            self._talk.late_reading(self.line)
             self._let_go()
+
+    def burst(self) -> None:
+        """Say everything at once."""
+        self._talk.burst()
 
     def hang_up(self) -> None:
         """Close the line properly."""
@@ -327,7 +345,7 @@ class Station:
             self.line.close()
             self._let_go()
 
-    def _is_mine(self, line: Line) -> bool:
+    def is_mine(self, line: Line) -> bool:
         return line is self.line and line.is_open
 
     def _let_go(self) -> None:

@@ -2,17 +2,21 @@
 
 import argparse
 import gc
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
 
 from simulation import seeds
-from simulation.seeds import Report
+from simulation.tally import Outcome, Tally
 
 COLLECT_EVERY = 200  # seeds: garbage is mostly one seed's own, and looking for it costs more than to run the seed
 TELL_EVERY_S = 20.0
-SHOWN_LINES = 60
-YEAR_S = 365 * 86_400.0
+PORTION = 25  # seeds that a process is given at once
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,75 +26,109 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="how many to run")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--processes", type=int, default=1, help="how many to run side by side")
+    parser.add_argument("--tally", type=Path, help="a file that holds the sum while it grows")
     options = parser.parse_args(arguments)
     if options.seed is not None:
         return _replay(options.seed)
-    return _run(options.first, options.seeds, options.seconds)
+    return _run(options)
+
+
+def run_portion(numbers: Sequence[int]) -> list[Outcome]:
+    """Return what comes of these seeds."""
+    return [Outcome.of(_run_one(seed)) for seed in numbers]
 
 
 def _replay(seed: int) -> int:
     report = seeds.run(seed, traces=True)
     _say("\n".join(report.trace))
-    _say(f"Seed {seed}, trace {report.digest}: {_verdict(report)}")
+    _say(f"Seed {seed}, trace {report.digest}: {_verdict(report.wrongs)}")
     return 0 if report.is_right else 1
 
 
-def _run(first: int, count: int, seconds: float) -> int:
+def _run(options: argparse.Namespace) -> int:
     began_s = told_s = time.monotonic()
-    failed: list[int] = []
-    totals = _Totals()
-    for seed in range(first, first + count):
-        report = _run_one(seed, collects=seed % COLLECT_EVERY == 0)
-        totals.add(report)
-        if not report.is_right:
-            failed.append(seed)
-            _tell_failure(report, is_first=len(failed) == 1)
-        now_s = time.monotonic()
-        if now_s - told_s > TELL_EVERY_S:
-            told_s = now_s
-            _say(totals.text(now_s - began_s))
-        if now_s - began_s > seconds:
-            break
-    _say(totals.text(time.monotonic() - began_s))
-    _say(f"{len(failed)} failed: {failed[:20]}" if failed else f"All right, from seed {first} on.")
+    tally = Tally(options.first, options.seeds, options.tally)
+    numbers = range(options.first, options.first + options.seeds)
+    with _interruptible() as is_interrupted:
+
+        def is_over() -> bool:
+            return is_interrupted() or time.monotonic() - began_s > options.seconds
+
+        for outcomes in _alone(numbers, is_over) if options.processes == 1 else _together(numbers, options, is_over):
+            for outcome in outcomes:
+                if outcome.wrongs:
+                    _tell_failure(outcome, is_first=not tally.failed)
+            tally.add(outcomes)
+            now_s = time.monotonic()
+            if now_s - told_s > TELL_EVERY_S:
+                told_s = now_s
+                _say(tally.text(now_s - began_s))
+                tally.keep(now_s - began_s, is_over=False)
+    seconds = time.monotonic() - began_s
+    tally.keep(seconds, is_over=True)
+    _say(tally.happened())
+    _say(tally.text(seconds))
+    failed = list(tally.failed)[:20]
+    _say(f"{len(tally.failed)} failed: {failed}" if failed else f"All right, from seed {options.first} on.")
     return 1 if failed else 0
 
 
-def _run_one(seed: int, *, collects: bool) -> Report:
+def _alone(numbers: Sequence[int], is_over: Callable[[], bool]) -> Iterator[list[Outcome]]:
+    for seed in numbers:
+        yield run_portion([seed])
+        if is_over():
+            return
+
+
+def _together(
+    numbers: Sequence[int], options: argparse.Namespace, is_over: Callable[[], bool]
+) -> Iterator[list[Outcome]]:
+    """Run seeds in several processes; when it is over, wait for what they have in hand."""
+    portions = [numbers[at : at + PORTION] for at in range(0, len(numbers), PORTION)]
+    portions.reverse()
+    running: set[Future[list[Outcome]]] = set()
+    context = get_context("spawn")
+    with ProcessPoolExecutor(options.processes, mp_context=context, initializer=_ignore_interrupts) as pool:
+        while running or (portions and not is_over()):
+            while portions and len(running) < 2 * options.processes and not is_over():
+                running.add(pool.submit(run_portion, portions.pop()))
+            done, running = wait(running, timeout=TELL_EVERY_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
+def _run_one(seed: int) -> seeds.Report:
     """Run a seed without looking for garbage, unless it is its turn."""
     gc.disable()
     try:
         return seeds.run(seed)
     finally:
         gc.enable()
-        if collects:
+        if seed % COLLECT_EVERY == 0:
             gc.collect()
 
 
-class _Totals:
-    """What was run so far."""
-
-    def __init__(self) -> None:
-        self.seeds = self.crashes = self.messages = 0
-        self.lasted_s = 0.0
-
-    def add(self, report: Report) -> None:
-        self.seeds += 1
-        self.crashes += report.crashes
-        self.messages += report.messages
-        self.lasted_s += report.lasted_s * report.stations
-
-    def text(self, seconds: float) -> str:
-        return (
-            f"{self.seeds} seeds in {seconds:.0f} s ({self.seeds / seconds:.0f}/s): {self.crashes} crashes, "
-            f"{self.messages} messages acknowledged, {self.lasted_s / YEAR_S:.1f} years of station time."
-        )
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Let an interrupt end the run after the seeds that are in hand."""
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        yield lambda: bool(seen)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def _tell_failure(report: Report, *, is_first: bool) -> None:
+def _ignore_interrupts() -> None:
+    """Leave it to the first process when to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _tell_failure(outcome: Outcome, *, is_first: bool) -> None:
     if is_first:
-        _say("\n".join(("...", *report.trace[-SHOWN_LINES:])))
-    _say(f"Seed {report.seed}: {_verdict(report)} Replay it with: make simulate SEED={report.seed}")
+        _say("\n".join(("...", *outcome.trace)))
+    _say(f"Seed {outcome.seed}: {_verdict(outcome.wrongs)} Replay it with: make simulate SEED={outcome.seed}")
 
 
 def _say(text: str) -> None:
@@ -98,8 +136,8 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _verdict(report: Report) -> str:
-    return "all right." if report.is_right else " | ".join(report.wrongs)
+def _verdict(wrongs: Sequence[str]) -> str:
+    return " | ".join(wrongs) if wrongs else "all right."
 
 
 if __name__ == "__main__":

@@ -9,25 +9,27 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from ingufu.charging import decide
 from ingufu.charging.service.ledger import Ledger
+from ingufu.gateway.connection import Lane
 from ingufu.gateway.link import Connections
+from ingufu.infra.storage import sqlite
 from ingufu.infra.storage.database import Work
 from ingufu.infra.storage.group_commit import GroupCommit
+from ingufu.infra.storage.lagging import Lagging
+from ingufu.ocpp import rpc_frames
 from ingufu.ocpp.rpc import Peer
+from ingufu.ocpp.rpc_memory import ReplyMemory
+from ingufu.ocpp.rpc_messages import Call
 from ingufu.ocpp.session import Replied, Session
+from ingufu.stations import decide as stations_decide
 from ingufu.stations import store
 from ingufu.stations.service.connections import Connections as StoredConnections
-
-
-@contextmanager
-def _patched(owner: Any, name: str, value: object) -> Iterator[None]:
-    before = owner.__dict__[name]
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
+from simulation.disk import SimulatedEngine
+from simulation.network import ServerEnd
+from simulation.patching import patched
 
 
 def reply_before_commit() -> AbstractContextManager[None]:
@@ -43,7 +45,7 @@ def reply_before_commit() -> AbstractContextManager[None]:
         else:
             self._follow_up()
 
-    return _patched(Work, "commit", commit)
+    return patched(Work, "commit", commit)
 
 
 def half_of_a_unit() -> AbstractContextManager[None]:
@@ -57,7 +59,7 @@ def half_of_a_unit() -> AbstractContextManager[None]:
         await submit([write for write in self._writes if not write.is_bulk], lambda: None)
         await submit([write for write in self._writes if write.is_bulk], self._follow_up)
 
-    return _patched(Work, "commit", commit)
+    return patched(Work, "commit", commit)
 
 
 def readings_counted_twice() -> AbstractContextManager[None]:
@@ -66,13 +68,13 @@ def readings_counted_twice() -> AbstractContextManager[None]:
     async def find_new(self: Ledger, before: object, rows: list[Any]) -> list[Any]:
         return rows
 
-    return _patched(Ledger, "_find_new", find_new)
+    return patched(Ledger, "_find_new", find_new)
 
 
 def starts_counted_twice() -> AbstractContextManager[None]:
     """A start that comes again after a lost reply is taken for another one."""
     numbers, before = count(), decide.start_key
-    return _patched(decide, "start_key", lambda report: f"{before(report)}{next(numbers)}")
+    return patched(decide, "start_key", lambda report: f"{before(report)}{next(numbers)}")
 
 
 def queued_frame_lost() -> AbstractContextManager[None]:
@@ -84,7 +86,7 @@ def queued_frame_lost() -> AbstractContextManager[None]:
             self._queue.pop(0)
         return before(self)
 
-    return _patched(Peer, "take", take)
+    return patched(Peer, "take", take)
 
 
 def waiting_unit_lost() -> AbstractContextManager[None]:
@@ -99,12 +101,12 @@ def waiting_unit_lost() -> AbstractContextManager[None]:
         follow()
         return future
 
-    return _patched(GroupCommit, "submit", submit)
+    return patched(GroupCommit, "submit", submit)
 
 
 def acknowledged_although_not_written() -> AbstractContextManager[None]:
     """When storage fails, the station hears an empty answer instead of nothing."""
-    return _patched(Session, "_failed", staticmethod(lambda row: Replied(b"{}")))
+    return patched(Session, "_failed", staticmethod(lambda row: Replied(b"{}")))
 
 
 def late_goodbye_counts() -> AbstractContextManager[None]:
@@ -113,7 +115,7 @@ def late_goodbye_counts() -> AbstractContextManager[None]:
     def remove(self: Connections, connection: Any) -> bool:
         return self._by_station.pop(connection.station_id, None) is not None
 
-    return _patched(Connections, "remove", remove)
+    return patched(Connections, "remove", remove)
 
 
 def late_goodbye_is_stored() -> AbstractContextManager[None]:
@@ -129,12 +131,7 @@ def late_goodbye_is_stored() -> AbstractContextManager[None]:
         if station is not None and station.connection_id is not None:
             store.set_disconnected(work, station_id, station.connection_id, details["at"])
 
-    @contextmanager
-    def both() -> Iterator[None]:
-        with _patched(Connections, "remove", remove), _patched(StoredConnections, "disconnected", disconnected):
-            yield
-
-    return both()
+    return _both(patched(Connections, "remove", remove), patched(StoredConnections, "disconnected", disconnected))
 
 
 def sleepless_task() -> AbstractContextManager[None]:
@@ -147,7 +144,115 @@ def sleepless_task() -> AbstractContextManager[None]:
             await asyncio.get_running_loop().create_future()
         return reply
 
-    return _patched(Session, "answer", answer)
+    return patched(Session, "answer", answer)
+
+
+def lost_wake_up() -> AbstractContextManager[None]:
+    """Now and then the worker of a connection goes to sleep although a message waits for its turn."""
+    calls, before = count(1), Peer.take
+
+    def take(self: Peer) -> Any:
+        is_missed = self._queue and next(calls) % 3 == 0
+        return None if is_missed else before(self)
+
+    return patched(Peer, "take", take)
+
+
+def wrong_message_id() -> AbstractContextManager[None]:
+    """If another call waits already, the answer to the first bears its id."""
+    before = Peer.result
+
+    def result(self: Peer, call: Call, payload: bytes) -> bytes:
+        frame = before(self, call, payload)
+        if self._queue and isinstance(self._queue[0][0], Call):
+            return rpc_frames.write_result(self._queue[0][0].id_token, payload)
+        return frame
+
+    return patched(Peer, "result", result)
+
+
+def older_status_counts() -> AbstractContextManager[None]:
+    """A status overwrites whatever is stored, even one of a later time."""
+    before = stations_decide.merge_status
+
+    def merge(stored: Any, report: Any, received_at: Any, **rules: Any) -> Any:
+        return before(msgspec.structs.replace(stored, status_at=None), report, received_at, **rules)
+
+    return patched(stations_decide, "merge_status", merge)
+
+
+def stale_row_written() -> AbstractContextManager[None]:
+    """Two connections of one station each have a lane, and no write looks whether its row is as it was read."""
+    before = SimulatedEngine.commit
+
+    def lane(self: Connections, station_id: str) -> Lane:
+        return Lane()
+
+    async def commit(self: SimulatedEngine, units: Any, series: Any) -> Any:
+        return await before(self, [[write._replace(expect=None) for write in unit] for unit in units], series)
+
+    return _both(patched(Connections, "lane", lane), patched(SimulatedEngine, "commit", commit))
+
+
+def readings_lost_at_reconnect() -> AbstractContextManager[None]:
+    """The first meter values after a connection was made are acknowledged and dropped."""
+    before = Session.answer
+
+    async def answer(self: Session, message: Any) -> Any:
+        is_first = not hasattr(self, "_has_met")
+        if message.action == "MeterValues" and is_first:
+            self._has_met = True  # type: ignore[attr-defined]
+            return Replied(b"{}")
+        return await before(self, message)
+
+    return patched(Session, "answer", answer)
+
+
+def replies_forgotten_at_reconnect() -> AbstractContextManager[None]:
+    """What a station was answered lately is remembered for one connection only."""
+
+    def memory(self: Connections, station_id: str) -> ReplyMemory:
+        return ReplyMemory()
+
+    return patched(Connections, "memory", memory)
+
+
+def displaced_connection_heard() -> AbstractContextManager[None]:
+    """What comes by a connection is handled although another one has taken its place."""
+
+    def close(self: Peer) -> Any:
+        call, self._open = self._open, None
+        return call
+
+    before = ServerEnd.arrived
+
+    def arrive(self: ServerEnd, text: bytes) -> None:
+        if not self.is_open and not self.owner.is_ending:
+            self._handler.received(text)
+        before(self, text)
+
+    return _both(patched(ServerEnd, "arrived", arrive), patched(Peer, "close", close))
+
+
+def journal_left_behind() -> AbstractContextManager[None]:
+    """What a server that died has kept in its journal is not put away by the next one."""
+    return patched(sqlite, "empty_journal", lambda cursor: 0)
+
+
+def journal_forgotten_early() -> AbstractContextManager[None]:
+    """An entry of the journal is forgotten before its rows have reached their tables."""
+    before = Lagging.defer
+
+    def defer(self: Lagging, deferral: Any) -> None:
+        before(self, deferral._replace(rows={prepared: rows[:-1] for prepared, rows in deferral.rows.items()}))
+
+    return patched(Lagging, "defer", defer)
+
+
+@contextmanager
+def _both(one: AbstractContextManager[None], other: AbstractContextManager[None]) -> Iterator[None]:
+    with one, other:
+        yield
 
 
 PLANTED: dict[str, Callable[[], AbstractContextManager[None]]] = {
@@ -163,5 +268,14 @@ PLANTED: dict[str, Callable[[], AbstractContextManager[None]]] = {
         late_goodbye_counts,
         late_goodbye_is_stored,
         sleepless_task,
+        lost_wake_up,
+        wrong_message_id,
+        older_status_counts,
+        stale_row_written,
+        readings_lost_at_reconnect,
+        replies_forgotten_at_reconnect,
+        displaced_connection_heard,
+        journal_left_behind,
+        journal_forgotten_early,
     )
 }

@@ -21,11 +21,12 @@ class ComesToNoRestError(Exception):
 class Owner:
     """Who runs something and with whom it ends: a process of the server, a station, the world around them."""
 
-    __slots__ = ("is_dead", "name", "tasks")
+    __slots__ = ("is_dead", "is_ending", "name", "tasks")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_dead = False
+        self.is_ending = False  # it stops gently
         self.tasks: list[asyncio.Task[Any]] = []
 
     @property
@@ -85,6 +86,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.world = Owner("world")
         self.owner = self.world
         self.failures: list[str] = []
+        self.turns = 0  # how often another than the first was run
 
     # What asyncio asks of a loop; mypy knows handles of its own classes only
 
@@ -196,6 +198,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         events_ = [*self._ready, *(entry[3] for entry in self._timers)]
         return [event for event in events_ if event.owner is owner and not event.is_cancelled]
 
+    def has_ready(self, owner: Owner) -> bool:
+        """Return whether something of this owner is to be run at this very moment."""
+        return any(event.owner is owner and not event.is_cancelled for event in self._ready)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run until `work` is done. Raises ComesToNoRestError."""
         events._set_running_loop(self)
@@ -233,6 +239,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._advance()
         if self._disorder and len(ready) > 1 and self._chance.random() < self._disorder:
             turn = int(self._chance.random() * len(ready))
+            self.turns += turn > 0
             ready.rotate(-turn)
             event = ready.popleft()
             ready.rotate(turn)

@@ -18,6 +18,7 @@ class StationClock:
         self._world = world
         self._kind = plan.clock
         chance = world.dice(f"{plan.identity}/clock")
+        self._stamped: set[datetime] = set()
         self._error_s = {"off": chance.uniform(-200, 200), "ahead": 3600.0}.get(plan.clock, 0.0)
 
     def begin(self) -> None:
@@ -33,6 +34,14 @@ class StationClock:
     def now(self) -> datetime:
         exact = self._world.now() + timedelta(seconds=self._error_s)
         return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
+
+    def stamp(self) -> datetime:
+        """Return the time for something that needs one of its own, to be told from its like."""
+        at = self.now()
+        while at in self._stamped:
+            at += timedelta(milliseconds=1)
+        self._stamped.add(at)
+        return at
 
 
 class Register:
@@ -80,10 +89,22 @@ class Meters:
 
     def read_idle(self) -> None:
         """Note the register of a connector outside of any transaction."""
-        reading = Reading(self._clock.now(), self._registers[1].wh)
-        message = Message("idle", self._chance.choice((0, 1)) if self._is_16 else 0, reading.at, readings=(reading,))
+        message = self.idle_reading(self._chance.choice((0, 1)) if self._is_16 else 0)
         self.record.idle.append(message)
         self._add(message)
+
+    def idle_reading(self, connector: int) -> Message:
+        """Return a message with the register of a connector outside of any transaction."""
+        reading = Reading(self._clock.stamp(), self._registers[1].wh)
+        return Message("idle", connector, reading.at, readings=(reading,))
+
+    def status_of(self, name: str | None) -> dict[str, bool]:
+        """Return what a station of 2.x says when it is asked for a transaction, or for all of them."""
+        waits = any(one.charging is not None and name in (None, one.charging.name) for one in self.outbox)
+        if name is None:
+            return {"messagesInQueue": waits}
+        is_ongoing = any(one.name == name and one.end is None for one in self.record.chargings)
+        return {"messagesInQueue": waits, "ongoingIndicator": is_ongoing}
 
     @property
     def _is_16(self) -> bool:

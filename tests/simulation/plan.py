@@ -43,6 +43,9 @@ class StationPlan(msgspec.Struct, frozen=True, kw_only=True):
     second_lines: tuple[float, ...]  # when it connects anew without having closed the old connection
     twins: tuple[float, ...]  # when another device calls itself as this one
     clogs: tuple[float, ...]  # when it stops to read for a while
+    bursts: tuple[float, ...]  # when it says all it has to say, and much else, without waiting for answers
+    twice_chance: float  # that it sends a frame twice
+    forgets_chance: float  # that it tells once more, on a new connection, what was acknowledged on the last one
     wakes_s: float
 
 
@@ -52,7 +55,8 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     at_s: float
     lasts_s: float
     kind: str  # "down": nothing works; "slow": commits take seconds; "mute": commits happen, the answer is lost;
-    # "fatal": nothing can be written until the server is started anew
+    # "flaky": some fail so or so; "full": nothing may grow; "fatal": nothing can be written until the server is
+    # started anew
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +76,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     jumps: tuple[tuple[float, float], ...]  # when the server's date jumps, and how far it is off from then on
     commands: tuple[float, ...]  # when an operator asks something of some station
     meddlings: tuple[float, ...]  # when another process ends a transaction that runs
+    looks_s: float  # between two rounds in which the server looks after things by itself: in earnest it is seconds,
+    # and would be most of the work here
+    defers: bool  # rows may be put into their tables later, from a journal
+    is_tight: bool  # the server's bounds on what may wait and what it remembers are a few of each
     keeps_frames: bool  # the log of frames is a third of the work, and nothing here depends on it
     pings: bool  # whether half-open connections are ever noticed by the server
     stations: tuple[StationPlan, ...]
@@ -93,10 +101,13 @@ def draw(seed: int) -> Plan:
         crashes=_times(chance, lasts_s, (0, 0, 1)),
         restarts=_times(chance, lasts_s, (0, 0, 0, 1)),
         down_s=chance.choice((1.0, 10.0, 120.0)),
-        outages=tuple(_outage(chance, at_s) for at_s in _times(chance, lasts_s, (0, 0, 1, 2))),
+        outages=tuple(_outage(chance, at_s) for at_s in _times(chance, lasts_s, (0, 1, 1, 2))),
         jumps=_jumps(chance, lasts_s),
         commands=_times(chance, lasts_s, (0, 1, 3)),
         meddlings=_times(chance, lasts_s, (0, 0, 0, 2)),
+        looks_s=chance.choice((600.0, *(36_000.0,) * 7)),
+        defers=chance.random() < 0.8,
+        is_tight=chance.random() < 0.2,
         keeps_frames=chance.random() < 0.15,
         pings=chance.random() < 0.8,
         stations=tuple(
@@ -129,6 +140,9 @@ def _station(chance: random.Random, number: int, lasts_s: float, *, is_fierce: b
         second_lines=_times(chance, lasts_s, (0, 0, 0, 1)),
         twins=_times(chance, lasts_s, (0,) * 9 + (1,)),
         clogs=_times(chance, lasts_s, (0,) * 9 + (1,)),
+        bursts=_times(chance, lasts_s, (0,) * 5 + (1,)),
+        twice_chance=chance.choice((0.0, 0.0, 0.02, 0.1)),
+        forgets_chance=chance.choice((0.0, 0.0, 0.3)),
         wakes_s=chance.uniform(0, 60),
     )
 
@@ -156,7 +170,7 @@ def _charges(chance: random.Random, connector: int, lasts_s: float) -> list[Char
 
 
 def _outage(chance: random.Random, at_s: float) -> Outage:
-    kind = chance.choice(("down", "slow", "mute", "fatal"))
+    kind = chance.choice(("down", "slow", "mute", "flaky", "full", "fatal"))
     return Outage(at_s=at_s, lasts_s=chance.choice((1.0, 20.0, 200.0)), kind=kind)
 
 

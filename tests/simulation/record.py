@@ -1,5 +1,7 @@
 """What a station knows of its own chargings: its side of the truth, against which the database is held."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -52,14 +54,45 @@ class Message:
     is_acknowledged: bool = False
 
 
+class Told:
+    """What was said of one thing that has one value: the last word that was acknowledged, and all since."""
+
+    def __init__(self) -> None:
+        self._words: dict[int, str] = {}
+        self._said = 0
+        self.is_acknowledged = False
+
+    def say(self, word: str) -> Callable[[], None]:
+        """Note a word; what is returned is to be called when it is acknowledged."""
+        number = self._said = self._said + 1
+        self._words[number] = word
+
+        def acknowledge() -> None:
+            self.is_acknowledged = True
+            if number in self._words:
+                self._words = {one: said for one, said in self._words.items() if one >= number}
+
+        return acknowledge
+
+    def may_be(self, word: object) -> bool:
+        """Return whether this may be what is stored."""
+        return not self.is_acknowledged or word in self._words.values()
+
+    def __str__(self) -> str:
+        return ", ".join(self._words.values())
+
+
 @dataclass(eq=False)
 class Record:
     """All that one station did and was told."""
 
     chargings: list[Charging] = field(default_factory=list)
     idle: list[Message] = field(default_factory=list)
-    statuses: dict[int, set[str]] = field(default_factory=dict)  # by connector: the last acknowledged, and told since
+    late: list["Message"] = field(default_factory=list)  # idle readings told by a connection that was given up
+    statuses: dict[int, "Told"] = field(default_factory=dict)  # by connector
+    firmware: "Told" = field(default_factory=Told)
     answered: dict[str, str] = field(default_factory=dict)  # by message id: what was answered to requests
+    asked: Counter[str] = field(default_factory=Counter)  # by message id: how often it was asked
 
 
 def action_of(version: str, message: Message) -> str:

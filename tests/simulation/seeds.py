@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import msgspec
 import structlog
 
-from ingufu.gateway import gateway as gateway_module
+from ingufu.gateway import attendant, gateway, link
+from ingufu.infra.storage import group_commit
 from simulation import checks, operators
 from simulation.client import Station
 from simulation.disk import Disk
 from simulation.loop import ComesToNoRestError
+from simulation.patching import patched
 from simulation.plan import Outage, Plan, draw
 from simulation.server import Process, Server, prepare
 from simulation.twin import Twin
@@ -24,7 +26,15 @@ REST_S = 4 * 3600.0  # in which everything must have been told, once nothing goe
 SETTLE_S = 150.0  # for half-open connections to be noticed, greetings to be over, rows behind to be written
 LOOK_S = 20.0
 CLOGGED_S = 40.0  # the longest that a station does not read
-TICK_S = 600.0  # the gateway's look after its counts of refusals: each 5 s it would be most of the work
+
+# By module: bounds of the server that are set otherwise where a plan is tight.
+_LOOKS = ((gateway, "ATTEMPTS_EVERY_S"), (attendant, "EVERY_S"))
+_TIGHT = (
+    (group_commit, "MAX_UNITS", 2),
+    (group_commit, "BEHIND_PORTION", 2),
+    (group_commit, "MAX_BEHIND", 20),
+    (link, "REMEMBERED_STATIONS", 4),
+)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +48,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     messages: int  # acknowledged
     crashes: int
     trace: tuple[str, ...]
+    counts: dict[str, int]  # what happened, and how often
 
     @property
     def is_right(self) -> bool:
@@ -70,6 +81,7 @@ def run_plan(plan: Plan, *, traces: bool = False) -> Report:
         messages=sum(one.acknowledged for one in simulation.stations),
         crashes=simulation.server.crashes,
         trace=tuple(world.trace.lines()) if is_told else (),
+        counts=world.counts,
     )
 
 
@@ -89,15 +101,18 @@ class _Simulation:
         await self.server.start()
         self._plan_faults(office)
         for station in self.stations:
+            world.count(f"a station's clock was {station.plan.clock}")
             station.meters.start()
             station.power_on()
         await asyncio.sleep(world.plan.lasts_s)
         await self._calm_down()
         if await self._has_come_to_rest():
             await asyncio.sleep(SETTLE_S)
+            await self._be_quiet()
             checks.check_running(world, self.server, self.disk, self.stations)
         await self._end()
-        checks.check_stored(world, self.disk, self.stations)
+        world.counts["another than the first was run"] += world.loop.turns
+        checks.check_stored(world, self.server, self.disk, self.stations)
 
     async def _calm_down(self) -> None:
         """Let nothing go wrong from here on."""
@@ -120,12 +135,20 @@ class _Simulation:
             await asyncio.sleep(LOOK_S)
         return True
 
+    async def _be_quiet(self) -> None:
+        """Wait a little for what the server does by itself from time to time."""
+        for _ in range(5):
+            if self.server.running is None or not checks.stirrings(self.server.running):
+                return
+            await asyncio.sleep(3.0)
+
     async def _end(self) -> None:
         """End the server, before its stations or after them."""
         if self.world.dice("end").random() < 0.5:
             for station in self.stations:
                 station.switch_off()
             await asyncio.sleep(30.0)
+            await self._be_quiet()
             checks.check_released(self.world, self.server, self.disk)
         await self.server.stop()
         for station in self.stations:
@@ -157,6 +180,8 @@ class _Simulation:
             self._at(at_s, Twin(self.world, self.server, station.plan).call)
         for at_s in station.plan.clogs:
             self._at(at_s, partial(operators.clog, self.world, station, at_s % CLOGGED_S))
+        for at_s in station.plan.bursts:
+            self._at(at_s, station.burst)
 
     def _suffer(self, outage: Outage) -> None:
         self._begin(operators.suffer(self.world, self.server, self.disk, outage))
@@ -171,16 +196,18 @@ class _Simulation:
 @contextmanager
 def _surroundings(world: World) -> Iterator[None]:
     """Let what the server logs be judged, and nothing be printed."""
-    before, tick_s = structlog.get_config(), gateway_module.ATTEMPTS_EVERY_S
+    before = structlog.get_config()
     structlog.configure(
         processors=[checks.Ears(world)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.ReturnLoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    gateway_module.ATTEMPTS_EVERY_S = TICK_S
     try:
-        yield
+        with ExitStack() as bounds:
+            looks = ((module, name, world.plan.looks_s) for module, name in _LOOKS)
+            for module, name, value in (*looks, *(_TIGHT if world.plan.is_tight else ())):
+                bounds.enter_context(patched(module, name, value))
+            yield
     finally:
-        gateway_module.ATTEMPTS_EVERY_S = tick_s
         structlog.configure(**before)

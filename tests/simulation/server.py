@@ -3,6 +3,8 @@
 import asyncio
 import base64
 
+import msgspec
+
 from ingufu.app.compose import gateway_rules
 from ingufu.app.parts import publish_events, services_of
 from ingufu.app.settings import OcppSettings, Settings
@@ -15,6 +17,7 @@ from ingufu.gateway.websocket import Accept, Header, UpgradeRequest
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.storage.database import Database
 from ingufu.services import Services
+from simulation.conversation import Answered, Conversation
 from simulation.disk import STATEMENTS, Disk, SimulatedEngine
 from simulation.loop import Owner
 from simulation.network import Line, ServerEnd, StationEnd
@@ -34,8 +37,7 @@ class Process:
         clock = ServerClock(world)
         self.ids = IdMaker(clock, world.dice(f"ids/{name}").randbytes)
         self.engine = SimulatedEngine(disk, read_s=plan.read_s, commit_s=plan.commit_s)
-        self.database = Database(self.engine)
-        self.database.statements = STATEMENTS
+        self.database = Database(self.engine, STATEMENTS)
         self.services: Services = services_of(SETTINGS, self.database, clock, self.ids)
         self.bus = MemoryBus()
         publish_events(self.database, self.bus)
@@ -47,11 +49,12 @@ class Incarnation(Process):
 
     def __init__(self, world: World, disk: Disk, number: int) -> None:
         super().__init__(world, disk, f"server{number}")
+        self.engine.defers = world.plan.defers
         self.lines: list[Line] = []
         self.is_listening = False
         chance = world.dice(f"uniform/{number}")
         connections = Connections(self.services.stations, self.ids)
-        rules = gateway_rules(SETTINGS.ocpp)
+        rules = msgspec.structs.replace(gateway_rules(SETTINGS.ocpp), provisioning_round_s=world.plan.looks_s)
         self.gateway = Gateway(self.services, connections, rules, uniform=chance.random)
         if not world.plan.keeps_frames:
             self.gateway._frames.add = _keep_no_frame  # type: ignore[assignment]
@@ -66,6 +69,9 @@ class Server:
         self.running: Incarnation | None = None
         self.incarnations = 0
         self.crashes = 0
+        self.answered = {  # by identity
+            one.identity: Answered(is_forgetful=world.plan.is_tight) for one in world.plan.stations
+        }
         self._chance = world.dice("server")
         disk.around_commit = self._around_commit
 
@@ -78,7 +84,7 @@ class Server:
             incarnation = Incarnation(self.world, self.disk, self.incarnations)
             self.world.trace.note("server", "starts", self.incarnations)
             try:
-                await self.world.loop.spawn(incarnation.owner, incarnation.gateway.start(()))
+                await self.world.loop.spawn(incarnation.owner, _begin(incarnation))
             except IngufuError as error:
                 self.world.trace.note("server", "fails", error)
                 self.world.trouble(self.world.plan.down_s)
@@ -95,6 +101,9 @@ class Server:
             return
         self.crashes += 1
         self.world.trace.note("server", "CRASH", why)
+        self.world.count("the server crashed")
+        if killed.engine.stage:
+            self.world.count(f"the server crashed {killed.engine.stage} a commit was durable")
         self._is_gone(killed)
         self.world.loop.spawn(self.world.loop.world, self._start_again())
 
@@ -109,9 +118,11 @@ class Server:
         if stopped is None:
             return None
         self.world.trace.note("server", "stops")
+        self.world.count("the server stopped gently")
+        stopped.owner.is_ending = True
         self.world.trouble(30.0)
         await self.world.loop.spawn(stopped.owner, _end(stopped))
-        for _ in range(3):  # what was called back when the last task ended
+        while self.world.loop.has_ready(stopped.owner):  # what is called back when the last task has ended
             await asyncio.sleep(0)
         self._check_ended(stopped)
         self._is_gone(stopped)
@@ -175,10 +186,16 @@ class Server:
         if not isinstance(decision, Accept):
             self.world.trace.note(line.name, "refused", decision.status)
             return
-        line.server = ServerEnd(line, decision.handler, running.owner)
+        identity = request.segments[-1]
+        conversation = Conversation(self.world, line.name, self.answered[identity], self.incarnations)
+        line.server = ServerEnd(line, decision.handler, running.owner, conversation)
         line.server.opened()
-        loop = self.world.loop
-        loop.at_for(station.owner, loop.time() + line.latency_s, station.opened, line)
+        line.let_in()
+
+
+async def _begin(incarnation: Incarnation) -> None:
+    await incarnation.database.open()
+    await incarnation.gateway.start(())
 
 
 async def _end(stopped: Incarnation) -> None:

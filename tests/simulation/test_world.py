@@ -8,10 +8,11 @@ import pytest
 
 from ingufu.core.errors import Conflict, Unavailable
 from ingufu.gateway.websocket import ClosedBy, Closure
+from simulation.conversation import Answered, Conversation
 from simulation.disk import Disk
 from simulation.loop import Owner
 from simulation.network import SILENCE_S, Line, ServerEnd
-from simulation.plan import draw
+from simulation.plan import Outage, draw
 from simulation.server import Process
 from simulation.world import World
 
@@ -128,10 +129,18 @@ class Ends:
         self.at_server.append("resumed")
 
 
+def frame(number: int) -> bytes:
+    return msgspec.json.encode([2, str(number), "Heartbeat", {}])
+
+
+def answer(number: int) -> bytes:
+    return msgspec.json.encode([3, str(number), {"currentTime": "2026-03-01T12:00:00Z"}])
+
+
 def connected(world: World) -> tuple[Line, ServerEnd, Ends]:
     ends = Ends(world, world.loop.world)
     line = Line(world, "line", ends, 0.1)
-    line.server = ServerEnd(line, ends, world.loop.world)
+    line.server = ServerEnd(line, ends, world.loop.world, judge(world))
     line.is_open = True
     return line, line.server, ends
 
@@ -147,20 +156,20 @@ def test_texts_arrive_in_order_and_once():
     world = calm_world()
     line, server, ends = connected(world)
     for number in range(20):
-        line.send(b"%d" % number)
-        assert server.send(b"%d" % (100 + number))
+        line.send(frame(number))
+        assert server.send(answer(number))
     after(world, 5)
-    assert ends.at_server == [b"%d" % number for number in range(20)]
-    assert ends.heard == [b"%d" % (100 + number) for number in range(20)]
+    assert ends.at_server == [frame(number) for number in range(20)]
+    assert ends.heard == [answer(number) for number in range(20)]
 
 
 def test_cut_loses_what_is_under_way_both_ways():
     world = calm_world()
     line, server, ends = connected(world)
-    line.send(b"up")
-    server.send(b"down")
+    line.send(frame(1))
+    server.send(answer(1))
     line.cut(station_notices_s=1.0, server_notices_s=2.0)
-    assert server.send(b"into the void")  # nobody has told it yet
+    assert server.send(answer(2))  # nobody has told it yet
     after(world, 5)
     assert (ends.heard, ends.at_server) == ([1006], [(ClosedBy.NETWORK, 2)])
 
@@ -177,19 +186,104 @@ def test_paused_server_receives_after_its_pause():
     world = calm_world()
     line, server, ends = connected(world)
     server.pause_reading()
-    line.send(b"one")
-    line.send(b"two")
+    line.send(frame(1))
+    line.send(frame(2))
     world.loop.call_later(3, server.resume_reading)
     world.loop.call_later(2, ends.at_server.append, "then")
     after(world, 5)
-    assert ends.at_server == ["then", b"one", b"two"]
+    assert ends.at_server == ["then", frame(1), frame(2)]
 
 
 def test_close_is_told_to_both():
     world = calm_world()
     _, server, ends = connected(world)
-    server.send(b"last")
+    server.send(answer(1))
     server.close(4001, "replaced")
-    assert not server.send(b"too late")
+    assert not server.send(answer(2))
     after(world, 5)
-    assert (ends.heard, [by for by, _ in ends.at_server]) == ([b"last", 4001], [ClosedBy.OWNER])
+    assert (ends.heard, [by for by, _ in ends.at_server]) == ([answer(1), 4001], [ClosedBy.OWNER])
+
+
+def test_frame_that_is_sent_twice_arrives_twice():
+    world = calm_world()
+    _, _, ends = connected(world)
+    line = Line(world, "other line", ends, 0.1, twice_chance=1.0)
+    line.server = ServerEnd(line, ends, world.loop.world, judge(world))
+    line.is_open = True
+    line.send(frame(1))
+    after(world, 100)
+    assert ends.at_server == [frame(1), frame(1)]
+
+
+def test_disk_that_is_full_undoes_what_needs_room_and_has_it_again_later():
+    outage = Outage(at_s=0.0, lasts_s=1.0, kind="full")
+    world = calm_world(outages=(outage,))
+    disk = Disk(world)
+    process = Process(world, disk, "server")
+
+    async def main() -> list[str]:
+        disk.kind = "full"
+        failed: list[str] = []
+        for number in range(100):
+            try:
+                await write(process, f"name of some length to fill a page {number}")
+            except Unavailable as error:
+                failed.append(error.message)
+        disk.kind = "well"
+        await write(process, "a")
+        return failed
+
+    failed = world.loop.run(main())
+    assert len(failed) > 50
+    assert "database or disk is full" in failed[0]
+    assert len(names(disk)) == 101 - len(failed)
+
+
+# The judge of what is said on a line
+
+
+def judge(world: World) -> Conversation:
+    return Conversation(world, "line", Answered(is_forgetful=False), 1)
+
+
+def judged(heard: list[bytes], said: list[bytes]) -> list[str]:
+    world = calm_world()
+    conversation = judge(world)
+    for text in heard:
+        conversation.heard(text)
+    for text in said:
+        conversation.said(text)
+    return world.wrongs
+
+
+def test_each_call_may_have_its_answer():
+    assert judged([frame(1), frame(2)], [answer(1), answer(2)]) == []
+    assert judged([frame(1), frame(1)], [answer(1), answer(1)]) == []
+    assert judged([frame(1)], [b'[4,"1","InternalError","",{}]']) == []
+
+
+@pytest.mark.parametrize(
+    ("heard", "said", "words"),
+    [
+        ([frame(1)], [answer(2)], "which was not asked"),
+        ([frame(1)], [answer(1), answer(1)], "2 times, and asked 1 times"),
+        ([frame(1)], [b'[3,"1",{}]'], "was answered [] to Heartbeat"),
+        ([frame(1)], [b'[3,"1",{"currentTime":"","status":""}]'], "['currentTime', 'status'] to Heartbeat"),
+        ([], [b'[2,"a","Reset",{}]', b'[2,"a","Reset",{}]'], "asked twice with the id a"),
+    ],
+)
+def test_any_other_answer_is_wrong(heard, said, words):
+    assert any(words in wrong for wrong in judged(heard, said))
+
+
+def test_call_is_fresh_until_it_is_answered():
+    answered = Answered(is_forgetful=False)
+    text = b'[2,"1","MeterValues",{"evseId":0}]'
+    assert not answered.came("1", text, 0.0, 1)
+    assert not answered.came("1", text, 1.0, 1)
+    answered.answered("1", "MeterValues", text, 2.0)
+    assert answered.came("1", text, 3.0, 1)
+    assert not answered.came("1", text, 2000.0, 1)  # it may have been forgotten by then
+    answered.answered("1", "MeterValues", text, 2001.0)
+    assert not answered.came("1", text, 2002.0, 2)  # the server was started anew
+    assert answered.fresh == {b'{"evseId":0}]': 4}

@@ -32,6 +32,7 @@ class Twin:
     def opened(self, line: Line) -> None:
         line.is_open = True
         self._world.trace.note(line.name, "open")
+        self._world.count("another device called itself as a station does")
         status = {"connectorId": 1, "evseId": 1, "timestamp": "2026-03-01T12:00:00Z"}
         words = {"status": "Faulted", "errorCode": "NoError", "connectorStatus": "Faulted"}
         line.send(msgspec.json.encode([2, "twin", "StatusNotification", status | words]))

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from simulation.loop import VirtualLoop
@@ -35,6 +36,8 @@ class World:
         self.loop = VirtualLoop(self.dice("loop"), disorder=plan.disorder)  # type: ignore[abstract]  # no sockets, no files
         self.trace = Trace(self.loop)
         self.wrongs: list[str] = []
+        self.counts: Counter[str] = Counter()  # of all that happened, to show that it does
+        self.unheard: list[bytes] = []  # texts that came by a connection which the server had closed
         self.clock_offset_s = 0.0  # of the server's date
         self.trouble_until_s = 0.0  # until then an answer may rightly be missing
         self.storage_until_s = -1.0  # until then storage fails, or has just failed
@@ -43,6 +46,10 @@ class World:
 
     def dice(self, name: str) -> random.Random:
         return random.Random(f"{self.plan.seed}/{name}")
+
+    def count(self, what: str) -> None:
+        """Note that something happened that is meant to happen in some seeds."""
+        self.counts[what] += 1
 
     def wrong(self, text: str) -> None:
         """Keep that something is as it must not be."""
