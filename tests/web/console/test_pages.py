@@ -8,6 +8,7 @@ from web.console.conftest import Person, words
 from web.console.network import HOSTILE, Network
 
 LISTS = ("/console", "/console/stations", "/console/sessions", "/console/attempts", "/console/stations/new")
+MORE = ("/console/reservations", "/console/admission")
 
 
 def addresses(net: Network) -> list[str]:
@@ -20,11 +21,13 @@ def addresses(net: Network) -> list[str]:
         "/sessions",
         "/attempts",
         "/settings",
+        "/admission",
+        "/reserve",
         "/commands?action=DataTransfer",
     )
     of_stations = [f"/console/stations/{one}{tab}" for one in (station, evil) for tab in tabs]
     of_sessions = [f"/console/sessions/{one}" for one in net.sessions.values()]
-    return [*LISTS, *of_stations, *of_sessions, "/console/stations?q=%3Cscript%3E", "/console/attempts?period=7d"]
+    return [*LISTS, *MORE, *of_stations, *of_sessions, "/console/stations?q=%3Cscript%3E", "/console/attempts?period=7d"]
 
 
 @pytest.mark.parametrize("path", LISTS)
