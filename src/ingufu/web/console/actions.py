@@ -123,8 +123,9 @@ async def _stop(doing: Doing) -> Response[Any]:
 
 
 async def _reset(doing: Doing) -> Response[Any]:
-    is_now = doing.form.text("kind") == ResetKind.IMMEDIATE.value
-    given = api_commands.Reset(kind=ResetKind.IMMEDIATE if is_now else ResetKind.ON_IDLE)
+    chosen = doing.form.text("kind")
+    kind = ResetKind(chosen) if chosen in set(ResetKind) else ResetKind.ON_IDLE
+    given = api_commands.Reset(kind=kind, evse=_evse(doing))
     return _answered(
         doing, "reset", await function_of(api_commands.reset)(doing.web, doing.principal, doing.station.id, given)
     )

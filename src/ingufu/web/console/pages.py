@@ -16,7 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.views import console_attempts, console_stations
+from ingufu.views import console_attempts, console_stations, templates
 from ingufu.web import auth, exchange
 from ingufu.web.assets import Assets, load_assets
 from ingufu.web.console import present, translations
@@ -204,6 +204,7 @@ class Pages:
         async def count() -> dict[str, int]:
             return {
                 "stations": await console_stations.count_waiting(database, principal.site_ids),
+                "configuration": await templates.count_drifted(database, principal.site_ids),
                 "attempts": await console_attempts.count_refusals(database, principal.site_ids, since=now - DAY),
             }
 

@@ -19,14 +19,17 @@ from ingufu.infra import secrets
 from ingufu.stations.model import Approval
 from ingufu.views import console_sites, console_stations
 from ingufu.views import stations as station_views
+from ingufu.views import templates as template_views
 from ingufu.views.console_sites import SitePlace
 from ingufu.views.console_stations import Choices
 from ingufu.views.paging import Page
 from ingufu.views.stations import Condition, StationQuery, StationRow, StationSort
 from ingufu.views.timeline import EventFilter
 from ingufu.web.api import commands as api_commands
+from ingufu.web.api import configuration as api_configuration
 from ingufu.web.api import control as api_control
 from ingufu.web.api import stations as api
+from ingufu.web.api import templates as api_templates
 from ingufu.web.console import live, present
 from ingufu.web.console.pages import Pages, action, page, path_of
 from ingufu.web.context import WebContext
@@ -43,7 +46,7 @@ _ROW_KINDS = frozenset(
     {"StationConnected", "StationDisconnected", "StationBooted", "StationChanged", "FirmwareChanged", "StatusChanged",
      "TransactionStarted", "TransactionEnded", "TransactionUpdated"}
 )  # fmt: skip
-_ACTIONS = frozenset({"reset", "status", "inoperative", "operative"})
+_ACTIONS = frozenset({"reset", "status", "inoperative", "operative", "template", "apply"})
 
 Word = Annotated[str, Meta(max_length=200)]
 
@@ -183,12 +186,14 @@ async def confirm_bulk(
     if not found:
         return pages.go(request, path_of("stations"))
     running = [sum(evse.transaction is not None for evse in row.evses) for row in found]
+    what = _action(form)
     return await pages.show(
         request,
         "pages/stations/bulk.html",
-        action=_action(form),
+        action=what,
         stations=[(row.id, row.identity, number) for row, number in zip(found, running, strict=True)],
         charging=sum(running),
+        templates=await _templates(web, principal, what),
     )
 
 
@@ -197,9 +202,14 @@ async def start_run(web: WebContext, pages: Pages, principal: Principal, request
     """Ask the chosen stations, one after the other"""
     found = await _chosen(web, principal, form)
     what = _action(form)
+    template = form.text("template")
+    if what == "template" and not template:
+        raise InvalidInput(pages.text(request, "Which template?"), field="template")
     kind = ResetKind.IMMEDIATE if form.text("kind") == ResetKind.IMMEDIATE.value else ResetKind.ON_IDLE
 
     async def ask(station_id: str) -> tuple[bool, str]:
+        if what in {"template", "apply"}:
+            return await _configure(web, principal, station_id, template if what == "template" else "")
         outcome = await _ask(web, principal, station_id, what, kind)
         return outcome.is_accepted, outcome.status
 
@@ -283,6 +293,27 @@ async def _ask(web: WebContext, principal: Principal, station_id: str, what: str
         outcome = await function_of(api_control.set_availability)(web, principal, station_id, wanted)
     answered: Outcome = outcome
     return answered
+
+
+async def _templates(web: WebContext, principal: Principal, what: str) -> list[tuple[str, str]]:
+    """Return the templates that a choice offers, for who may give one."""
+    if what != "template" or principal.site_ids is not None:
+        return []
+    return [(one.id, one.name) for one in await template_views.list_templates(web.services.database)]
+
+
+async def _configure(web: WebContext, principal: Principal, station_id: str, template: str) -> tuple[bool, str]:
+    """Give a station a template, if one is named, and set what is desired of it, if it is connected."""
+    if template:
+        given = api_templates.Stations(stations=(station_id,))
+        await function_of(api_templates.give_template)(web, principal, template, given)
+    if not (await web.services.stations.get(station_id)).is_online:
+        return True, "offline"
+    outcomes: list[api_configuration.ItemResult] = await function_of(api_configuration.apply_desired)(
+        web, principal, station_id, api_configuration.ToApply()
+    )
+    refused = [f"{one.variable}: {one.status}" for one in outcomes if not one.is_accepted]
+    return not refused, "; ".join(refused)[:300] or f"{len(outcomes)}"
 
 
 def _action(form: Form) -> str:
