@@ -45,10 +45,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     kills: int
     seed: int
-    stations: int = 20
+    stations: int = 16
     engine: str = "sqlite"
     ways: tuple[str, ...] = ()  # none: all of the engine's, by turns
-    pace_s: float = 0.04
+    pace_s: float = 0.06
     plant: str = ""  # a fault of `simulation.faults` in the server: the records must differ
     lies: bool = False  # flushes do not happen, and the records are compared after the last kill: a planted fault
 

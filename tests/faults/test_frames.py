@@ -192,7 +192,7 @@ async def test_f13_messages_with_random_faults_break_nothing(database: Database,
             fleet = Fleet(house.url().rstrip("/"), STATIONS, seed=51)
             async with charging(fleet):
                 wire = await connected(house.url().rstrip("/"), version)
-                for _ in range(by_length(60, 50_000)):
+                for _ in range(by_length(60, 25_000)):
                     try:
                         for _ in range(BATCH):
                             wire.say(mutated(chance.choice(texts), chance))

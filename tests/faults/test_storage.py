@@ -132,7 +132,7 @@ async def test_f3_postgresql_that_goes_and_comes_back_is_waited_for(server: Serv
     await connection.execute(f"CREATE DATABASE f3_{how}")
     await connection.close()
     async with trial(StorageUrl(dsn=server.server.dsn(f"f3_{how}")), 61) as made:
-        for _ in range(ROUNDS):
+        for _ in range(1 if absence_s else ROUNDS):
             async with away(server, number):
                 await made.is_silent(rest_s=absence_s)
             await made.resumes()
@@ -142,13 +142,12 @@ async def test_f3_postgresql_that_goes_and_comes_back_is_waited_for(server: Serv
 async def test_f3_an_sqlite_file_that_another_program_writes_to_is_waited_for(tmp_path: Path):
     """Criterion: as above, while the lock to write is held by a program that knows nothing of us."""
     async with trial(StorageUrl(path=tmp_path / "ingufu.sqlite"), 64) as made:
-        for _ in range(ROUNDS):
-            other = sqlite3.connect(tmp_path / "ingufu.sqlite", isolation_level=None, timeout=PATIENCE_S)
-            other.execute("BEGIN IMMEDIATE")
-            await made.is_silent(rest_s=ABSENCE_S)
-            other.execute("ROLLBACK")
-            other.close()
-            await made.resumes()
+        other = sqlite3.connect(tmp_path / "ingufu.sqlite", isolation_level=None, timeout=PATIENCE_S)
+        other.execute("BEGIN IMMEDIATE")
+        await made.is_silent(rest_s=ABSENCE_S)
+        other.execute("ROLLBACK")
+        other.close()
+        await made.resumes()
 
 
 @contextmanager
@@ -201,7 +200,7 @@ async def test_f4_a_full_disk_of_postgresql_silences_transactions_until_there_is
                 if part == "pg_wal":
                     await switch_log(server)
                 await made.refuses("")
-                await made.is_silent()
+                await made.heart.beats(BEATS)  # what finds room where it belongs is still acknowledged, and stored
                 (disk / "filler").unlink()
                 if part == "pg_wal":
                     await asyncio.to_thread(server.restart)
