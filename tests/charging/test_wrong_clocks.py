@@ -123,3 +123,14 @@ async def test_end_that_seems_to_lie_before_a_reading_is_believed(station):
     ended_at = s.at(70)  # ours was set back by an hour meanwhile
     await s.end(reference=reference, register_wh=181_000, at=ended_at, received_at=ended_at - HOUR)
     assert (await s.row(reference)).energy_wh == Decimal(180_000)
+
+
+async def test_end_with_its_reading_is_believed_although_our_day_was_set_back(station):
+    s, reference = await begin(station, "2.0.1", station().at(0))
+    await s.read(reading(s.at(30), 80_000), reference=reference, received_at=s.at(30))
+    ended_at = s.at(70)
+    received_at = ended_at - timedelta(days=1)  # ours was set back meanwhile: the station's clock seems to be ahead
+    end = reading(ended_at, 181_000, context="Transaction.End")
+    await s.end(reference=reference, seq=9, at=ended_at, received_at=received_at, readings=(end,))
+    row = await s.row(reference)
+    assert (row.energy_wh, row.end_wh) == (Decimal(180_000), Decimal(181_000))

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from ingufu.charging import decide, store
+from ingufu.charging.energy import LEAP_WH
 from ingufu.charging.events import AnomalySeen
 from ingufu.charging.fold import Known, advance, arrive, is_late
 from ingufu.charging.intake import KeptReading, Oddity
@@ -112,6 +113,8 @@ class Ledger:
     ) -> Known:
         now = self._clock.now()
         limits = self._history.limits
+        if before is not None and any(_has_no_time(before, reading) for reading in readings):
+            limits = msgspec.structs.replace(limits, burst_wh=LEAP_WH)  # nothing tells how fast the register rose
         if before is None:
             assert identity is not None  # noqa: S101 - a new transaction has a name
             known = Known(transaction=identity)
@@ -194,6 +197,11 @@ def _is_mended(before: Known, rows: list[Row]) -> bool:
     if before.marks and not _CLOCK_FAULTS.isdisjoint(before.marks):
         return bool(rows)
     return any(reading.is_mended for reading, _ in rows)
+
+
+def _has_no_time(before: Known, reading: KeptReading) -> bool:
+    """Return whether a reading only counts as taken when the one before was, as its own time could not be later."""
+    return reading.is_mended and reading.at == before.transaction.last_reading_at
 
 
 def _may_repeat(before: Known, rows: list[Row]) -> bool:
