@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from ingufu.stations import frame_store
 from ingufu.stations.frames import FrameFilter
+from ingufu.stations.store import frames as frame_store
 from ingufu.stations.tables import frame_chunks
 from kept import Sent, keep
 

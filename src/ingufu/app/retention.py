@@ -6,7 +6,7 @@ from ingufu.authorization.tables import decisions
 from ingufu.charging.tables import readings
 from ingufu.infra.storage.outbox import events
 from ingufu.infra.storage.retention import Rule
-from ingufu.stations import frame_store
+from ingufu.stations.store import frames as frame_store
 from ingufu.stations.streams.tables import values as stream_values
 from ingufu.stations.tables import attempts, frame_chunks
 

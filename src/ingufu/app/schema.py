@@ -14,9 +14,9 @@ from ingufu.infra.storage import journal, outbox
 from ingufu.infra.storage.retention import Rule
 from ingufu.reservations import tables as reservations
 from ingufu.sites import tables as sites
-from ingufu.stations import frame_store
 from ingufu.stations import tables as stations
 from ingufu.stations.availability import tables as availability
+from ingufu.stations.store import frames as frame_store
 from ingufu.stations.streams import tables as streams
 
 METADATA: tuple[MetaData, ...] = (

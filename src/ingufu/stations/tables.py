@@ -144,7 +144,7 @@ frame_chunks = Table(
     Column("first_at", Instant, nullable=False),
     Column("last_at", Instant, nullable=False),
     Column("count", Integer, nullable=False),
-    Column("frames", LargeBinary, nullable=False),  # redacted, packed, deflated (`stations.frame_store`)
+    Column("frames", LargeBinary, nullable=False),  # redacted, packed, deflated (`stations.store.frames`)
     # The one index: each is an own page to write for nearly every chunk. What is of a time is found by the ids.
     Index("frame_chunks_by_station", "station_id", "id"),
 )

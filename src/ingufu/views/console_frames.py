@@ -2,7 +2,7 @@
 
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
-from ingufu.stations import frame_store
+from ingufu.stations.store import frames as frame_store
 from ingufu.views.frames import Frame, shown
 
 AT_ONCE = 200

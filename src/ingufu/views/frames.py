@@ -10,8 +10,8 @@ from sqlalchemy import select
 from ingufu.charging.tables import transactions
 from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.infra.storage.database import Database
-from ingufu.stations import frame_store
 from ingufu.stations.frames import FrameFilter, FrameRow
+from ingufu.stations.store import frames as frame_store
 from ingufu.stations.tables import attempts, frame_chunks, stations
 from ingufu.views.paging import Order, Page, cursor_at, place_of
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen

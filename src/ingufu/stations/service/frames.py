@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ingufu.infra.storage.database import Database
-from ingufu.stations import frame_store
 from ingufu.stations.frames import FrameChunk, FrameFilter, FrameRow
-from ingufu.stations.tables import frame_chunks
+from ingufu.stations.store import frames as frame_store
 
 MAX_PAGE = 1000
 
@@ -37,12 +36,11 @@ class Frames:
         `since` is included, `until` is not; `transaction` is the station's word for it.
         """
         wanted = FrameFilter(since=since, until=until, transaction=transaction, connection_id=connection_id)
-        is_theirs = frame_chunks.c.station_id == station_id
         rows: list[FrameRow] = []
         limit = min(limit, MAX_PAGE)
         while True:
             found = await frame_store.find(
-                self._database, wanted, [is_theirs], before_id=before_id, limit=limit - len(rows)
+                self._database, wanted, [frame_store.is_of(station_id)], before_id=before_id, limit=limit - len(rows)
             )
             rows += found.rows
             before_id = found.before_id

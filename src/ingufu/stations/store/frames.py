@@ -79,6 +79,11 @@ def append(database: Database, chunks: Sequence[FrameChunk]) -> None:
     database.write_behind(_ADD, rows, cost=1 + size // (COST_BYTES * len(rows)))
 
 
+def is_of(station_id: str) -> ColumnElement[bool]:
+    """Return the condition that a chunk is of this station."""
+    return frame_chunks.c.station_id == station_id
+
+
 async def find(
     database: Database,
     wanted: FrameFilter,
