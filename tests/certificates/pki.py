@@ -98,6 +98,10 @@ class Hierarchy:
         return self.contract.pem + self.second.pem + self.first.pem
 
     @property
+    def chain_of_authorities(self) -> str:
+        return self.root.pem + self.first.pem + self.second.pem
+
+    @property
     def below_root(self) -> tuple[Holder, ...]:
         return (self.contract, self.second, self.first)
 

@@ -14,6 +14,7 @@ admin = LazyGroup(
         "token": "admin_tokens:token",
         "group": "admin_tokens:group",
         "driver": "admin_tokens:driver",
+        "authority": "admin_authorities:authority",
     },
-    help="Look after users, keys, sites, stations, tokens, groups and drivers, also while the server runs.",
+    help="Look after users, keys, sites, stations, tokens, groups, drivers and trusted authorities, also while the server runs.",
 )
