@@ -19,6 +19,7 @@ from ingufu.app import compose, housekeeping, keepers, listening, parts
 from ingufu.app.compose import GatewayProcess
 from ingufu.app.locking import data_folder
 from ingufu.app.outcomes import SAID, WRONG_USE
+from ingufu.app.renewing import Renewal
 from ingufu.app.settings import Settings
 from ingufu.app.settings_loading import hand_over
 from ingufu.app.web_supervisor import WebSupervisor, console_url
@@ -52,7 +53,11 @@ async def serve(settings: Settings, say: Say) -> None:
     """
     with stop_signals() as stop:
         async with serving(settings, say) as server:
-            await until_stopped(server.process, stop)
+            renewal = Renewal(server.process.endpoints)
+            watch = asyncio.create_task(renewal.watch())
+            with renewing_signal(renewal, stop):
+                await until_stopped(server.process, stop)
+            watch.cancel()
             say("Stopping: connections are closed one after the other.")
 
 
@@ -105,13 +110,12 @@ async def _start(
 
 
 @contextmanager
-def stop_signals() -> Iterator[asyncio.Event]:
-    """Give an event that SIGTERM, SIGINT and the end of the terminal set; a second signal ends the process at once."""
+def stop_signals(*more: signal.Signals) -> Iterator[asyncio.Event]:
+    """Give an event that SIGTERM, SIGINT and `more` set; a second signal ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    signals = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
-        signals.append(signal.SIGHUP)
+    ignored = [number for number in more if signal.getsignal(number) is signal.SIG_IGN]  # as nohup has SIGHUP
+    signals = [number for number in (signal.SIGTERM, signal.SIGINT, *more) if number not in ignored]
 
     def forget() -> None:
         for number in signals:
@@ -127,6 +131,36 @@ def stop_signals() -> Iterator[asyncio.Event]:
         yield stop
     finally:
         forget()
+
+
+@contextmanager
+def renewing_signal(renewal: Renewal, stop: asyncio.Event) -> Iterator[None]:
+    """Have SIGHUP renew the certificates; if it says that the terminal has gone, have it stop the server."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup has it
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    had_terminal = _has_terminal()
+
+    def heard() -> None:
+        if had_terminal and not _has_terminal():
+            stop.set()
+        else:
+            renewal.renew()
+
+    loop.add_signal_handler(signal.SIGHUP, heard)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 async def until_stopped(process: GatewayProcess, stop: asyncio.Event) -> None:

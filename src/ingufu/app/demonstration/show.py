@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ async def show(settings: Settings, marker: Marker, say: Say) -> None:
 
     Raises SettingsError, Unavailable, OSError for what keeps it from starting.
     """
-    with stop_signals() as stop:
+    with stop_signals(signal.SIGHUP) as stop:
         async with serving(settings, _nothing) as server:
             url = server.stations["plain"]
             network = Child("network", _simulate(url, marker), dict(os.environ))

@@ -61,6 +61,13 @@ class ServerTls:
         self._settings = settings
         self.context = server_context(settings)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the context is made of."""
+        pairs = [path for pair in self._settings.certificates for path in (pair.certificate, pair.key)]
+        lists = (self._settings.client_authorities, self._settings.revocation_lists)
+        return (*pairs, *(path for path in lists if path is not None))
+
     def reload(self) -> None:
         """Use the files as they are now for new connections; if they are unusable, raise and go on as before.
 
