@@ -97,7 +97,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="in all")
-    parser.add_argument("--per-campaign", type=int, default=20, help="kills before the records are compared")
+    parser.add_argument("--per-campaign", type=int, default=25, help="kills before the records are compared")
     parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
     parser.add_argument("--seed", type=int, default=STARTS_AT, help="of the first campaign; the others follow")
     parser.add_argument("--at-once", type=int, default=2, help="campaigns beside each other")

@@ -30,7 +30,7 @@ PATIENCE_S = 60.0
 PATIENCE_OF_STATIONS_S = 2.0  # for an answer; what was not answered is sent again then
 STARTUP_S = 1.0  # about what a start takes: some kills come within
 LONGEST_S = 1.2  # between two kills
-COLD = 0.15  # of the servers are started as an operator does, with their console; the others come from a nursery
+COLD = 0.1  # of the servers are started as an operator does, with their console; the others come from a nursery
 CALLS = 2000  # writes and flushes within which the power goes
 WAYS = {"sqlite": ("kill", "power", "call"), "postgresql": ("kill", "backend", "database", "everything")}
 

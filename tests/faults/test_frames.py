@@ -18,6 +18,8 @@ from faults.wire import Lost, Wire, connect
 from gateway.websocket.peer import frame
 from ingufu.infra.storage.database import Database
 
+pytestmark = pytest.mark.timeout(by_length(300, 3600))
+
 TEXT, BINARY, CONTINUATION, CLOSE, PING = 1, 2, 0, 8, 9
 STATIONS = 5
 BATCH = 10  # faulty messages before one that is valid
@@ -181,7 +183,6 @@ def corpus(version: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
-@pytest.mark.timeout(3600)
 @mostly_sqlite
 async def test_f13_messages_with_random_faults_break_nothing(database: Database, version: str):
     chance, texts = random.Random(51), corpus(version)

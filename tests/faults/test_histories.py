@@ -22,6 +22,8 @@ from ingufu.core.clock import FrozenClock
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.outbox import events
 
+pytestmark = pytest.mark.timeout(by_length(300, 900))
+
 BEGAN_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 FINAL = (
     "evse", "connector", "token_value", "verdict", "state", "is_open", "started_at", "ended_at", "start_wh", "end_wh",

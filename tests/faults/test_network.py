@@ -22,6 +22,8 @@ from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import attempts, stations
 from running import Running
 
+pytestmark = pytest.mark.timeout(by_length(300, 900))
+
 STATIONS = 10
 WRITE_BUFFER_BYTES = 256 * 1024  # F7
 HEARTBEAT_S = 1.0  # p99 of those whom a fault does not concern
@@ -175,7 +177,6 @@ async def test_f7_a_station_that_hardly_reads_is_given_up_and_harms_nobody(datab
         await judge_quietly(house, fleet)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_back_early", [False, True], ids=["back later", "back before it is noticed"])
 async def test_f8_a_peer_that_vanished_is_noticed_and_its_return_is_one_connection(
     database: Database, is_back_early: bool
@@ -212,7 +213,6 @@ async def test_f8_a_peer_that_vanished_is_noticed_and_its_return_is_one_connecti
 
 
 @mostly_sqlite
-@pytest.mark.timeout(900)
 async def test_f11_two_stations_of_one_identity_displace_each_other_once_a_second_and_leak_nothing(database: Database):
     """Criterion: one connection at any time, the displaced one is told, at most one change a second however often they
     try (10 Hz and more), no task and no socket stays behind.
