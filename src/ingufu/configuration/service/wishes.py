@@ -23,7 +23,7 @@ from ingufu.configuration.service.means import Means
 from ingufu.core import variables
 from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.infra.storage.database import Work
-from ingufu.stations.model import Station
+from ingufu.stations.model import Approval, Station
 
 NAME_LONGEST = 100
 NOTE_LONGEST = 2000
@@ -198,6 +198,8 @@ class Wishes:
             return self._settle(work, station, state, after, is_being_set=is_being_set)
 
     async def _judged(self, station: Station, before: dict[str, Wanted], now: datetime) -> list[Wanted]:
+        if station.approval is not Approval.APPROVED:
+            return []  # nothing is desired of a station that is not ours
         database = self._means.database
         counting = desired.counting(
             station,
