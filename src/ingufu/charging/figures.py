@@ -109,8 +109,8 @@ def summarise(samples: Iterable[Sample]) -> Figures:
                 found[sample.measurand] = [sample]
     drawn: dict[str, Any] = {}
     for measurand in found:
-        if measurand in _DRAWN:
-            name, draw = _DRAWN[measurand]
+        if measurand in DRAWN:
+            name, draw = DRAWN[measurand]
             drawn[name] = draw(found)
     return Figures(context=context or PERIODIC, **drawn)
 
@@ -386,7 +386,7 @@ def _float(value: Decimal) -> float | None:
 
 
 # Which figure a measurand makes, and how it is drawn from all of them.
-_DRAWN: dict[str, tuple[str, Callable[[_Found], Decimal | float | None]]] = {
+DRAWN: dict[str, tuple[str, Callable[[_Found], Decimal | float | None]]] = {
     REGISTER: ("energy_wh", _energy),
     "Power.Active.Import": ("power_w", _power),
     "Power.Active.Export": ("power_w", _power),

@@ -23,6 +23,8 @@ REFERENCE_MAX = 255
 WORD_MAX = 60
 DETAIL_MAX = 500
 
+_encode_samples = msgspec.json.Encoder().encode
+
 Oddity = tuple[AnomalyKind, str]
 
 
@@ -116,6 +118,11 @@ def merge(readings: tuple[MeterReading, ...]) -> tuple[KeptReading, ...]:
             groups.setdefault(key, []).append(sample)
             first.setdefault(key, reading)
     return tuple(_keep(first[key], tuple(samples)) for key, samples in groups.items())
+
+
+def written(samples: tuple[Sample, ...]) -> str:
+    """Return samples as they are kept."""
+    return _encode_samples(samples).decode()
 
 
 def int32_or_none(number: int | None) -> int | None:

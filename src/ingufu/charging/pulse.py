@@ -6,15 +6,25 @@ here in place, and made into the transaction when something else happens to it. 
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
 from ingufu.charging.energy import Place, Point
 from ingufu.charging.fold import RESTING, Known
-from ingufu.charging.intake import KeptReading
-from ingufu.charging.model import AnomalyKind, ChargingState
+from ingufu.charging.model import AnomalyKind, ChargingState, Figures
 
 CLOCK_FAULTS = frozenset({AnomalyKind.CLOCK_UNSET, AnomalyKind.CLOCK_AHEAD})
+
+
+class Beat(NamedTuple):
+    """A reading in order."""
+
+    at: datetime
+    at_station: str | None
+    figures: Figures
+    samples: str  # as they are kept
+    received_at: datetime
 
 
 class Pulse:
@@ -60,20 +70,19 @@ class Pulse:
             return False
         return wh is None or 0 <= wh - self.wh <= self._burst_wh
 
-    def advance(self, reading: KeptReading, samples: str, received_at: datetime) -> None:
+    def advance(self, beat: Beat) -> None:
         """Take a reading that `follows`."""
-        figures, at = reading.figures, reading.at
-        wh = figures.energy_wh
+        at, samples, seen, self.heard_at = beat.at, beat.samples, beat.figures, beat.received_at
+        wh = seen.energy_wh
         if wh is not None:
             self.energy_wh += wh - self.wh
             self.wh = wh
             self._points += 1
-        if figures.power_w is not None:
-            self.power_w, self.power_at = figures.power_w, at
-        if figures.soc_percent is not None:
-            self.soc_percent = figures.soc_percent
+        if seen.power_w is not None:
+            self.power_w, self.power_at = seen.power_w, at
+        if seen.soc_percent is not None:
+            self.soc_percent = seen.soc_percent
         self.at = at
-        self.heard_at = received_at
         self._hash = hash(samples)
 
     @property

@@ -78,6 +78,10 @@ class Holding:
                 del self.recent[next(iter(self.recent))]
 
 
+def _ignore(_: str) -> None:
+    """Nobody asks."""
+
+
 class Running:
     """Holdings by station, each as of the last commit. A unit of work changes a copy, which counts when it commits.
 
@@ -89,6 +93,7 @@ class Running:
         self._limit = limit
         self._held: OrderedDict[str, Holding] = OrderedDict()
         self._pending: dict[str, tuple[Work, Holding]] = {}
+        self.written: Callable[[str], object] = _ignore  # told of transactions whose row a unit of work has written
 
     async def of(self, work: Work, station_id: str) -> Holding:
         """Return what is held of a station, for this unit of work to change."""
@@ -121,6 +126,12 @@ class Running:
         if pending is None or pending[0] is not work:
             return
         del self._pending[station_id]
+        before = self._held.get(station_id)
+        if before is not None:
+            now = pending[1].open
+            for id_, known in before.open.items():
+                if now.get(id_) is not known:
+                    self.written(id_)
         self._held[station_id] = pending[1]
         self._held.move_to_end(station_id)
         if len(self._held) > self._limit:

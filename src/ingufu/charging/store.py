@@ -1,6 +1,6 @@
 """Every query of transactions, their events, meter readings and anomalies."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,10 +16,10 @@ from ingufu.charging.model import (
     ChargingState,
     EventFacts,
     ReportKind,
-    Sample,
     Transaction,
     TransactionEvent,
 )
+from ingufu.charging.pulse import Beat
 from ingufu.charging.tables import anomalies, readings, sequences, transaction_events, transactions
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.engine import Write
@@ -29,7 +29,6 @@ NUMBERS = "transaction-number"
 FIRST_NUMBER = 1
 
 _BUILTIN = (datetime, Decimal)
-_encode_samples = msgspec.json.Encoder().encode
 
 _TRANSACTION = [transactions.c[name] for name in Transaction.__struct_fields__]
 _EVENT = [
@@ -277,47 +276,31 @@ def append_reading(
     transaction_id: str | None,
     received_at: datetime,
 ) -> None:
-    work.defer(_INSERT_READING, _reading_row(reading, samples, station_id, evse, transaction_id, received_at))
+    beat = Beat(reading.at, reading.at_station, reading.figures, samples, received_at)
+    work.defer(_INSERT_READING, _reading_row(beat, station_id, evse, transaction_id))
 
 
-def reading_write(
-    database: Database,
-    reading: KeptReading,
-    samples: str,
-    *,
-    station_id: str,
-    evse: int | None,
-    transaction_id: str,
-    received_at: datetime,
-) -> Write:
+def reading_write(database: Database, beat: Beat, station_id: str, evse: int | None, transaction_id: str) -> Write:
     """Return what `append_reading` would add to a unit of work."""
-    row = _reading_row(reading, samples, station_id, evse, transaction_id, received_at)
-    return database.deferred(_INSERT_READING, row)
+    return database.deferred(_INSERT_READING, _reading_row(beat, station_id, evse, transaction_id))
 
 
-def _reading_row(
-    reading: KeptReading,
-    samples: str,
-    station_id: str,
-    evse: int | None,
-    transaction_id: str | None,
-    received_at: datetime,
-) -> Row:
-    figures = reading.figures
+def _reading_row(beat: Beat, station_id: str, evse: int | None, transaction_id: str | None) -> Row:
+    at, at_station, seen, samples, received_at = beat
     return {
         "station_id": station_id,
         "evse": evse,
         "transaction_id": transaction_id,
-        "at": reading.at,
-        "at_station": reading.at_station,
+        "at": at,
+        "at_station": at_station,
         "received_at": received_at,
-        "context": figures.context,
-        "energy_wh": figures.energy_wh,
-        "power_w": figures.power_w,
-        "current_a": figures.current_a,
-        "voltage_v": figures.voltage_v,
-        "soc_percent": figures.soc_percent,
-        "temperature_c": figures.temperature_c,
+        "context": seen.context,
+        "energy_wh": seen.energy_wh,
+        "power_w": seen.power_w,
+        "current_a": seen.current_a,
+        "voltage_v": seen.voltage_v,
+        "soc_percent": seen.soc_percent,
+        "temperature_c": seen.temperature_c,
         "samples": samples,
     }
 
@@ -330,11 +313,6 @@ def repeat_anomaly(work: Work, anomaly: Anomaly) -> None:
     """Have the newest anomaly of the same kind and transaction say that it was seen once more."""
     row = {"of_transaction": anomaly.transaction_id, "of_kind": anomaly.kind, "at": anomaly.at}
     work.execute(_REPEAT_ANOMALY, row | {"detail": anomaly.detail})
-
-
-def encode_samples(samples: Sequence[Sample]) -> str:
-    """Return samples as they are kept."""
-    return _encode_samples(samples).decode()
 
 
 def _first(rows: list[Row]) -> Transaction | None:

@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 from collections.abc import Coroutine
+from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -30,6 +32,7 @@ from ingufu.ocpp.rpc_messages import (
 from ingufu.ocpp.session import Refused, Replied, Session
 
 EMPTY = b"{}"
+SEEN_EVERY_S = 1.0  # how often the keeper hears that the station lives; it writes that more rarely still
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +88,7 @@ class StationConnection:
         self._turn = asyncio.Lock()  # of our requests: one is open at a time
         self._waiting: asyncio.Future[RawReply] | None = None  # for the answer to the open one
         self._patience: asyncio.TimerHandle | None = None
+        self._seen_again_s = 0.0
 
     @property
     def station_id(self) -> str:
@@ -101,9 +105,16 @@ class StationConnection:
         self._keeper.opened(self)
 
     def received(self, text: bytes) -> None:
-        self._keeper.seen(self)
-        self._record(text, is_inbound=True)
-        for message in self.peer.receive(text, self._clock.monotonic()):
+        now, at = self._clock.monotonic(), self._clock.now()
+        if now >= self._seen_again_s:
+            self._seen_again_s = now + SEEN_EVERY_S
+            self._keeper.seen(self)
+        self._frames.add(text, at, self.station_id, self.id, is_inbound=True)
+        if not self._is_working:
+            call = self.peer.glance(text, now)
+            if call is not None and self._handle_quickly(call, at):
+                return
+        for message in self.peer.receive(text, now):
             self._dispatch(message)
         self._pause_or_resume()
 
@@ -195,8 +206,7 @@ class StationConnection:
         match message:
             case Call() | Send():
                 self._is_working = True
-                if not self._handle_quickly(message):
-                    self._keeper.run(self._work_off(message), self._context)
+                self._keeper.run(self._work_off(message), self._context)
             case Repeated(reply=reply):
                 if reply is not None:
                     self._send(reply)
@@ -242,19 +252,25 @@ class StationConnection:
                 )
             )
 
-    def _handle_quickly(self, message: Request) -> bool:
+    def _handle_quickly(self, call: Call, at: datetime) -> bool:
         """Take a plain reading the short way, if it is the station's turn; False if it has to go the long one."""
-        if type(message) is not Call or not self._lane.try_enter():
+        if not self._lane.try_enter():
             return False
-        step = self.session.quick(message)
-        if step is not None and step.submit(lambda outcome: self._handled_quickly(message, outcome)):
-            return True
+        step = self.session.quick(call, at)
+        if step is not None:
+            self._is_working = True
+            self.peer.take_up(call)
+            if step.submit(partial(self._handled_quickly, call)):
+                return True
+            self._is_working = False
+            self.peer.leave_unanswered(call)
         self._lane.leave()
         return False
 
     def _handled_quickly(self, call: Call, outcome: Exception | None) -> None:
         """Answer what is durable, and go on with what has queued behind it."""
         self._lane.leave()
+        message = None
         try:
             if outcome is None:
                 self._send(self.peer.result(call, EMPTY))
@@ -267,10 +283,8 @@ class StationConnection:
         except Exception:
             log.exception("ocpp.conversation_failed")
             self.close(CloseCode.INTERNAL_ERROR, "internal error")
-            message = None
         if message is not None:
-            if not self._handle_quickly(message):
-                self._keeper.run(self._work_off(message), self._context)
+            self._keeper.run(self._work_off(message), self._context)
             return
         self._is_working = False
         if self._goodbye is not None:

@@ -5,6 +5,7 @@ It keeps three promises: an answer reaches only the call that it belongs to, and
 a time in the order of the station; and nothing that a station sends makes it raise or grow beyond its limits.
 """
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -90,6 +91,30 @@ class Peer:
             received = self._request(kind, envelope, notes, now, len(data))
             return [] if received is None else [received]
         return [self._answer(kind, envelope, notes)]
+
+    def glance(self, data: bytes, now: float) -> Call | None:
+        """The CALL in a frame of the commonest form; None if `receive` has to look at it, which changes nothing.
+
+        Its payload is unread, and ends the frame as it should only if it proves to be one JSON object. Whoever can
+        use it says so with `take_up`; else the frame is given to `receive`.
+        """
+        if self._in_hand is not None or self._queue or self._is_closed or not data.isascii():
+            return None
+        head = _COMMON_HEAD.match(data)
+        if head is None or data[-1] != _CLOSING_BRACKET or head[1] in self.memory:
+            return None
+        id_token, message_id, action = head.groups()
+        return Call(
+            message_id=message_id.decode(),
+            id_token=id_token,
+            action=action.decode(),
+            payload=msgspec.Raw(data[head.end() : -1]),
+            received_at=now,
+        )
+
+    def take_up(self, call: Call) -> None:
+        """Have a call of `glance` in hand."""
+        self._in_hand = call
 
     def take(self) -> Request | None:
         """The next waiting request, now in hand; None if there is none or a Call in hand is still unanswered.
@@ -342,6 +367,9 @@ class Peer:
             raise StationUnsupported(f"OCPP {self.dialect.version} has no message type {kind.decode()}.")
 
 
+# As nearly every CALL begins: [2,"id","Action",{
+_COMMON_HEAD = re.compile(rb'\[2, ?("([ !#-\[\]-~]{1,36})"), ?"([A-Za-z0-9]{1,50})", ?(?=\{)')
+_CLOSING_BRACKET = ord("]")
 _REQUESTS = frozenset({rpc_frames.CALL, rpc_frames.SEND})
 _ANSWERS = frozenset({rpc_frames.RESULT, rpc_frames.ERROR})
 _CODE_OF_PAYLOAD = {

@@ -1,6 +1,7 @@
 """One station's conversation: judges each request, runs its handler in a unit of work, and says what to answer."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -83,7 +84,7 @@ class Session:
         if allowed is not None:
             self._may_send.add(allowed)
 
-    def quick(self, call: Call) -> QuickStep | None:
+    def quick(self, call: Call, at: datetime) -> QuickStep | None:
         """Return a call ready to be written the short way, to be answered with nothing; None if `answer` has to see it.
 
         That is for what comes most: in order, by the schema, from a station in good standing.
@@ -97,7 +98,7 @@ class Session:
             payload, repairs = wire.decode_lenient(row.request, call.payload)
         except WireError:
             return None
-        return None if repairs else row.quick(self._services, self.station.id, payload, self._services.clock.now())
+        return None if repairs else row.quick(self._services, self.station.id, payload, at)
 
     async def answer(self, message: Call | Send) -> Reply:
         """Return what the station is to hear. Whatever it hears as accepted is durable when this returns."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from ingufu.charging import decide, store
+from ingufu.charging import decide, intake, store
 from ingufu.charging.energy import LEAP_WH
 from ingufu.charging.events import AnomalySeen
 from ingufu.charging.fold import Known, advance, arrive, is_late
@@ -46,7 +46,7 @@ class Ledger:
 
         `identity` is what a new transaction is called, or what a known one is called from now on.
         """
-        rows = [(reading, store.encode_samples(reading.samples)) for reading in step.readings]
+        rows = [(reading, intake.written(reading.samples)) for reading in step.readings]
         if before is not None and _is_mended(before, rows):
             rows = await self._find_new_by_words(before, rows)
         elif before is not None and _may_repeat(before, rows):
@@ -75,7 +75,7 @@ class Ledger:
             store.append_reading(
                 work,
                 reading,
-                store.encode_samples(reading.samples),
+                intake.written(reading.samples),
                 station_id=station_id,
                 evse=step.evse,
                 transaction_id=None,

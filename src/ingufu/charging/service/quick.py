@@ -4,14 +4,14 @@ What is written is what `recording` would write. Whatever is not plain goes the 
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from ingufu.charging import clocks, decide, store
-from ingufu.charging.intake import KeptReading
 from ingufu.charging.model import ChargingRules
-from ingufu.charging.pulse import Pulse
+from ingufu.charging.plain import PLACED
+from ingufu.charging.pulse import Beat, Pulse
 from ingufu.charging.running import Running
 from ingufu.core.errors import Conflict
 from ingufu.infra.storage.database import Database
@@ -23,23 +23,13 @@ Done = Callable[[Outcome], None]
 class QuickStep:
     """One reading on its short way: its writes, and what follows them."""
 
-    __slots__ = ("_done", "_pulse", "_pulses", "_reading", "_received_at", "_samples", "unit")
+    __slots__ = ("_beat", "_done", "_pulse", "_pulses", "unit")
 
-    def __init__(
-        self,
-        pulses: "Pulses",
-        pulse: Pulse,
-        unit: Unit,
-        reading: KeptReading,
-        samples: str,
-        received_at: datetime,
-    ) -> None:
+    def __init__(self, pulses: "Pulses", pulse: Pulse, beat: Beat, unit: Unit) -> None:
         self.unit = unit
         self._pulses = pulses
         self._pulse = pulse
-        self._reading = reading
-        self._samples = samples
-        self._received_at = received_at
+        self._beat = beat
         self._done: Done | None = None
 
     def submit(self, done: Done) -> bool:
@@ -50,7 +40,7 @@ class QuickStep:
     def settle(self, outcome: Outcome) -> None:
         """Take the reading into account now that it is kept, and go on."""
         if outcome is None:
-            self._pulse.advance(self._reading, self._samples, self._received_at)
+            self._pulse.advance(self._beat)
             self._pulses.stir(self._pulse)
         else:
             self._pulses.forget(self._pulse)
@@ -69,30 +59,21 @@ class Pulses:
         self._stirred: dict[str, Pulse] = {}
         self._stir = database.hold_back(self._hand_over)
         self.submit = database.writer.submit_for
+        running.written = self._has_followed
 
-    def step(
-        self, station_id: str, reference: str, evse: int | None, reading: KeptReading, received_at: datetime
-    ) -> QuickStep | None:
+    def step(self, station_id: str, reference: str, evse: int | None, beat: Beat) -> QuickStep | None:
         """Return the reading ready to be written; None if it has to go the long way."""
-        at = reading.at
-        if at < clocks.EARLIEST or at > received_at + self._ahead:
+        at, seen = beat.at, beat.figures
+        if at < clocks.EARLIEST or at > beat.received_at + self._ahead or seen.context in PLACED:
             return None
         held = self._running.peek(station_id)
         pulse = held.pulse_of(reference, self._burst_wh) if held is not None else None
-        if pulse is None or not pulse.follows(at, reading.figures.energy_wh):
+        if pulse is None or not pulse.follows(at, seen.energy_wh):
             return None
         transaction = pulse.known.transaction
-        samples = store.encode_samples(reading.samples)
-        write = store.reading_write(
-            self._database,
-            reading,
-            samples,
-            station_id=station_id,
-            evse=transaction.evse if evse is None else evse,
-            transaction_id=transaction.id,
-            received_at=received_at,
-        )
-        return QuickStep(self, pulse, (write,), reading, samples, received_at)
+        evse = transaction.evse if evse is None else evse
+        write = store.reading_write(self._database, beat, station_id, evse, transaction.id)
+        return QuickStep(self, pulse, beat, (write,))
 
     def stir(self, pulse: Pulse) -> None:
         """Have the row of a transaction follow within a second, and those who watch be told."""
@@ -103,6 +84,10 @@ class Pulses:
     def forget(self, pulse: Pulse) -> None:
         """Read anew what is kept: a reading was not written, or nobody knows."""
         self._running.forget(pulse.known.transaction.station_id)
+
+    def _has_followed(self, transaction_id: str) -> None:
+        """Let the row be: a unit of work has written it, with all that readings had made of it."""
+        self._stirred.pop(transaction_id, None)
 
     def _hand_over(self) -> list["_Figures"]:
         """Return what rows have to follow, and tell who watches."""

@@ -16,6 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 EXACT_PLACES = 6  # OCPP 2.x sends at most six decimal places
 _SCALE = Decimal(10) ** EXACT_PLACES
+_SCALED_LIMIT = 9_000_000_000_000 * 10**EXACT_PLACES
 _QUANTUM = Decimal(1).scaleb(-EXACT_PLACES)
 EXACT_LIMIT = Decimal(9_000_000_000_000)  # what 64 bits hold at six places, rounded down: 9 TWh
 
@@ -151,6 +152,16 @@ def _utc(value: datetime | None) -> datetime | None:
 
 
 def _decimal_to_integer(value: Decimal | int | None) -> int | None:
+    if type(value) is Decimal:  # as nearly all are: without a detour by a quantised decimal
+        try:
+            scaled = int(value.scaleb(EXACT_PLACES).to_integral_value(ROUND_HALF_EVEN))
+        except (ValueError, ArithmeticError):  # what is no number, or without bounds
+            return _scaled(value)
+        return scaled if -_SCALED_LIMIT <= scaled <= _SCALED_LIMIT else _scaled(value)
+    return _scaled(value)
+
+
+def _scaled(value: Decimal | int | None) -> int | None:
     exact = _quantised(value)
     return None if exact is None else int(exact * _SCALE)
 

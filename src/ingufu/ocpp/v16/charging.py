@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import UNSET
 
-from ingufu.charging import figures, intake
+from ingufu.charging import figures, intake, plain
 from ingufu.charging.model import AnomalyKind, MeterReading, ReportKind, Sample, TransactionReport
+from ingufu.charging.pulse import Beat
 from ingufu.core.commands import Outcome, StartCharging, StopCharging
 from ingufu.core.errors import InvalidInput, StationUnsupported
 from ingufu.ocpp.completion import NO_REGISTER
@@ -97,12 +98,35 @@ def meter_values_quickly(
     number = request.transaction_id
     if number is UNSET or number <= 0 or len(request.meter_value) != 1:
         return None
-    oddities: list[tuple[AnomalyKind, str]] = []
     value = request.meter_value[0]
+    at, evse = value.timestamp, request.connector_id
+    understood = plain.read([_said(sample) for sample in value.sampled_value]) or _understood(value)
+    if understood is None:
+        return None
+    beat = Beat(at, at.isoformat(), understood.figures, understood.samples, received_at)
+    return services.charging.pulses.step(station_id, str(number), evse if evse > 0 else None, beat)
+
+
+def _said(sample: types.SampledValue) -> tuple[str, plain.Said]:
+    unit, context, location, phase = sample.unit, sample.context, sample.location, sample.phase
+    said = (
+        None if sample.measurand is UNSET else sample.measurand,
+        None if unit is UNSET else unit,
+        0,
+        None if context is UNSET else context,
+        None if location is UNSET else location,
+        None if phase is UNSET else phase,
+    )
+    return ("" if sample.format == "SignedData" else sample.value), said
+
+
+def _understood(value: types.MeterValue) -> plain.Plain | None:
+    """Return what a reading says that is not plain; None if something in it is odd."""
+    oddities: list[tuple[AnomalyKind, str]] = []
     kept = intake.merge((_reading(value.timestamp, value.sampled_value, oddities),))
     if oddities or len(kept) != 1:
         return None
-    return services.charging.pulses.step(station_id, str(number), _evse(request.connector_id), kept[0], received_at)
+    return plain.Plain(kept[0].figures, intake.written(kept[0].samples))
 
 
 def remote_start(command: StartCharging) -> types.RemoteStartTransactionRequest:

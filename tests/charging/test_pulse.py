@@ -1,0 +1,154 @@
+"""Readings in order, by the short way: the record is that of the long one, whatever comes before, between and after."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from charging.stations import reading
+from ingufu.charging import intake
+from ingufu.charging.pulse import Beat
+from ingufu.charging.service import Charging
+from ingufu.core.errors import Unavailable
+
+AMONG = ("id", "number", "station_id", "reference", "start_key", "heard_at", "updated_at", "started_at_station")
+
+
+def beat(taken, received_at):
+    (kept,) = intake.merge((taken,))
+    return Beat(kept.at, kept.at_station, kept.figures, intake.written(kept.samples), received_at)
+
+
+async def tell(station, taken, *, reference):
+    """Tell a reading the short way if it can go it, else the long one; return whether it could."""
+    received_at = max(station.clock.now(), taken.at)
+    step = station.charging.pulses.step(station.id, str(reference), 1, beat(taken, received_at))
+    if step is None:
+        await station.read(taken, reference=reference, received_at=received_at)
+        return False
+    outcomes = []
+    assert step.submit(outcomes.append)
+    await station.database.writer.flush()
+    assert outcomes == [None]
+    return True
+
+
+def readings_of(steps, start):
+    """Return readings from (minutes, energy rise, power, soc) steps."""
+    at, wh, taken = start, 0, []
+    for minutes, rise, power, soc in steps:
+        at, wh = at + timedelta(minutes=minutes), wh + rise
+        values = {"power": str(power)} if power is not None else {}
+        values |= {"soc": str(soc)} if soc is not None else {}
+        taken.append(reading(at, wh, **values))
+    return taken
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(-2, 20),
+        st.sampled_from((0, 1, 250, 5000, -1, -600, 2_000_000)),
+        st.one_of(st.none(), st.integers(0, 22_000)),
+        st.one_of(st.none(), st.integers(0, 100)),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(steps=STEPS)
+async def test_short_way_makes_what_the_long_way_makes(station, ids, steps):
+    shown = []
+    for is_short in (True, False):
+        own = station(id_=ids.new())
+        started = await own.start(minute=0, register_wh=0, token="CARD")
+        number = started.transaction.number
+        for taken in readings_of(steps, own.at(0)):
+            if is_short:
+                await tell(own, taken, reference=number)
+            else:
+                await own.read(taken, reference=number)
+        (row,) = await own.rows()
+        kept = [
+            {name: one[name] for name in one if name in {"at", "energy_wh", "samples", "evse"}}
+            for one in await own.readings()
+        ]
+        shown.append([*((name, row[name]) for name in row if name not in AMONG), kept, sorted(await own.anomalies())])
+        await own.end(minute=600, register_wh=30_000, reference=str(number))
+        (row,) = await own.rows()
+        shown[-1] += [row["energy_wh"], row["energy_source"], row["end_wh"]]
+    for short, long in zip(*shown, strict=True):
+        assert short == long
+
+
+async def test_readings_in_order_go_the_short_way(station):
+    own = station()
+    number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
+    assert [await tell(own, reading(own.at(minute), minute * 100, power="7000"), reference=number) for minute in (1, 2, 3)] == [
+        True, True, True,
+    ]  # fmt: skip
+    row = await own.row(number)
+    assert (row.energy_wh, row.power_w, row.last_wh) == (Decimal(300), 7000.0, Decimal(300))
+    assert len(await own.readings()) == 3
+
+
+async def test_repeated_reading_is_kept_once(station):
+    own = station()
+    number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
+    taken = reading(own.at(1), 100)
+    assert await tell(own, taken, reference=number)
+    assert not await tell(own, taken, reference=number)
+    assert len(await own.readings()) == 1
+
+
+async def test_repeat_after_the_process_died_is_kept_once(station):
+    own = station()
+    number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
+    for minute in (1, 2):
+        assert await tell(own, reading(own.at(minute), minute * 100), reference=number)
+    own.charging.forget(own.id)  # as a new process, whose row has not followed
+    await tell(own, reading(own.at(2), 200), reference=number)
+    await tell(own, reading(own.at(3), 300), reference=number)
+    row = await own.row(number)
+    assert (row.energy_wh, len(await own.readings())) == (Decimal(300), 3)
+
+
+async def test_row_closed_by_another_process_is_noticed(station, database, clock, ids, authorization):
+    own = station()
+    number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
+    assert await tell(own, reading(own.at(1), 100), reference=number)
+    await database.settle()
+    clock.advance(1)
+    elsewhere = Charging(database, clock, ids, authorization)
+    row = await own.row(number)
+    async with database.work() as work:
+        await elsewhere.end_by_estimate(work, row.id)
+    assert await tell(own, reading(own.at(2), 200), reference=number)  # it cannot know yet
+    await database.settle()
+    assert not await tell(own, reading(own.at(3), 300), reference=number)
+    row = await own.row(number)
+    assert (row.is_estimated, row.energy_wh) == (True, Decimal(300))
+
+
+async def test_reading_that_cannot_be_written_changes_nothing(station, database):
+    own = station()
+    number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
+    assert await tell(own, reading(own.at(1), 100), reference=number)
+    step = own.charging.pulses.step(own.id, str(number), 1, beat(reading(own.at(2), 200), own.at(2)))
+    assert step is not None
+    step.settle(Unavailable("The disk is full."))
+    row = await own.row(number)
+    assert row.energy_wh == 100
+    assert await tell(own, reading(own.at(3), 300), reference=number) is False  # read anew first
+    assert (await own.row(number)).energy_wh == 300
+
+
+@pytest.mark.parametrize("context", ["Transaction.Begin", "Transaction.End"])
+async def test_reading_that_says_where_it_belongs_goes_the_long_way(station, context):
+    own = station()
+    number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
+    await tell(own, reading(own.at(1), 100), reference=number)
+    assert not await tell(own, reading(own.at(2), 200, context=context), reference=number)
