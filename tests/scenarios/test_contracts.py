@@ -22,6 +22,7 @@ from scenarios.records import add_token, decisions, only
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 EMAID = "DEABCC12345678"
+PNC = "org.openchargealliance.iso15118pnc"
 
 
 @pytest.fixture
@@ -180,3 +181,49 @@ async def test_21_asks_about_a_whole_chain(house: Running, responder: Responder,
         told = answer["certificateStatus"]
         assert [one["status"] for one in told] == ["Revoked", "Good", "Failed"]
         assert told[1]["nextUpdate"] == "2026-03-02T12:00:00.000Z"
+
+
+async def transfer(station: Line, message: str, data: Any, *, vendor: str = PNC) -> tuple[str, Any]:
+    """Ask by DataTransfer, and return status and content of the answer."""
+    text = data if isinstance(data, str) else json.dumps(data)
+    answer = await station.get("DataTransfer", {"vendorId": vendor, "messageId": message, "data": text})
+    assert ocpp_schemas.oracle(ocpp_schemas.message("1.6", "DataTransfer", "response"), answer) is None
+    return answer["status"], json.loads(answer["data"]) if "data" in answer else None
+
+
+@pytest.mark.parametrize("name", [EMAID, {"idToken": EMAID, "type": "eMAID"}])
+async def test_16_asks_about_contracts_by_data_transfer(
+    house: Running, responder: Responder, tree: Hierarchy, name: Any
+):
+    await add_token(house, EMAID, kind="eMAID")
+    await house.add_station("CS")
+    async with line(house, "CS", "1.6") as station:
+        await station.boot()
+        for shown in (
+            {"certificate": tree.chain},
+            {"iso15118CertificateHashData": hash_data(tree, responder.url)},
+        ):
+            status, told = await transfer(station, "Authorize", {"idToken": name, **shown})
+            assert (status, told["certificateStatus"], told["idTokenInfo"]["status"]) == (
+                "Accepted",
+                "Accepted",
+                "Accepted",
+            )
+        status, told = await transfer(station, "Authorize", {"idToken": name})
+        assert (told["certificateStatus"], told["idTokenInfo"]["status"]) == ("NoCertificateAvailable", "Invalid")
+        asked = {"ocspRequestData": tree.second.hash_data(responder.url)}
+        status, told = await transfer(station, "GetCertificateStatus", asked)
+        loaded = ocsp.load_der_ocsp_response(base64.b64decode(told["ocspResult"]))
+        assert loaded.serial_number == tree.second.certificate.serial_number
+        dead = {"ocspRequestData": tree.second.hash_data("http://127.0.0.1:9/") | {"serialNumber": "77"}}
+        assert await transfer(station, "GetCertificateStatus", dead) == ("Accepted", {"status": "Failed"})
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", '{"idToken":7}', '{"idToken":{}}', "x" * 5000])
+async def test_16_is_told_what_cannot_be_read(house: Running, data: str):
+    await house.add_station("CS")
+    async with line(house, "CS", "1.6") as station:
+        await station.boot()
+        assert await transfer(station, "Authorize", data) == ("Rejected", None)
+        assert await transfer(station, "Anything", data) == ("UnknownMessageId", None)
+        assert await transfer(station, "Authorize", data, vendor="org.example") == ("UnknownVendorId", None)

@@ -8,6 +8,7 @@ from ingufu.ocpp.v16 import (
     authorization,
     charging,
     configuration_keys,
+    contracts,
     lists,
     refusals,
     reservations,
@@ -22,7 +23,7 @@ VERSION = "1.6"
 INBOUND: InboundTable = {
     "Authorize": Inbound(types.AuthorizeRequest, authorization.authorize),
     "BootNotification": Inbound(types.BootNotificationRequest, stations.boot_notification, may_precede_boot=True),
-    "DataTransfer": Inbound(types.DataTransferRequest, refusals.data_transfer),
+    "DataTransfer": Inbound(types.DataTransferRequest, contracts.data_transfer),
     "DiagnosticsStatusNotification": Inbound(
         types.DiagnosticsStatusNotificationRequest,
         keeping("DiagnosticsStatusNotification", lambda _: types.DiagnosticsStatusNotificationResponse()),
