@@ -162,8 +162,8 @@ async def edit(
         return await _edit(web, pages, request, seen, text, entered, [("value", error.message)])
     except (StationUnavailable, Unavailable) as error:
         return _done(pages, request, seen, _failure(pages, request, error))
-    said = "No longer desired" if how == "forget" else "Desired from now on"
-    return _done(pages, request, seen, Toast(message=pages.text(request, said), detail=text))
+    gone, kept = pages.text(request, "No longer desired"), pages.text(request, "Desired from now on")
+    return _done(pages, request, seen, Toast(message=gone if how == "forget" else kept, detail=text))
 
 
 @page("/stations/{station:str}/configuration/network", scope=Scope.STATIONS_COMMAND)
