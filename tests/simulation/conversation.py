@@ -56,6 +56,9 @@ class Answered:
         """Note that the call was answered, and not by an error."""
         if action in ALWAYS_HANDLED or self._is_forgetful:
             return
+        known = self._latest.get(id_)
+        if known is not None and known[0] == text and now_s - known[1] < KEPT_S:
+            return  # it is remembered from its first answer on
         self._latest.pop(id_, None)
         self._latest[id_] = (text, now_s)
         if len(self._latest) > REMEMBERED:

@@ -159,7 +159,7 @@ def _charges(chance: random.Random, connector: int, lasts_s: float) -> list[Char
             connector=connector,
             begins_s=at_s,
             lasts_s=chance.uniform(20, min(most_s, 5400)),
-            readings=chance.choice((0, 1, 2, 4)),
+            readings=chance.choice((0, 1, 3, 8)),
             watts=chance.choice((0, 3700, 11_000, 150_000)),
             token=chance.choice(("KNOWN-1", "KNOWN-2", "EXPIRED", "STRANGER")),
             repeats_readings=chance.random() < 0.4,

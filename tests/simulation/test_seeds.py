@@ -21,7 +21,11 @@ from simulation.tally import Outcome
 SEEDS = 200
 ROOT = Path(__file__).parents[2]
 FOUND_WITHIN = 100  # seeds
-LATER = {"half_of_a_unit": 40}  # from which seed on it is looked for; all others are found sooner
+LATER = {
+    "half_of_a_unit": 50,
+    "quick_reply_before_commit": 50,
+    "quick_repeat_counts": 80,
+}  # from which seed on it is looked for
 
 
 @pytest.fixture(scope="module")
