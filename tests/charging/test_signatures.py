@@ -1,7 +1,7 @@
 """Signed values for transparency software: nothing of them changes, and keys are read in every form in use."""
 
 import base64
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -51,7 +51,7 @@ def test_reading_a_key_never_fails(text: str):
 @given(st.text(max_size=200), st.text(max_size=20))
 def test_data_come_out_of_the_file_as_they_went_in(data: str, word: str):
     signed = Signed(transaction=word, context=word, value=SignedValue(data=data, encoding=word, public_key=DER))
-    (value,) = ElementTree.fromstring(to_xml([signed]).encode())
+    (value,) = ET.fromstring(to_xml([signed]).encode())
     found, key = value.find("signedData"), value.find("publicKey")
     assert found is not None
     assert key is not None
@@ -69,7 +69,7 @@ def test_the_file_says_how_data_are_encoded():
         ),
         Signed(transaction="TX", context="Transaction.End", value=SignedValue(data="T0NNRg==", encoding="OCMF")),
     ]
-    begin, end = ElementTree.fromstring(to_xml(values).encode())
+    begin, end = ET.fromstring(to_xml(values).encode())
     assert begin.find("signedData").get("encoding") == "plain"  # type: ignore[union-attr]
     assert end.find("signedData").get("encoding") == "base64"  # type: ignore[union-attr]
     assert (end.get("transactionId"), end.get("context")) == ("TX", "Transaction.End")
