@@ -102,7 +102,9 @@ def test_a_fleet_of_which_some_failed_is_not_back() -> None:
 def test_every_row_has_the_columns_of_its_table() -> None:
     memory = Memory(stations=10, start_mb=80.0, kb_connected=9.0, kb_booted=12.0)
     full = report(floors=[row("floor")], saturated=[row(mix="session")], at_rates=[row(rate=1000.0)], memory=memory)
-    full.profile = profiling.summarise([(3, ["ingufu.charging.decide:judge"]), (1, ["json:dumps", "other:f"])], 10.0)
+    full.profiles = [
+        profiling.summarise([(3, ["ingufu.charging.decide:judge"]), (1, ["json:dumps", "other:f"])], "all")
+    ]
     width = 0
     for line in tables.markdown(full).splitlines():
         if not line.startswith("|"):
@@ -119,7 +121,7 @@ def test_other_work_on_the_machine_is_owned_up_to() -> None:
 
 def test_time_counts_for_the_part_of_the_innermost_function_of_ours() -> None:
     samples = [(6, ["json:loads", "ingufu.ocpp.v16.charging:f"]), (4, ["asyncio.runners:Runner.run", "ingufu.app.x:f"])]
-    found = profiling.summarise(samples, 10.0)
+    found = profiling.summarise(samples, "all")
     assert dict(found.parts) == {"decoding and adapters of OCPP": 0.6, "event loop, sockets, frames in C": 0.4}
 
 

@@ -1,30 +1,37 @@
 """Each part of the bench runs, on real servers, and what it says is possible."""
 
+import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import picows
 import pytest
 from bench import fleets, pages, postgresql, processes, profiling, serving, speed
 from bench.plan import Plan
+from bench.processes import Target
 from bench.speed import Row, Size
 
 from postgresql import require_binaries
 
 BENCH = Path(__file__).parents[2] / "tools" / "bench"
+ONE_MIX = Size(seconds=0.5, mixes=("meter-values",), saturating=(3,), rates=(40.0,), at_a_rate=4)
 SMALL = Size(seconds=0.5, saturating=(3,), rates=(40.0,), plain_rates=(20.0,), at_a_rate=4)
 
 
+def plan_of(target: Target, stations: int, **figures: float) -> Plan:
+    return Plan(port=target.port, mix="meter-values", stations=stations, password=target.password, **figures)
+
+
 def check(rows: list[Row]) -> None:
+    """On a crowded machine, half a second may pass without an answer: only some of all must have come in time."""
     for row in rows:
         result = row.result
         assert result.errors == 0, row
-        assert result.connected.failures == 0, row
-        assert 0 < result.p50_ms <= result.p99_ms <= result.longest_ms, row
-        assert result.due > 0, row
-        if not row.rate_per_s:
-            assert result.calls > 0, row
+        assert (result.connected.stations, result.connected.failures) == (row.stations, 0), row
+        assert 0 <= result.p50_ms <= result.p99_ms <= result.longest_ms, row
+        assert result.due > 0 or not row.rate_per_s, row
+    assert sum(row.result.calls for row in rows) > 0
 
 
 def test_the_floor_answers_at_once_and_at_a_rate() -> None:
@@ -41,7 +48,7 @@ def test_the_plain_servers_answer_every_mix() -> None:
     assert {row.mix for row in saturated} == set(speed.MIXES)
 
 
-def test_the_real_server_answers_every_mix_and_is_sampled_meanwhile() -> None:
+def test_the_real_server_is_measured_sampled_weighed_and_killed() -> None:
     with serving.prepared(SMALL.known) as folder:
         orders = Path(folder) / "sampling"
         with serving.serving(folder, samples=str(orders)) as target:
@@ -49,32 +56,26 @@ def test_the_real_server_answers_every_mix_and_is_sampled_meanwhile() -> None:
             runner = speed.Runner(target, SMALL)
             rows = runner.saturate() + runner.hold(SMALL.rates)
             orders.unlink()
-            profile = profiling.summarise(profiling.written(orders.with_suffix(".json")), 1.0)
+            profile = profiling.summarise(profiling.written(orders.with_suffix(".json")), "all")
+            memory = fleets.weigh(target, SMALL.known, settle_s=0.2)
+            with processes.connected(plan_of(target, SMALL.known)):
+                serving.kill(target)
+        back = fleets.come_back(folder, SMALL.known, *fleets.CASES[0])
     check(rows)
     assert {row.mix for row in rows} == set(speed.MIXES)
     assert sum(share for _, share in profile.parts) == pytest.approx(1.0)
     assert "rules of charging" in dict(profile.parts)
+    assert (memory.stations, memory.kb_booted >= 0) == (SMALL.known, True)
+    assert (back.stations, back.failures) == (SMALL.known, 0)
+    assert back.booted_s is not None
+    assert 0 < back.connected_s <= back.booted_s
 
 
 def test_the_real_server_on_postgresql_is_measured_with_the_database_apart() -> None:
     with postgresql.postgresql(require_binaries()) as database:
-        saturated, at_rates = speed.measure_on_postgresql(SMALL, database)
+        saturated, at_rates = speed.measure_on_postgresql(ONE_MIX, database)
     check(saturated + at_rates)
     assert sum(row.result.database_cpu_s for row in saturated + at_rates) > 0
-
-
-def test_idle_stations_take_memory() -> None:
-    memory = fleets.measure_memory(40, settle_s=0.2)
-    assert memory.stations == 40
-    assert memory.start_mb > 20
-    assert 0 <= memory.kb_connected <= memory.kb_booted
-
-
-def test_a_fleet_comes_back_after_the_server_was_killed() -> None:
-    (back,) = fleets.measure_returns(20, fleets.CASES[:1])
-    assert (back.stations, back.failures) == (20, 0)
-    assert back.booted_s is not None
-    assert 0 < back.connected_s <= back.booted_s
 
 
 def test_stations_talk_beside_pages() -> None:
@@ -91,17 +92,22 @@ def test_stations_talk_beside_pages() -> None:
             assert case.people.failures == 0, case
 
 
-def test_calls_that_are_never_answered_count_with_the_time_they_were_waited_for() -> None:
-    with processes.started("floor", "floor.py") as target:
-        plan = Plan(
-            port=target.port, mix="meter-values", stations=4, seconds=1.0, rate_per_s=40.0, server_pid=target.pid
-        )
-        load = processes.start_load(plan)
-        time.sleep(
-            1.0
-        )  # the stations come within it, or soon after: either way calls fall due in the time that follows
-        with processes.paused(target):
-            result = processes.finish_load(load, plan)
+class Mute(picows.WSListener):
+    """Answers what a station says before all else, and nothing after that."""
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        text = frame.get_payload_as_bytes()
+        if b"Notification" in text[:40]:
+            transport.send(picows.WSMsgType.TEXT, b"[3," + text[3 : text.index(b",", 3)] + b",{}]")
+
+
+async def test_calls_that_are_never_answered_count_with_the_time_they_were_waited_for() -> None:
+    server = await picows.ws_create_server(lambda request: Mute(), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        plan = Plan(port=port, mix="meter-values", stations=4, seconds=1.0, rate_per_s=40.0)
+        result = await asyncio.to_thread(processes.measure, plan)
+    assert (result.calls, result.connected.stations) == (0, 4)
     assert result.due == pytest.approx(40, abs=2)
     assert result.longest_ms > 1500
 

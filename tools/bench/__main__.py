@@ -91,8 +91,7 @@ def _pages(report: Report, size: Size) -> None:
 
 
 def _profile(report: Report, size: Size) -> None:
-    del size
-    report.profile = profiling.measure_profile()
+    report.profiles = [profiling.profile_readings(), profiling.profile_return(size.idle)]
 
 
 PARTS: Mapping[str, Part] = MappingProxyType(

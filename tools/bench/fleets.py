@@ -1,7 +1,6 @@
 """A large fleet: the memory that each idle station takes, and how long all need to come back after a crash."""
 
 import time
-from collections.abc import Sequence
 
 import msgspec
 import psutil
@@ -33,19 +32,24 @@ class Return(msgspec.Struct, kw_only=True, frozen=True):
     cpu_s: float  # of the server
 
 
-def measure_memory(stations: int, settle_s: float = SETTLE_S) -> Memory:
-    """Return what idle stations take of a fresh server: connected, and then booted."""
+def measure_memory(stations: int) -> Memory:
+    """Return what idle stations take of a fresh server."""
     with serving.prepared(stations) as folder, serving.serving(folder) as target:
         processes.await_pages(target.http_port)
-        process = psutil.Process(target.pid)
-        before = process.memory_info().rss
-        plan = msgspec.structs.replace(_plan(target, stations, 2), greets_when_told=True)
-        with processes.connected(plan) as crowd:
-            time.sleep(settle_s)
-            connected = process.memory_info().rss
-            seen = crowd.greet()
-            time.sleep(settle_s)
-            booted = process.memory_info().rss
+        return weigh(target, stations)
+
+
+def weigh(target: Target, stations: int, settle_s: float = SETTLE_S) -> Memory:
+    """Return what idle stations take of the server: connected, and then booted."""
+    process = psutil.Process(target.pid)
+    before = process.memory_info().rss
+    plan = msgspec.structs.replace(_plan(target, stations, 2), greets_when_told=True)
+    with processes.connected(plan) as crowd:
+        time.sleep(settle_s)
+        connected = process.memory_info().rss
+        seen = crowd.greet()
+        time.sleep(settle_s)
+        booted = process.memory_info().rss
     return Memory(
         stations=seen.stations,
         start_mb=round(before / 1024**2, 1),
@@ -61,15 +65,16 @@ CASES = (  # name, settings, calls of each station before it counts as back
 )
 
 
-def measure_returns(stations: int, cases: Sequence[tuple[str, str, int]] = CASES) -> list[Return]:
+def measure_returns(stations: int) -> list[Return]:
     """Return how long a fleet needs: as installed, and without the limit on handshakes."""
     with serving.prepared(stations) as folder:
         with serving.serving(folder) as target, processes.connected(_plan(target, stations, 2)):
             serving.kill(target)
-        return [_return(folder, stations, *case) for case in cases]
+        return [come_back(folder, stations, *case) for case in CASES]
 
 
-def _return(folder: str, stations: int, name: str, settings: str, calls_first: int) -> Return:
+def come_back(folder: str, stations: int, name: str, settings: str, calls_first: int) -> Return:
+    """Start the server that was killed, let all stations knock, return how long that took, and kill it again."""
     with serving.serving(folder, settings=settings) as target:
         before = _used(target)
         with processes.connected(_plan(target, stations, calls_first)) as crowd:

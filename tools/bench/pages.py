@@ -28,7 +28,7 @@ class Past(msgspec.Struct, kw_only=True, frozen=True):
     """What lies in the database before the measurement."""
 
     demo_stations: int = 200
-    days: int = 30
+    days: int = 10
     stations: int = 10_000
     transactions: int = 1_000_000
     bench_stations: int = STATIONS  # those that talk

@@ -77,6 +77,7 @@ class Person(threading.Thread):
         while time.perf_counter() < self._until:
             portion = answer.read1(CHUNK)
             if not portion:
+                answer.close()  # the connection can be used again
                 return True
             self.size += len(portion)
         return False

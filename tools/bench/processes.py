@@ -177,17 +177,6 @@ def measure(plan: Plan) -> Result:
 
 
 @contextlib.contextmanager
-def paused(target: Target) -> Iterator[None]:
-    """Have the server stand still while the block runs."""
-    process = psutil.Process(target.pid)
-    process.suspend()
-    try:
-        yield
-    finally:
-        process.resume()
-
-
-@contextlib.contextmanager
 def connected(plan: Plan) -> Iterator["Crowd"]:
     """Have stations connected while the block runs."""
     process = start_load(plan)

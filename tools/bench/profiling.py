@@ -10,6 +10,7 @@ import msgspec
 
 from bench import processes, serving
 from bench.plan import Plan
+from bench.processes import Target
 
 SECONDS = 5.0
 STATIONS = 64
@@ -39,43 +40,62 @@ PARTS = (
 class Profile(msgspec.Struct, kw_only=True, frozen=True):
     """Shares of processor time, the largest first."""
 
-    calls_per_s: float  # while it was sampled
+    what: str
     parts: tuple[tuple[str, float], ...]
     functions: tuple[tuple[str, float], ...]
 
 
-def measure_profile(seconds: float = SECONDS, stations: int = STATIONS) -> Profile:
+def profile_readings(seconds: float = SECONDS, stations: int = STATIONS) -> Profile:
     """Saturate a server with MeterValues and sample it meanwhile."""
     with serving.prepared(stations) as folder:
         orders = Path(folder) / "sampling"
         with serving.serving(folder, samples=str(orders)) as target:
             processes.await_pages(target.http_port)
-            plan = Plan(
-                port=target.port,
-                mix="meter-values",
-                stations=stations,
-                seconds=seconds + 1.0,
-                password=target.password,
-                core=processes.cores()[1],
-            )
+            plan = _plan(target, stations, seconds + 1.0)
             load = processes.start_load(plan)
             time.sleep(2.0)  # connected and warm
             orders.touch()
             time.sleep(seconds)
             orders.unlink()
             result = processes.finish_load(load, plan)
-            samples = written(orders.with_suffix(".json"))
-    return summarise(samples, result.per_s)
+            what = f"MeterValues on SQLite, saturated ({result.per_s:,.0f} calls/s while sampled)"
+            return summarise(written(orders.with_suffix(".json")), what)
 
 
-def summarise(samples: Sequence[tuple[int, list[str]]], calls_per_s: float) -> Profile:
+def profile_return(stations: int) -> Profile:
+    """Let a fleet connect and boot at once, and sample the server meanwhile."""
+    with serving.prepared(stations) as folder:
+        orders = Path(folder) / "sampling"
+        with serving.serving(folder, samples=str(orders)) as target:
+            processes.await_pages(target.http_port)
+            orders.touch()
+            time.sleep(0.2)  # it looks for orders every twentieth of a second
+            with processes.connected(_plan(target, stations, 0.0)) as crowd:
+                orders.unlink()
+            what = f"{crowd.seen.stations:,} stations that connect and boot at once ({crowd.seen.ready_s:.1f} s)"
+            return summarise(written(orders.with_suffix(".json")), what)
+
+
+def _plan(target: Target, stations: int, seconds: float) -> Plan:
+    return Plan(
+        port=target.port,
+        mix="meter-values",
+        stations=stations,
+        seconds=seconds,
+        password=target.password,
+        calls_first=1,
+        core=processes.cores()[1],
+    )
+
+
+def summarise(samples: Sequence[tuple[int, list[str]]], what: str) -> Profile:
     """Return the shares by part and by function."""
     parts: Counter[str] = Counter()
     functions: Counter[str] = Counter()
     for weight, stack in samples:
         parts[part_of(stack)] += weight
         functions[stack[0]] += weight
-    return Profile(calls_per_s=calls_per_s, parts=_shares(parts), functions=_shares(functions)[:TOP])
+    return Profile(what=what, parts=_shares(parts), functions=_shares(functions)[:TOP])
 
 
 def part_of(stack: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ class Report(msgspec.Struct, kw_only=True):
     memory: Memory | None = None
     returns: list[Return] = []
     pages: Pages | None = None
-    profile: Profile | None = None
+    profiles: list[Profile] = []
     notes: list[str] = []
 
 

@@ -5,7 +5,6 @@ Only limits differ from the defaults: a station of the saturating load says in a
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -73,11 +72,6 @@ def kill(target: Target) -> None:
     children = process.children(recursive=True)
     process.send_signal(signal.SIGKILL)
     psutil.wait_procs([process, *children], timeout=20)
-
-
-def copied(folder: str, into: str) -> str:
-    """Return a copy of a data folder that nobody has open."""
-    return str(shutil.copytree(folder, into))
 
 
 def _port(line: bytes) -> int:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from bench.profiling import Profile
 from bench.report import Machine, Report
 from bench.speed import Row
 from bench.targets import judge, share_of_floor, times_plain
 
 DISTURBED = 0.25  # cores
+LEAST_SHARE = 0.005
 BUSY = 0.7  # of its core: from there on the generator may be what limits
 _SATURATED = (
     "Server|Mix|Stations|calls/s|calls/CPU-s|of the floor|times plain|p50 ms|p99 ms|sessions/s"
@@ -33,7 +35,7 @@ def markdown(report: Report) -> str:
         _memory(report),
         _returns(report),
         _pages(report),
-        _profile(report),
+        *map(_profile, report.profiles),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -169,14 +171,10 @@ def _pages(report: Report) -> str:
     return _table(title, heads, rows)
 
 
-def _profile(report: Report) -> str:
-    profile = report.profile
-    if profile is None:
-        return ""
-    parts = [f"| {name} | {share:.0%} |" for name, share in profile.parts if share >= 0.005]
+def _profile(profile: Profile) -> str:
+    parts = [f"| {name} | {share:.0%} |" for name, share in profile.parts if share >= LEAST_SHARE]
     functions = [f"| `{name}` | {share:.1%} |" for name, share in profile.functions]
-    title = f"Where the time goes: MeterValues on SQLite, saturated ({profile.calls_per_s:,.0f} calls/s while sampled)"
-    by_part = _table(title, "Part|share of processor time", parts)
+    by_part = _table(f"Where the time goes: {profile.what}", "Part|share of processor time", parts)
     by_function = _table("", "Function, with the C code it calls|share", functions)
     return f"{by_part}\n\n{by_function}"
 
