@@ -80,7 +80,7 @@ class Inquirer:
     async def _close(self, transaction: Transaction) -> None:
         """Close a transaction by estimate, when it is its turn among the station's messages."""
         services = self._services
-        async with self._connections.lane(transaction.station_id).lock:
+        async with self._connections.lane(transaction.station_id):
             current = await services.charging.get(transaction.id)
             if current.updated_at != transaction.updated_at:
                 return  # something came of it after all
