@@ -8,6 +8,7 @@ from ingufu.accounts.model import ActorKind, OrganisationKind, Principal, Role, 
 from ingufu.app.administration import Administration
 from ingufu.app.demonstration import loading
 from ingufu.app.demonstration.arrivals import Arrivals
+from ingufu.app.demonstration.configuring import desire
 from ingufu.app.demonstration.login import Login
 from ingufu.app.demonstration.past import PastStation, PastToken, Teller, Told
 from ingufu.app.demonstration.register import entered
@@ -48,6 +49,7 @@ async def fill(settings: Settings, network: Plan, *, days: int, now: datetime, l
         desk = await _desk(settings, database, clock, login)
         await _enter(desk, network, now)
         await _boot(desk, network, clock, days=days, now=now)
+        await desire(desk.services, network)
         await _live_through(database, desk, network, days=days, now=now)
     finally:
         await database.close()

@@ -15,6 +15,7 @@ from ingufu.app.settings import Settings, split_address
 from ingufu.core.errors import Unavailable
 
 OPERATOR = "Demo Charging"
+EAGER = {"INGUFU_CONFIGURATION_QUIET_S": "5", "INGUFU_CONFIGURATION_SPREAD_S": "20"}  # who looks at a demo waits little
 STRANGERS = 3
 WRONG_PASSWORDS = 1
 PORTS_TRIED = 50
@@ -52,7 +53,7 @@ def demo_settings(folder: Path, http: str | None, ocpp: str | None, say: Say) ->
         flags["http.listen"] = _free(usual.http.listen, "--http", say)
     if ocpp is None:
         flags["ocpp.listen"] = _free(usual.ocpp.listen, "--ocpp", say)
-    return settings_loading.load(environment={"INGUFU_OPERATOR": OPERATOR}, flags=flags)
+    return settings_loading.load(environment={"INGUFU_OPERATOR": OPERATOR, **EAGER}, flags=flags)
 
 
 async def prepare(settings: Settings, marker: Marker) -> None:

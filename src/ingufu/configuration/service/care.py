@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 import msgspec
 import structlog
 
-from ingufu.configuration import desired, store
+from ingufu.configuration import assembly, desired, store
 from ingufu.configuration.model import (
     GIVEN_UP,
     ItemOutcome,
@@ -121,8 +121,9 @@ class Care:
         for report in await store.open_reports(self._means.database):
             try:
                 async with self._means.database.work() as work:
-                    if await self._keeping.give_up(work, report, at) and report.is_automatic:
-                        await self._count_inventory(report.station_id, report.detail or "Parts of it were lost.", at)
+                    is_over = await self._keeping.give_up(work, report, at)
+                if is_over and report.is_automatic:
+                    await self._count_inventory(report.station_id, assembly.lost(report), at)
             except Conflict:  # a part came in this moment
                 continue
 

@@ -1,0 +1,275 @@
+"""Use cases of configuration on both databases: inventory, desired values, failures, reports, history, deletion."""
+
+from datetime import timedelta
+
+import pytest
+
+from configuration.conftest import PlayedStation
+from ingufu.configuration import store
+from ingufu.configuration.model import (
+    ConfigurationRules,
+    DesiredChange,
+    Mutability,
+    Origin,
+    Reach,
+    ReportPart,
+    ReportState,
+    TemplateFields,
+    Told,
+    WishState,
+)
+from ingufu.configuration.service import Configuration, Reading, ReportWish
+from ingufu.configuration.service.care import MOST_INVENTORIES
+from ingufu.core.clock import FrozenClock
+from ingufu.core.configuration import ReadItem, RequestBaseReport, WriteItem, WriteVariables
+from ingufu.core.errors import Conflict, InvalidInput, NotFound
+from ingufu.core.variables import parse
+from ingufu.infra.storage.database import Database
+from ingufu.stations.model import Boot, BootAnswer, Station
+from ingufu.stations.service import Stations
+
+INTERVAL, OFFLINE = parse("SampledDataCtrlr.TxUpdatedInterval"), parse("AuthCtrlr.LocalAuthorizeOffline")
+
+
+async def desire(database: Database, configuration: Configuration, station: Station, **values: str | None) -> None:
+    names = {"interval": INTERVAL, "offline": OFFLINE}
+    async with database.work() as work:
+        await configuration.desire(
+            work, station.id, [DesiredChange(name=names[name], value=value) for name, value in values.items()]
+        )
+
+
+async def part(
+    database: Database, configuration: Configuration, station: Station, request_id: int, number: int, at: FrozenClock,
+    *, is_last: bool, **values: str,
+) -> None:  # fmt: skip
+    told = tuple(Told(name=parse(f"Custom.{name}"), value=value) for name, value in values.items())
+    async with database.work() as work:
+        given = ReportPart(request_id=request_id, number=number, is_last=is_last, variables=told)
+        await configuration.keeping.take(work, station, given, at.now())
+
+
+async def state_of(database: Database, configuration: Configuration, station: Station) -> WishState:
+    del database
+    (one,) = await configuration.wishes.wanted(station.id)
+    return one.state
+
+
+async def test_a_new_station_is_asked_for_everything_once_and_again_after_new_firmware(
+    database: Database, clock: FrozenClock, configuration: Configuration, stations: Stations, station: Station,
+    played: PlayedStation, by: Reading,
+) -> None:  # fmt: skip
+    await configuration.care.look_after(by, station.id)
+    await configuration.care.look_after(by, station.id)  # while the report is on its way
+    (asked,) = [one for one in played.asked if isinstance(one, RequestBaseReport)]
+    await part(database, configuration, station, asked.request_id, 0, clock, is_last=False, A="1", B="2")
+    await part(database, configuration, station, asked.request_id, 1, clock, is_last=True, C="3")
+    state = await configuration.state(station.id)
+    assert (state.inventory_at, state.inventory_firmware, state.due_at) == (clock.now(), "1.0", clock.now())
+    assert await configuration.care.due() == [station.id]
+    await configuration.care.look_after(by, station.id)
+    assert len(played.asked) == 1
+    async with database.work() as work:
+        await stations.boot(work, station, Boot(vendor="V", model="M", firmware_version="2.0"), clock.now())
+    clock.advance(10)
+    await configuration.care.look_after(by, station.id)
+    again = played.asked[-1]
+    assert isinstance(again, RequestBaseReport)
+    await part(database, configuration, await stations.get(station.id), again.request_id, 0, clock, is_last=True, A="1")
+    assert [one.name.variable for one in await configuration.variables(station.id)] == ["A"]  # what is gone is gone
+
+
+async def test_lost_inventories_are_asked_for_again_and_not_for_ever(
+    clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    for _ in range(20):
+        await configuration.care.look_after(by, station.id)
+        clock.advance(7 * 3600)
+        await configuration.care.end_silent_reports()
+    assert len(played.asked) == MOST_INVENTORIES
+    assert (await configuration.state(station.id)).inventory_note == "Nothing came."
+
+
+async def test_a_station_that_reports_nothing_still_gets_what_is_desired(
+    database: Database, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    played.reports = "NotSupported"
+    await desire(database, configuration, station, interval="30")
+    await configuration.care.look_after(by, station.id)
+    assert played.values[INTERVAL.key] == "30"
+    assert await state_of(database, configuration, station) is WishState.IN_STEP
+    assert (await configuration.state(station.id)).inventory_note == "NotSupported"
+
+
+async def test_what_is_right_already_is_not_sent(
+    database: Database, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    await desire(database, configuration, station, interval="60", offline="TRUE")
+    assert await configuration.care.apply(by, station.id) == []
+    assert not any(isinstance(one, WriteVariables) for one in played.asked)
+    assert (await configuration.state(station.id)).drift == 0
+
+
+async def test_a_failure_is_tried_again_later_each_time(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    played.is_away = True
+    await desire(database, configuration, station, interval="30")
+    waits = []
+    for _ in range(4):
+        await configuration.care.look_after(by, station.id)
+        state = await configuration.state(station.id)
+        assert state.due_at is not None
+        waits.append((state.due_at - clock.now()).total_seconds())
+        clock.advance(100_000)
+    assert waits == sorted(set(waits))
+    assert (state.failures, state.failure) == (4, "The station is not connected.")
+    played.is_away, played.reports = False, "NotSupported"
+    await configuration.care.look_after(by, station.id)
+    assert (await configuration.state(station.id)).failures == 0
+    assert await state_of(database, configuration, station) is WishState.IN_STEP
+
+
+@pytest.mark.parametrize("change", [{"is_silent": True}, {"boot_status": "Pending"}])
+async def test_who_is_to_be_left_alone_is(
+    database: Database, configuration: Configuration, stations: Stations, station: Station, played: PlayedStation,
+    by: Reading, change: dict[str, bool | str],
+) -> None:  # fmt: skip
+    if "is_silent" in change:
+        async with database.work() as work:
+            await stations.update(work, station.id, is_silent=True)
+    else:
+        async with database.work() as work:
+            await stations.update(work, station.id, boot_answer=BootAnswer.PENDING)
+        async with database.work() as work:
+            await stations.boot(work, station, Boot(vendor="V", model="M"), station.created_at)
+    await desire(database, configuration, station, interval="30")
+    await configuration.care.look_after(by, station.id)
+    assert played.asked == []
+
+
+async def test_drift_that_is_found_later_is_due_for_repair(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    await desire(database, configuration, station, interval="30")
+    await configuration.care.apply(by, station.id)
+    played.values[INTERVAL.key] = "900"
+    clock.advance(60)
+    await configuration.care.check(by, station.id)
+    assert await state_of(database, configuration, station) is WishState.DIFFERENT
+    assert await configuration.care.due() == [station.id]
+    await configuration.care.apply(by, station.id)
+    assert played.values[INTERVAL.key] == "30"
+
+
+@pytest.mark.parametrize("rules", [ConfigurationRules(repairs_drift=False)])
+async def test_drift_is_only_shown_where_it_is_not_to_be_repaired(
+    database: Database, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    await desire(database, configuration, station, interval="30")
+    await configuration.care.apply(by, station.id)
+    played.values[INTERVAL.key] = "900"
+    await configuration.care.check(by, station.id)
+    assert (await configuration.state(station.id)).drift == 1
+    assert await configuration.care.due() == []
+
+
+async def test_every_change_of_a_value_is_kept_with_who_and_when(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, by: Reading
+) -> None:
+    for value, seconds in (("1", 0), ("1", 10), ("2", 20)):
+        clock.advance(seconds)
+        async with database.work() as work:
+            told = [Told(name=INTERVAL, value=value, mutability=Mutability.READ_WRITE)]
+            await configuration.keeping.tell(work, station.id, told, clock.now(), origin=Origin.REPORT)
+    (known,) = await configuration.variables(station.id)
+    assert (known.value, known.changed_at) == ("2", clock.now())
+    done = await configuration.asking.write(by, station, [WriteItem(name=INTERVAL, value="30")])
+    assert done[0].is_accepted
+    (known,) = await configuration.variables(station.id)
+    assert (known.value, known.actor, known.origin) == ("30", "keza", Origin.WRITTEN)
+    assert await configuration.value(station.id, INTERVAL.key) == "30"
+
+
+async def test_values_that_are_given_twice_are_refused(
+    configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    twice = [WriteItem(name=INTERVAL, value="1"), WriteItem(name=parse(INTERVAL.text.upper()), value="2")]
+    with pytest.raises(InvalidInput):
+        await configuration.asking.write(by, station, twice)
+    assert played.asked == []
+
+
+async def test_a_report_is_one_at_a_time_and_may_come_unasked(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, by: Reading
+) -> None:
+    asked = await configuration.reporting.request(by, station, ReportWish())
+    with pytest.raises(Conflict):
+        await configuration.reporting.request(by, station, ReportWish())
+    await part(database, configuration, station, 4711, 0, clock, is_last=True, X="1")
+    unasked = await store.report_of(database, station.id, 4711)
+    assert unasked is not None
+    assert unasked.state is ReportState.COMPLETE
+    clock.advance(1000)
+    assert (await configuration.reporting.request(by, station, ReportWish())).id != asked.id
+
+
+async def test_a_template_counts_until_it_is_gone(
+    database: Database, configuration: Configuration, station: Station
+) -> None:
+    async with database.work() as work:
+        made = await configuration.wishes.create_template(work, TemplateFields(name="T", reach=Reach.EVERYONE))
+    async with database.work() as work:
+        await configuration.wishes.desire_of_template(work, made.id, [DesiredChange(name=INTERVAL, value="45")])
+    assert await configuration.care.refresh_stale() == 1
+    (one,) = await configuration.wishes.wanted(station.id)
+    assert (one.value, one.source_name) == ("45", "T")
+    with pytest.raises(Conflict):
+        async with database.work() as work:
+            await configuration.wishes.create_template(work, TemplateFields(name="t"))
+    async with database.work() as work:
+        await configuration.wishes.remove_template(work, made.id)
+    await configuration.care.refresh_stale()
+    assert await configuration.wishes.wanted(station.id) == []
+    with pytest.raises(NotFound):
+        await configuration.wishes.template(made.id)
+
+
+async def test_a_wish_that_cannot_be_is_refused_at_once(
+    database: Database, configuration: Configuration, station: Station
+) -> None:
+    for name, value in ((INTERVAL, "soon"), (parse("SecurityCtrlr.BasicAuthPassword"), "short")):
+        with pytest.raises(InvalidInput):
+            async with database.work() as work:
+                await configuration.desire(work, station.id, [DesiredChange(name=name, value=value)])
+    with pytest.raises(NotFound):
+        async with database.work() as work:
+            await configuration.desire(work, "nobody", [DesiredChange(name=INTERVAL, value="1")])
+    assert await configuration.wishes.wanted(station.id) == []
+
+
+async def test_nothing_is_desired_of_a_station_that_is_not_ours(
+    database: Database, configuration: Configuration, stations: Stations, station: Station
+) -> None:
+    await desire(database, configuration, station, interval="30")
+    async with database.work() as work:
+        await stations.refuse(work, station.id)
+    assert (await configuration.wishes.reassess(station.id)).wishes == 0
+
+
+async def test_a_deleted_station_leaves_nothing_behind(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, by: Reading
+) -> None:
+    await desire(database, configuration, station, interval="30")
+    await configuration.asking.read(by, station, [ReadItem(name=OFFLINE)])
+    await configuration.wishes.reassess(station.id)
+    async with database.work() as work:
+        configuration.forget_station(work, station.id)
+    assert await configuration.variables(station.id) == []
+    assert await configuration.wishes.wanted(station.id) == []
+    assert await store.wishes_for(database, station.id) == []
+    assert (await configuration.state(station.id)).looked_at is None
+    clock.advance(timedelta(days=1).total_seconds())
+    assert await configuration.care.due() == []
