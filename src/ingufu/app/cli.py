@@ -10,6 +10,7 @@ main = LazyGroup(
         "demo": "demo:demo",
         "simulate": "simulate:simulate",
         "admin": "admin:admin",
+        "doctor": "doctor:doctor",
         "migrate": "storage:migrate",
         "backup": "storage:backup",
         "restore": "storage:restore",

@@ -222,6 +222,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     data: Annotated[str, _says("Folder for the database and everything else that must be kept.")] = "data"
     database: Annotated[str, _says("postgresql:// URL of the database; empty: an SQLite file in the data folder.")] = ""
+    backups: Annotated[
+        str, _says("Folder where you keep backups, for `ingufu doctor` to look at their age; empty: not looked at.")
+    ] = ""
     operator: Annotated[str, _says("Name of the operator, used when the database is made.")] = "Operator"
     http: HttpSettings = HttpSettings()
     ocpp: OcppSettings = OcppSettings()

@@ -46,17 +46,20 @@ def read_settings(given: dict[str, Any]) -> Settings:
 
     `given` holds what the options of `setting_options` were given, by their parameter names.
     """
-    file = given.pop("config", None)
-    flags = {path: given.pop(_parameter(path)) for path in FLAGS if _parameter(path) in given}
     try:
-        handed_over = settings_loading.handed_over(os.environ)
-        settings = handed_over or settings_loading.load(
-            file=Path(file) if file else None, environment=os.environ, flags=flags
-        )
+        settings = settings_of(given)
     except SettingsError as error:
         fail(error.message, WRONG_USE)
     configure_logs(settings.log.level, settings.log.format)
     return settings
+
+
+def settings_of(given: dict[str, Any]) -> Settings:
+    """Return the settings of this process, as `read_settings` does. Raises SettingsError."""
+    file = given.pop("config", None)
+    flags = {path: given.pop(_parameter(path)) for path in FLAGS if _parameter(path) in given}
+    handed_over = settings_loading.handed_over(os.environ)
+    return handed_over or settings_loading.load(file=Path(file) if file else None, environment=os.environ, flags=flags)
 
 
 def setting_options(*paths: str) -> Callable[[Command], Command]:
