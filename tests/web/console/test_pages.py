@@ -8,7 +8,7 @@ from web.console.conftest import Person, words
 from web.console.network import HOSTILE, Network
 
 LISTS = ("/console", "/console/stations", "/console/sessions", "/console/attempts", "/console/stations/new")
-MORE = ("/console/reservations", "/console/admission")
+MORE = ("/console/reservations", "/console/admission", "/console/tokens", "/console/tokens/new")
 
 
 def addresses(net: Network) -> list[str]:
@@ -27,7 +27,14 @@ def addresses(net: Network) -> list[str]:
     )
     of_stations = [f"/console/stations/{one}{tab}" for one in (station, evil) for tab in tabs]
     of_sessions = [f"/console/sessions/{one}" for one in net.sessions.values()]
-    return [*LISTS, *MORE, *of_stations, *of_sessions, "/console/stations?q=%3Cscript%3E", "/console/attempts?period=7d"]
+    return [
+        *LISTS,
+        *MORE,
+        *of_stations,
+        *of_sessions,
+        "/console/stations?q=%3Cscript%3E",
+        "/console/attempts?period=7d",
+    ]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -26,6 +26,7 @@ from ingufu.web.console import (
     station,
     stations,
     steering,
+    tokens,
 )
 from ingufu.web.console.pages import page
 from ingufu.web.console.rendering import CONSOLE_PATH
@@ -49,6 +50,7 @@ ROUTES = (
     *attempts.ROUTES,
     *reservations.ROUTES,
     *admission.ROUTES,
+    *tokens.ROUTES,
 )
 ROOT_ROUTES = (*login.ROOT_ROUTES, *static.ROUTES)
 
