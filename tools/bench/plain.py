@@ -8,7 +8,6 @@ what it is, it has: uvloop, validation without the library's hop to a thread, in
 import contextlib
 import logging
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import wire
 from bench.plain_stores import STORES, Reading, Store
-from bench.processes import disk_folder
 
 Connection = websockets.ServerConnection
 ACCEPTED = {"status": "Accepted"}
@@ -118,23 +116,22 @@ def _readings(meter_values: list[dict[str, Any]]) -> list[Reading]:
     ]
 
 
-async def main(port: int, storage: str, stations: int) -> None:
+async def main(port: int, storage: str, stations: int, folder: str) -> None:
     logging.getLogger("ocpp").setLevel(logging.WARNING)
     ocpp.messages.ASYNC_VALIDATION = False  # a hop to a thread for each message costs it a fifth
-    with tempfile.TemporaryDirectory(prefix="ingufu-bench-plain-", dir=disk_folder()) as folder:
-        store = STORES[storage](f"{folder}/plain.sqlite")
-        store.prepare([wire.token(number) for number in range(stations)])
+    store = STORES[storage](f"{folder}/plain.sqlite")
+    store.prepare([wire.token(number) for number in range(stations)])
 
-        async def serve(connection: Connection) -> None:
-            path = connection.request.path if connection.request is not None else ""
-            kind = Plain201 if connection.subprotocol == "ocpp2.0.1" else Plain16
-            with contextlib.suppress(websockets.ConnectionClosed):
-                await kind(path.rpartition("/")[2], connection, store).start()
+    async def serve(connection: Connection) -> None:
+        path = connection.request.path if connection.request is not None else ""
+        kind = Plain201 if connection.subprotocol == "ocpp2.0.1" else Plain16
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await kind(path.rpartition("/")[2], connection, store).start()
 
-        async with websockets.serve(serve, "127.0.0.1", port, subprotocols=SUBPROTOCOLS) as server:
-            print("ready", flush=True)
-            await server.serve_forever()
+    async with websockets.serve(serve, "127.0.0.1", port, subprotocols=SUBPROTOCOLS) as server:
+        print("ready", flush=True)
+        await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]))

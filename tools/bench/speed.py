@@ -1,5 +1,7 @@
 """How fast: servers saturated by stations that call as soon as they are answered, and latencies at fixed rates."""
 
+import tempfile
+
 import msgspec
 
 from bench import processes, serving
@@ -101,7 +103,10 @@ def measure_plain(size: Size) -> tuple[list[Row], list[Row]]:
     at_rates: list[Row] = []
     fewer = msgspec.structs.replace(size, saturating=size.saturating[:1])
     for storage, name in (("orm", "plain, ORM"), ("sql", "plain, SQL by hand")):
-        with processes.started(name, "plain.py", storage, str(size.known)) as target:
+        with (
+            tempfile.TemporaryDirectory(prefix="ingufu-bench-", dir=processes.disk_folder()) as folder,
+            processes.started(name, "plain.py", storage, str(size.known), folder) as target,
+        ):
             runner = Runner(target, fewer)
             saturated += runner.saturate()
             at_rates += [runner.measure("meter-values", 100, rate) for rate in size.plain_rates]
