@@ -117,8 +117,8 @@ class Follower:
         if report.trigger == decide.LIMIT_SET and control.limit_sent_in is not None:
             changes["limit_confirmed_at"] = control.limit_confirmed_at or now
         kind = decide.REACHED.get(report.trigger or "")
-        if kind is not None and control.reached is None:
-            changes |= {"reached": kind, "reached_at": now, "reached_by_station": True}
+        if kind is not None and not control.reached_by_station and control.stop_asked_at is None:
+            changes |= {"reached": kind, "reached_at": control.reached_at or now, "reached_by_station": True}
         return msgspec.structs.replace(control, **changes) if changes else control
 
     def _save(self, work: Work, before: TransactionControl | None, after: TransactionControl) -> None:
