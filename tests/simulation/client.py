@@ -183,7 +183,7 @@ class Station:
     async def _boot(self, line: Line) -> None:
         while self.is_mine(line):
             self._boots += 1
-            acknowledge = self.record.firmware.say(f"1.{self._boots}")
+            acknowledge = self.record.firmware.say(self._firmware)
             reply = await self.call(line, "BootNotification", self._boot_payload())
             if isinstance(reply, dict):
                 acknowledge()
@@ -194,14 +194,18 @@ class Station:
             if self.is_mine(line):
                 await asyncio.sleep(10)
 
+    @property
+    def _firmware(self) -> str:
+        return f"1.{self._boots % 4}"
+
     def _boot_payload(self) -> dict[str, Any]:
         if self.plan.version == "ocpp1.6":
             return {
                 "chargePointVendor": "Simulated",
                 "chargePointModel": "One",
-                "firmwareVersion": f"1.{self._boots}",
+                "firmwareVersion": self._firmware,
             }
-        about = {"vendorName": "Simulated", "model": "Two", "firmwareVersion": f"1.{self._boots}"}
+        about = {"vendorName": "Simulated", "model": "Two", "firmwareVersion": self._firmware}
         return {"reason": "PowerUp", "chargingStation": about}
 
     # Messages that must arrive

@@ -17,6 +17,7 @@ from ingufu.gateway.websocket import Accept, Header, UpgradeRequest
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.storage.database import Database
 from ingufu.services import Services
+from ingufu.stations.quirks.model import Effects
 from simulation.conversation import Answered, Conversation
 from simulation.disk import STATEMENTS, Disk, SimulatedEngine
 from simulation.loop import Owner
@@ -24,6 +25,7 @@ from simulation.network import Line, ServerEnd, StationEnd
 from simulation.world import EPOCH, ServerClock, World
 
 SETTINGS = Settings(ocpp=OcppSettings(drain_s=2.0))
+_EFFECTS: dict[tuple[object, ...], Effects] = {}  # what quirks amount to by model: to find it out is worth a message
 PASSWORD = "correct-horse-battery"
 
 
@@ -39,6 +41,7 @@ class Process:
         self.engine = SimulatedEngine(disk, read_s=plan.read_s, commit_s=plan.commit_s)
         self.database = Database(self.engine, STATEMENTS)
         self.services: Services = services_of(SETTINGS, self.database, clock, self.ids)
+        self.services.stations.quirks._effects = _EFFECTS
         self.bus = MemoryBus()
         publish_events(self.database, self.bus)
         world.loop.owner = was
