@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingufu.charging.control.model import LimitKind, RemoteStart, RemoteStartState, TransactionLimit
 from ingufu.core.commands import StartCharging
+from ingufu.core.control import AdjustEventStream, ListEventStreams
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from ingufu.simulator.script import Script, simulated
 from ingufu.simulator.spec import dc, spec
 from ingufu.simulator.timeline import VirtualTimeline
+from ingufu.stations.streams.model import StreamState
 from running import PASSWORD, Running, StandingClock, running_gateway
 from scenarios.records import add_token, anomalies, only, rows, transactions
 
@@ -138,3 +141,36 @@ async def test_a_start_at_which_nobody_plugs_in_is_shown_as_such(
         assert (found.state, started[0]["stop_reason"]) == (RemoteStartState.STARTED, "Timeout")
     else:
         assert found.state is RemoteStartState.EXPIRED
+
+
+async def test_streams_of_a_simulated_station_arrive_value_by_value(house: Running, timeline: VirtualTimeline):
+    station_id = await house.add_station("CS")
+    async with simulated(spec("CS", "2.1", password=PASSWORD), house.url(), timeline=timeline) as script:
+        await script.boot()
+        monitor = {
+            "value": 10, "type": "Periodic", "severity": 8, "component": {"name": "OCPPCommCtrlr"},
+            "variable": {"name": "HeartbeatInterval"}, "periodicEventStream": {"interval": 60, "values": 3},
+        }  # fmt: skip
+        payload = msgspec.json.encode({"setMonitoringData": [monitor]})
+        reply = await house.link.call_raw(station_id, "SetVariableMonitoring", payload)
+        assert reply.payload is not None
+        assert msgspec.json.decode(reply.payload)["setMonitoringResult"][0]["status"] == "Accepted"
+        await script.settle()
+        await script.advance(65)
+        sent = script.calls("NotifyPeriodicEventStream")
+        assert [len(frame.payload["data"]) for frame in sent] == [3, 3]
+        assert [one["t"] for one in sent[0].payload["data"]] == [0.0, 10.0, 20.0]
+        await script.call("Heartbeat", {})
+        (stream,) = await house.services.stations.streams.of(station_id)
+        assert (stream.value_count, stream.interval_s, stream.batch) == (6, 60, 3)
+        listed = await house.link.call(station_id, ListEventStreams())
+        assert [one.number for one in listed.streams] == [stream.number]
+        adjusted = await house.link.call(station_id, AdjustEventStream(stream=stream.number, values=1))
+        assert adjusted.is_accepted
+        await script.advance(10)
+        assert len(script.calls("NotifyPeriodicEventStream")[-1].payload["data"]) == 1
+        clear = msgspec.json.encode({"id": [stream.number]})
+        await house.link.call_raw(station_id, "ClearVariableMonitoring", clear)
+        await script.settle()
+        (stream,) = await house.services.stations.streams.of(station_id)
+        assert stream.state is StreamState.CLOSED

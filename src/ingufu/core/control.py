@@ -9,7 +9,7 @@ class TransactionStatus(Outcome, frozen=True, kw_only=True):
     """What a station says of a transaction, or of its queue. `is_ongoing` None: it did not say."""
 
     is_ongoing: bool | None = None
-    has_messages: bool
+    has_messages: bool = False
 
 
 class AskTransactionStatus(Command[TransactionStatus], frozen=True, kw_only=True):

@@ -9,11 +9,12 @@ from ingufu.simulator.v2.monitoring import MONITORING
 from ingufu.simulator.v2.profiles import PROFILES
 from ingufu.simulator.v2.provisioning import PROVISIONING
 from ingufu.simulator.v2.security import SECURITY
+from ingufu.simulator.v2.streams import STREAMS
 from ingufu.simulator.v2.tariffs import TARIFFS
 from ingufu.simulator.vendors import Version
 
 ANSWERS_201 = {**CHARGING, **PROFILES, **PROVISIONING, **MONITORING, **SECURITY}
-ANSWERS_21 = {**ANSWERS_201, **TARIFFS}
+ANSWERS_21 = {**ANSWERS_201, **TARIFFS, **STREAMS}
 
 # Known to the version, not to these stations: local controllers, bidirectional charging, battery swap.
 NOT_SUPPORTED_201 = frozenset(("PublishFirmware", "UnpublishFirmware"))

@@ -24,6 +24,7 @@ class Memory:
         "monitors",
         "network_profiles",
         "station",
+        "streams",
         "tariffs",
     )
 
@@ -32,6 +33,7 @@ class Memory:
         self.device_model = DeviceModel(station)
         self.installed_after_boot: int | None = None  # the request that has to be told once booted
         self.monitors: dict[int, Payload] = {}  # by id
+        self.streams: dict[int, Any] = {}  # of values, by their monitor; `streams` knows what they are
         self.messages: dict[int, Payload] = {}  # display messages by id
         self.tariffs: dict[int, Payload] = {}  # default tariffs by EVSE, 2.1
         self.network_profiles: dict[int, Payload] = {}  # by slot, as sent by the CSMS

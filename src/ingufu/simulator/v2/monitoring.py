@@ -8,6 +8,7 @@ from ingufu.simulator.peer import Payload
 from ingufu.simulator.v2.device_model import matches
 from ingufu.simulator.v2.events import TransactionEvents
 from ingufu.simulator.v2.memory import Memory, token
+from ingufu.simulator.v2.streams import close_stream, open_stream
 
 Answerer = Callable[[Memory, TransactionEvents, Payload], Answer]
 _CRITERIA = {
@@ -31,7 +32,18 @@ def _set_level(_: Memory, __: TransactionEvents, payload: Payload) -> Answer:
 
 def _set_monitoring(memory: Memory, _: TransactionEvents, payload: Payload) -> Answer:
     results = [_set_one(memory, wire) for wire in payload["setMonitoringData"]]
-    return Answer(payload={"setMonitoringResult": results})
+    streamed = [
+        memory.monitors[result["id"]]
+        for result, wire in zip(results, payload["setMonitoringData"], strict=True)
+        if result["status"] == "Accepted" and "periodicEventStream" in wire
+    ]
+
+    def begin() -> None:
+        for monitor in streamed:
+            open_stream(memory, monitor)
+
+    is_21 = memory.station.spec.version == "2.1"
+    return Answer(payload={"setMonitoringResult": results}, after=begin if streamed and is_21 else None)
 
 
 def _set_one(memory: Memory, wire: Payload) -> Payload:
@@ -57,7 +69,13 @@ def _clear_monitoring(memory: Memory, _: TransactionEvents, payload: Payload) ->
         {"id": number, "status": "NotFound" if memory.monitors.pop(number, None) is None else "Accepted"}
         for number in payload["id"]
     ]
-    return Answer(payload={"clearMonitoringResult": results})
+    cleared = [one["id"] for one in results if one["status"] == "Accepted"]
+
+    def end() -> None:
+        for number in cleared:
+            close_stream(memory, number)
+
+    return Answer(payload={"clearMonitoringResult": results}, after=end)
 
 
 def _get_monitoring(memory: Memory, _: TransactionEvents, payload: Payload) -> Answer:
