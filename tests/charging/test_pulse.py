@@ -9,11 +9,22 @@ from hypothesis import strategies as st
 
 from charging.stations import reading
 from ingufu.charging import intake
-from ingufu.charging.pulse import Beat
+from ingufu.charging.model import ChargingState
+from ingufu.charging.pulse import Beat, Turn
 from ingufu.charging.service import Charging
 from ingufu.core.errors import Unavailable
 
-AMONG = ("id", "number", "station_id", "reference", "start_key", "heard_at", "updated_at", "started_at_station")
+AMONG = (
+    "id",
+    "number",
+    "station_id",
+    "reference",
+    "start_key",
+    "heard_at",
+    "updated_at",
+    "started_at_station",
+    "start_received_at",
+)
 
 
 def beat(taken, received_at):
@@ -152,3 +163,102 @@ async def test_reading_that_says_where_it_belongs_goes_the_long_way(station, con
     number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
     await tell(own, reading(own.at(1), 100), reference=number)
     assert not await tell(own, reading(own.at(2), 200, context=context), reference=number)
+
+
+async def turn(station, seq, minute, *, wh=None, state=ChargingState.CHARGING, power=None):
+    """Tell an update of 2.x the short way if it can go it, else the long one; return whether it could."""
+    at = station.at(minute)
+    taken = () if wh is None else (reading(at, wh, **({} if power is None else {"power": str(power)})),)
+    short = Turn(seq, at, at.isoformat(), "MeterValuePeriodic", state, 1, 1, at)
+    step = station.charging.pulses.turn(station.id, "tx", short, beat(taken[0], at) if taken else None)
+    if step is None:
+        await station.update(
+            minute=minute, seq=seq, at_station=at.isoformat(), received_at=at, trigger="MeterValuePeriodic", state=state,
+            evse=1, connector=1, reference="tx", readings=taken,
+        )  # fmt: skip
+        return False
+    outcomes = []
+    assert step.submit(outcomes.append)
+    await station.database.writer.flush()
+    assert outcomes == [None]
+    return True
+
+
+TURNS = st.lists(
+    st.tuples(
+        st.sampled_from((1, 1, 1, 1, 2, 0, -1)),
+        st.sampled_from((1, 5, 0, -1)),
+        st.one_of(st.none(), st.sampled_from((0, 250, -600, 5_000_000))),
+        st.sampled_from((*[ChargingState.CHARGING] * 4, ChargingState.SUSPENDED_EV, None)),
+        st.one_of(st.none(), st.integers(0, 11_000)),
+    ),
+    max_size=10,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(turns=TURNS)
+async def test_short_way_of_updates_makes_what_the_long_way_makes(station, clock, ids, turns):
+    shown = []
+    for is_short, own in ((True, station("2.0.1", ids.new())), (False, station("2.0.1", ids.new()))):
+        own.charging.pulses.turn = (
+            own.charging.pulses.__class__.turn.__get__(own.charging.pulses) if is_short else never
+        )
+        await own.start(
+            minute=0,
+            seq=0,
+            reference="tx",
+            trigger="Authorized",
+            state=ChargingState.CHARGING,
+            readings=(reading(own.at(0), 0),),
+        )
+        seq, minute, wh = 0, 0.0, 0
+        for step, minutes, rise, state, power in turns:
+            seq, minute = max(seq + step, 0), minute + minutes
+            wh = wh + (rise or 0)
+            clock.advance(0.001)  # every write of a row has its own time
+            await turn(own, seq, minute, wh=None if rise is None else wh, state=state, power=power)
+        (row,) = await own.rows()
+        told = [
+            (one["event_key"], one["kind"], one["at"], one["state"], one["details"])
+            for one in await own.events()
+            if one["transaction_id"] == row["id"]
+        ]
+        kept = [(one["at"], one["energy_wh"], one["samples"]) for one in await own.readings()]
+        shown.append(
+            [
+                *((name, row[name]) for name in row if name not in AMONG),
+                sorted(told, key=str),
+                kept,
+                sorted(await own.anomalies()),
+            ]
+        )
+        await own.end(minute=6000, seq=seq + 1, reference="tx", trigger="EVDeparted")
+        (row,) = await own.rows()
+        shown[-1] += [row["energy_wh"], row["energy_source"], row["seq_count"], row["state"]]
+    for short, long in zip(*shown, strict=True):
+        assert short == long
+
+
+def never(*_):
+    """Have the short way be closed."""
+
+
+async def test_updates_in_order_go_the_short_way(station, clock):
+    own = station("2.0.1")
+    await own.start(
+        minute=0,
+        seq=0,
+        reference="tx",
+        trigger="Authorized",
+        state=ChargingState.CHARGING,
+        readings=(reading(own.at(0), 0),),
+        evse=1,
+        connector=1,
+    )
+    assert [await turn(own, seq, seq, wh=seq * 100, power=7000) for seq in (1, 2, 3)] == [True, True, True]
+    assert not await turn(own, 3, 3, wh=300, power=7000)  # told again
+    assert not await turn(own, 5, 5, wh=500)  # one is missing
+    row = await own.row("tx")
+    assert (row.energy_wh, row.last_seq, row.seq_count) == (Decimal(500), 5, 5)
+    assert len([one for one in await own.events() if one["transaction_id"] == row.id]) == 5

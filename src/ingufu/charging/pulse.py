@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ingufu.charging import sequence
 from ingufu.charging.energy import Place, Point
 from ingufu.charging.fold import RESTING, Known
 from ingufu.charging.model import AnomalyKind, ChargingState, Figures
@@ -27,6 +28,24 @@ class Beat(NamedTuple):
     received_at: datetime
 
 
+class Turn(NamedTuple):
+    """An update of a running transaction that says nothing new but that it goes on."""
+
+    seq: int
+    at: datetime
+    at_station: str
+    trigger: str
+    state: ChargingState | None
+    evse: int | None
+    connector: int | None
+    received_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The key of its event."""
+        return str(self.seq)
+
+
 class Pulse:
     """The transaction `known`, and what readings have changed of it since."""
 
@@ -36,10 +55,12 @@ class Pulse:
         "_latest",
         "_points",
         "_rests",
+        "_turn",
         "at",
         "energy_wh",
         "heard_at",
         "known",
+        "last_seq",
         "power_at",
         "power_w",
         "soc_percent",
@@ -58,6 +79,8 @@ class Pulse:
         self.soc_percent = transaction.soc_percent
         self.state_at = known.state_at
         self.heard_at = transaction.heard_at
+        self.last_seq = known.seen[0][1] if len(known.seen) == 1 else None
+        self._turn: Turn | None = None
         self._latest = known.latest
         self._hash: int | None = None
         self._rests = transaction.state in RESTING
@@ -69,6 +92,25 @@ class Pulse:
         if at <= self.at or (self.state_at is not None and at <= self.state_at):
             return False
         return wh is None or 0 <= wh - self.wh <= self._burst_wh
+
+    def goes_on_with(self, turn: Turn) -> bool:
+        """Return whether an update is the next one, and says of place and state what is known."""
+        transaction = self.known.transaction
+        return (
+            self.last_seq is not None
+            and turn.seq == self.last_seq + 1
+            and (turn.state is None or turn.state is transaction.state)
+            and (turn.evse is None or (turn.evse == transaction.evse and turn.connector == transaction.connector))
+            and (self.state_at is None or turn.at > self.state_at)
+        )
+
+    def turn(self, turn: Turn) -> None:
+        """Take an update that it `goes_on_with`, after its reading."""
+        self._turn = turn
+        self.last_seq = turn.seq
+        self.heard_at = turn.received_at
+        if turn.state is not None:
+            self.state_at = turn.at
 
     def advance(self, beat: Beat) -> None:
         """Take a reading that `follows`."""
@@ -103,9 +145,15 @@ class Pulse:
             point = Point(Place.WITHIN, at, self.wh)
             count, samples = track.count + self._points, track.samples + self._points
             track = replace(track, count=count, samples=samples, believed=point, newest=point, energy_wh=self.energy_wh)
+        if self._turn is not None and self.last_seq is not None:
+            seen = ((known.seen[0][0], self.last_seq),)
+            order = (1, self.last_seq, self._turn.at, self._turn.key)
+            known = replace(known, seen=seen, newest=order, state_at=self.state_at)
         transaction = replace(
             known.transaction,
-            last_reading_at=at,
+            last_seq=known.seen[-1][1] if known.seen else None,
+            seq_count=sequence.count(known.seen) if known.seen else 0,
+            last_reading_at=at if self._hash is not None else known.transaction.last_reading_at,
             last_wh=self.wh,
             energy_wh=self.energy_wh,
             power_w=self.shown_power_w,

@@ -19,11 +19,11 @@ from ingufu.charging.model import (
     Transaction,
     TransactionEvent,
 )
-from ingufu.charging.pulse import Beat
+from ingufu.charging.pulse import Beat, Turn
 from ingufu.charging.tables import anomalies, readings, sequences, transaction_events, transactions
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.engine import Write
-from ingufu.infra.storage.statements import insert
+from ingufu.infra.storage.statements import insert, insert_or_ignore
 
 NUMBERS = "transaction-number"
 FIRST_NUMBER = 1
@@ -106,6 +106,7 @@ _NEXT_NUMBER = select(sequences.c.next).where(sequences.c.name == bindparam("nam
 
 _INSERT = insert(transactions)
 _INSERT_EVENT = insert(transaction_events)
+_INSERT_TURN = insert_or_ignore(transaction_events)  # a turn that is kept already is the same one
 _INSERT_READING = insert(readings)
 _INSERT_ANOMALY = insert(anomalies)
 _REPEAT_ANOMALY = (
@@ -132,7 +133,7 @@ _LIVE = Transaction.__struct_fields__[-_LIVE_COUNT:]
 _values_of = msgspec.structs.astuple
 _UNCHANGED = (transactions.c.id == bindparam("key"), transactions.c.updated_at == bindparam("seen_at"))
 _UPDATE_LIVE = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in _LIVE})
-_FIGURES = ("power_w", "soc_percent", "last_reading_at", "last_wh", "energy_wh", "heard_at")
+_FIGURES = ("power_w", "soc_percent", "last_reading_at", "last_wh", "energy_wh", "last_seq", "seq_count", "heard_at")
 _UPDATE_FIGURES = update(transactions).where(*_UNCHANGED).values({name: bindparam(name) for name in _FIGURES})
 _UPDATE_ALL = (
     update(transactions)
@@ -264,6 +265,24 @@ def append_event(work: Work, transaction_id: str, event: TransactionEvent) -> No
     row = msgspec.structs.asdict(event)
     row |= {"transaction_id": transaction_id, "event_key": row.pop("key"), "details": row.pop("facts")}
     work.append(_INSERT_EVENT, row)
+
+
+def turn_write(database: Database, transaction_id: str, turn: Turn) -> Write:
+    """Return what `append_event` would add to a unit of work for an update that says nothing new."""
+    row = {
+        "transaction_id": transaction_id,
+        "event_key": turn.key,
+        "kind": ReportKind.UPDATED,
+        "seq": turn.seq,
+        "at": turn.at,
+        "at_station": turn.at_station,
+        "received_at": turn.received_at,
+        "trigger": turn.trigger,
+        "state": turn.state,
+        "is_offline": False,
+        "details": EventFacts(evse=turn.evse, connector=turn.connector),
+    }
+    return database.deferred(_INSERT_TURN, row)
 
 
 def append_reading(

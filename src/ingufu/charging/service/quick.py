@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ingufu.charging import clocks, decide, store
 from ingufu.charging.model import ChargingRules
 from ingufu.charging.plain import PLACED
-from ingufu.charging.pulse import Beat, Pulse
+from ingufu.charging.pulse import Beat, Pulse, Turn
 from ingufu.charging.running import Running
 from ingufu.core.errors import Conflict
 from ingufu.infra.storage.database import Database
@@ -23,10 +23,11 @@ Done = Callable[[Outcome], None]
 class QuickStep:
     """One reading on its short way: its writes, and what follows them."""
 
-    __slots__ = ("_beat", "_done", "_pulse", "_pulses", "unit")
+    __slots__ = ("_beat", "_done", "_pulse", "_pulses", "_turn", "unit")
 
-    def __init__(self, pulses: "Pulses", pulse: Pulse, beat: Beat, unit: Unit) -> None:
+    def __init__(self, pulses: "Pulses", pulse: Pulse, unit: Unit, beat: Beat | None, turn: Turn | None = None) -> None:
         self.unit = unit
+        self._turn = turn
         self._pulses = pulses
         self._pulse = pulse
         self._beat = beat
@@ -40,7 +41,10 @@ class QuickStep:
     def settle(self, outcome: Outcome) -> None:
         """Take the reading into account now that it is kept, and go on."""
         if outcome is None:
-            self._pulse.advance(self._beat)
+            if self._beat is not None:
+                self._pulse.advance(self._beat)
+            if self._turn is not None:
+                self._pulse.turn(self._turn)
             self._pulses.stir(self._pulse)
         else:
             self._pulses.forget(self._pulse)
@@ -55,6 +59,7 @@ class Pulses:
         self._database = database
         self._running = running
         self._ahead = timedelta(seconds=rules.clock_ahead_s)
+        self._late = timedelta(seconds=rules.offline_after_s)
         self._burst_wh = Decimal(str(rules.burst_wh))
         self._stirred: dict[str, Pulse] = {}
         self._stir = database.hold_back(self._hand_over)
@@ -73,7 +78,24 @@ class Pulses:
         transaction = pulse.known.transaction
         evse = transaction.evse if evse is None else evse
         write = store.reading_write(self._database, beat, station_id, evse, transaction.id)
-        return QuickStep(self, pulse, beat, (write,))
+        return QuickStep(self, pulse, (write,), beat)
+
+    def turn(self, station_id: str, reference: str, turn: Turn, beat: Beat | None) -> QuickStep | None:
+        """Return an update that says nothing new, with its reading, ready to be written; None: the long way."""
+        if not clocks.EARLIEST <= turn.at <= turn.received_at + self._ahead or turn.at < turn.received_at - self._late:
+            return None
+        held = self._running.peek(station_id)
+        pulse = held.pulse_of(reference, self._burst_wh) if held is not None else None
+        if pulse is None or not pulse.goes_on_with(turn):
+            return None
+        transaction = pulse.known.transaction
+        writes = [store.turn_write(self._database, transaction.id, turn)]
+        if beat is not None:
+            step = self.step(station_id, reference, turn.evse, beat)
+            if step is None:
+                return None
+            writes += step.unit
+        return QuickStep(self, pulse, writes, beat, turn)
 
     def stir(self, pulse: Pulse) -> None:
         """Have the row of a transaction follow within a second, and those who watch be told."""

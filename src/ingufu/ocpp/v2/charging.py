@@ -1,13 +1,15 @@
 """OCPP 2.x: transaction events and meter values; remote start and stop."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from ingufu.charging import figures
+from ingufu.charging import figures, plain
+from ingufu.charging.fold import STOP_TRIGGERS
 from ingufu.charging.model import (
     AnomalyKind,
     ChargingState,
@@ -17,11 +19,13 @@ from ingufu.charging.model import (
     SignedValue,
     TransactionReport,
 )
+from ingufu.charging.pulse import Beat, Turn
 from ingufu.core.commands import Outcome, StartCharging, StopCharging
 from ingufu.ocpp import wire
 from ingufu.ocpp.salvage import Oddities, find_gaps, salvage
-from ingufu.ocpp.table import CallContext, given
+from ingufu.ocpp.table import CallContext, QuickStep, given
 from ingufu.ocpp.v2 import authorization, control, types
+from ingufu.services import Services
 
 _PLAIN = msgspec.json.Decoder(float_hook=Decimal)
 NO_SEQUENCE = -(2**63)  # stands in for a missing seqNo
@@ -31,6 +35,7 @@ _KINDS: Mapping[str, ReportKind] = {
     "Updated": ReportKind.UPDATED,
     "Ended": ReportKind.ENDED,
 }
+_STATES: Mapping[str, ChargingState] = {state.value: state for state in ChargingState}
 # What has a place of its own in the report; everything else is kept as details.
 _PLACED = frozenset(
     {"eventType", "meterValue", "timestamp", "triggerReason", "seqNo", "offline", "reservationId", "evse", "idToken"}
@@ -51,6 +56,67 @@ async def transaction_event(
         return response
     following = await context.services.control.follow(context.work, report, recorded)
     return control.with_following(response, following, context.version)
+
+
+def transaction_event_quickly(
+    services: Services, station_id: str, request: types.TransactionEventRequest, received_at: datetime
+) -> QuickStep | None:
+    """Keep an update that says nothing new but a reading, if it is plain and in order."""
+    info = request.transaction_info
+    if (
+        request.event_type != "Updated"
+        or request.id_token is not UNSET
+        or request.reservation_id is not UNSET
+        or request.offline is True
+        or request.trigger_reason in STOP_TRIGGERS
+        or not services.control.is_quiet(station_id, request.trigger_reason)
+        or _says_more(request)
+    ):
+        return None
+    at, evse, state = request.timestamp, request.evse, info.charging_state
+    turn = Turn(
+        request.seq_no,
+        at,
+        at.isoformat(),
+        request.trigger_reason,
+        None if state is UNSET else _STATES[state],
+        None if evse is UNSET else evse.id,
+        None if evse is UNSET else given(evse.connector_id),
+        received_at,
+    )
+    values = request.meter_value
+    if values is UNSET:
+        return services.charging.pulses.turn(station_id, info.transaction_id, turn, None)
+    value = values[0]
+    understood = plain.read([_said(sample) for sample in value.sampled_value]) if len(values) == 1 else None
+    if understood is None or any(sample.signed_meter_value is not UNSET for sample in value.sampled_value):
+        return None
+    beat = Beat(value.timestamp, value.timestamp.isoformat(), understood.figures, understood.samples, received_at)
+    return services.charging.pulses.turn(station_id, info.transaction_id, turn, beat)
+
+
+def _says_more(request: types.TransactionEventRequest) -> bool:
+    """Return whether an event says what is kept of few."""
+    info = request.transaction_info
+    return (
+        info.remote_start_id is not UNSET
+        or info.stopped_reason is not UNSET
+        or any(getattr(request, name) is not UNSET for name in _RARE)
+        or any(getattr(info, name) is not UNSET for name in _RARE_INFO)
+    )
+
+
+def _said(sample: types.SampledValue) -> tuple[str, plain.Said]:
+    unit, context, location, phase = sample.unit_of_measure, sample.context, sample.location, sample.phase
+    said = (
+        None if sample.measurand is UNSET else sample.measurand,
+        None if unit is UNSET or unit.unit is UNSET else unit.unit,
+        0 if unit is UNSET or unit.multiplier is UNSET else unit.multiplier,
+        None if context is UNSET else context,
+        None if location is UNSET else location,
+        None if phase is UNSET else phase,
+    )
+    return str(sample.value), said
 
 
 async def meter_values(context: CallContext, request: types.MeterValuesRequest) -> types.MeterValuesResponse:

@@ -87,6 +87,7 @@ INBOUND_201: InboundTable = {
         types.TransactionEventRequest,
         charging.transaction_event,
         Loss.MONEY,
+        quick=charging.transaction_event_quickly,
         stand_ins={
             "eventType": lambda _: "Updated",
             "seqNo": lambda _: charging.NO_SEQUENCE,

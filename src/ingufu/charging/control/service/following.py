@@ -56,6 +56,10 @@ class Follower:
             or "transactionLimit" in report.details
         )
 
+    def is_quiet(self, station_id: str, trigger: str) -> bool:
+        """Return whether an update that says nothing special needs not be followed."""
+        return self._held.get(station_id) is _NONE and trigger not in decide.TELLING
+
     async def follow(self, work: Work, report: TransactionReport, recorded: Recorded) -> Following:
         """Record what a report means for what was asked, and return what the answer to it says besides."""
         held = await self._held_of(work, report.station_id)
