@@ -43,6 +43,12 @@ async def fill(console: Console) -> None:
     await services.local_lists.send(console.link, stations["NYA-02"])
 
 
+async def first_card(console: Console) -> str:
+    token = await console.services.authorization.find_token(console.net.tokens[0])
+    assert token is not None
+    return token.id
+
+
 @pytest.fixture(scope="module")
 def state(console: Console) -> dict[str, Any]:
     return console.log_in()
@@ -55,11 +61,13 @@ def pages(console: Console) -> dict[str, str]:
         "admission": "/console/admission",
         "station-admission": f"{station}/admission",
         "reserve": f"{station}/reserve?evse=1",
+        "cards": "/console/tokens",
+        "card": f"/console/tokens/{console.run(first_card(console))}",
     }
 
 
 @pytest.mark.parametrize(("scheme", "width"), [LIGHT, DARK, PHONE], ids=["light", "dark", "phone"])
-@pytest.mark.parametrize("name", ["reservations", "admission", "station-admission", "reserve"])
+@pytest.mark.parametrize("name", ["reservations", "admission", "station-admission", "reserve", "cards", "card"])
 def test_page_is_accessible_and_whole(
     console: Console, state: dict[str, Any], open_page: OpenPage, name: str, scheme: str, width: int
 ) -> None:

@@ -43,6 +43,7 @@ class ListKeeper:
         self._stations: set[str] = set()
         self._conflicts: set[str] = set()
         self._concerns_all = True
+        self._tokens: Sequence[TokenFacts] | None = None
         self._waiting: dict[str, asyncio.TimerHandle] = {}
 
     def station_came(self, station_id: str) -> None:
@@ -61,6 +62,7 @@ class ListKeeper:
     def tokens_changed(self) -> None:
         """Look at every list soon."""
         self._concerns_all = True
+        self._tokens = None
         self._wake.set()
 
     def list_contradicted(self, station_id: str) -> None:
@@ -83,6 +85,7 @@ class ListKeeper:
                     await asyncio.wait_for(self._wake.wait(), LOOK_S)
                     continue
                 self._concerns_all = True
+                self._tokens = None
         finally:
             for handle in self._waiting.values():
                 handle.cancel()
@@ -95,11 +98,15 @@ class ListKeeper:
         concerns_all, self._concerns_all = self._concerns_all, False
         for station_id in conflicts:
             await self._lists.demand_full(station_id, "The station reports that its list contradicts our answers.")
-        served = set(await self._lists.stations_to_serve())
-        due = sorted(served if concerns_all else served & chosen)
+        if concerns_all:
+            due = await self._lists.stations_to_serve()
+        else:
+            due = [one for one in sorted(chosen) if await self._lists.is_to_be_served(one)]
         if not due:
             return
-        tokens = await self._lists.tokens()
+        if self._tokens is None:
+            self._tokens = await self._lists.tokens()
+        tokens = self._tokens
         room = asyncio.Semaphore(AT_ONCE)
         many = len(due) > AT_ONCE
         await asyncio.gather(*(self._serve(one, tokens, room, many=many, asks=one in chosen) for one in due))

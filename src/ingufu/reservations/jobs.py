@@ -12,6 +12,7 @@ from ingufu.reservations.service import Reservations
 
 LOOK_S = 60.0  # at the latest
 SETTLE_S = 3.0  # after a boot: the station reports its connectors first
+AT_ONCE = 16  # stations that are brought in step at a time
 SILENCE_S = 20.0  # after a connection: if it was a restart, the boot comes within
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,8 @@ class ReservationKeeper:
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         self._came: set[str] = set()
         self._freed: list[tuple[str, int, str]] = []
+        self._restoring: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     def station_connected(self, station_id: str) -> None:
         """Look at the station's reservations in a while, if it does not boot before."""
@@ -75,6 +78,8 @@ class ReservationKeeper:
         finally:
             for handle in self._waiting.values():
                 handle.cancel()
+            for task in self._restoring:
+                task.cancel()
 
     async def step(self) -> float:
         """Do what is due, and return after how many seconds to look again."""
@@ -86,11 +91,22 @@ class ReservationKeeper:
         for station_id in came:
             has_booted = station_id in self._booted
             self._booted.discard(station_id)
-            await self._reservations.restore(self._link, station_id, has_booted=has_booted)
+            task = asyncio.create_task(self._restore(station_id, has_booted=has_booted))  # a station may take its time
+            self._restoring.add(task)
+            task.add_done_callback(self._restoring.discard)
         due_at = await self._reservations.expire()
         if due_at is None:
             return LOOK_S
         return min(max((due_at - self._clock.now()).total_seconds(), 0.0) + 0.05, LOOK_S)
+
+    async def _restore(self, station_id: str, *, has_booted: bool) -> None:
+        async with self._room:
+            try:
+                await self._reservations.restore(self._link, station_id, has_booted=has_booted)
+            except IngufuError as error:
+                log.warning("reservation.not_restored", station=station_id, error=error.message)
+            except Exception:
+                log.exception("reservation.not_restored", station=station_id)
 
     def _later(self, station_id: str, wait_s: float) -> None:
         waiting = self._waiting.pop(station_id, None)

@@ -63,7 +63,7 @@ class ReservationRow(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_reservations(database: Database, query: ReservationQuery, site_ids: SiteIds) -> Page[ReservationRow]:
     """Return one page of the reservations that one may see."""
-    order = Order(reservations.c.created_at, datetime, reservations.c.id, tie_kind=int, name="at", is_descending=True)
+    order = Order(reservations.c.id, int, reservations.c.id, tie_kind=int, name="id", is_descending=True)  # they rise
     statement = _rows().where(*_conditions(query), seen(site_ids))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)

@@ -43,7 +43,8 @@ class Admitting:
             site_id = (await self._stations.get(station_id)).site_id
         except NotFound:
             site_id = None
-        return rules.resolve(await self.rules(), station_id, site_id)
+        known = await store.find_rules_of(self._database, station_id, site_id)
+        return rules.resolve({(rule.scope, rule.scope_id): rule for rule in known}, station_id, site_id)
 
     async def rules(self) -> Mapping[tuple[RuleScope, str], AdmissionRule]:
         """Return every rule by its scope and what it is for."""

@@ -17,7 +17,7 @@ from ingufu.core import errors
 from ingufu.core.admission import GetListLimits, GetLocalListVersion, SendLocalList
 from ingufu.core.clock import Clock
 from ingufu.core.commands import Outcome, StationLink
-from ingufu.core.errors import Conflict, StationUnavailable
+from ingufu.core.errors import Conflict, NotFound, StationUnavailable
 from ingufu.core.ids import IdMaker
 from ingufu.core.texts import plain
 from ingufu.infra.storage.database import Database, Work
@@ -56,6 +56,19 @@ class LocalLists:
         """Return what belongs on the list of a station now. Raises NotFound."""
         station = await self._stations.get(station_id)
         return await self._listing(station, await self._admitting.admission(station_id), None, None)
+
+    async def is_to_be_served(self, station_id: str) -> bool:
+        """Return whether a station is connected and has a list, or had one."""
+        try:
+            station = await self._stations.get(station_id)
+        except NotFound:
+            return False
+        if not station.is_online:
+            return False
+        if (await self._admitting.admission(station_id)).list_mode is not ListMode.NONE:
+            return True
+        kept = await store.find_list(self._database, station_id)
+        return kept is not None and kept.version > 0
 
     async def stations_to_serve(self) -> list[str]:
         """Return the stations that are connected and have a list, or had one."""

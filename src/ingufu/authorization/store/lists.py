@@ -14,6 +14,11 @@ from ingufu.infra.storage.statements import insert_or_ignore, upsert
 _RULE = [admission_rules.c[name] for name in AdmissionRule.__struct_fields__]
 _LIST = [local_lists.c[name] for name in LocalList.__struct_fields__]
 _RULES = select(*_RULE)
+_RULES_OF = select(*_RULE).where(
+    (admission_rules.c.scope == RuleScope.NETWORK.value)
+    | ((admission_rules.c.scope == RuleScope.SITE.value) & (admission_rules.c.scope_id == bindparam("site_id")))
+    | ((admission_rules.c.scope == RuleScope.STATION.value) & (admission_rules.c.scope_id == bindparam("station_id")))
+)
 _GROUP = select(token_groups.c.id).where(token_groups.c.id == bindparam("id"))
 _LIST_OF = select(*_LIST).where(local_lists.c.station_id == bindparam("station_id"))
 _SENT = select(local_lists.c.station_id).where(local_lists.c.version > 0)
@@ -48,6 +53,12 @@ _NEEDS_FULL = (
 
 async def find_rules(database: Database) -> list[AdmissionRule]:
     return [_rule(row) for row in await database.fetch_all(_RULES)]
+
+
+async def find_rules_of(database: Database, station_id: str, site_id: str | None) -> list[AdmissionRule]:
+    """Return the rules that may hold at a station."""
+    params = {"station_id": station_id, "site_id": site_id or ""}
+    return [_rule(row) for row in await database.fetch_all(_RULES_OF, params)]
 
 
 async def has_group(database: Database, group_id: str) -> bool:
