@@ -13,8 +13,7 @@ class Skews:
     apart agree: their own distance is then the one that we measured. Whatever looks later is believed at once.
     """
 
-    def __init__(self, tolerance_s: float) -> None:
-        self._tolerance_s = tolerance_s
+    def __init__(self) -> None:
         self._known: dict[str, float] = {}
         self._doubted: dict[str, tuple[float, datetime]] = {}
 
@@ -28,7 +27,7 @@ class Skews:
     def note(self, station_id: str, skew_s: float, received_at: datetime) -> None:
         """Take into account how far ahead a message seemed to be."""
         known = self._known.get(station_id)
-        if known is not None and skew_s < known - self._tolerance_s:
+        if known is not None and skew_s < known - SAME_S:
             doubted = self._doubted.get(station_id)
             if doubted is None or abs(skew_s - doubted[0]) > SAME_S:
                 self._doubted[station_id] = (skew_s, received_at)

@@ -28,7 +28,7 @@ class Connections:
         self._refusals = Refusals(rules.attempt_window_s)
         self._open: dict[str, Attempt] = {}  # by attempt id: what close_attempt completes
         self._seen_at: dict[str, datetime] = {}
-        self._skews = Skews(rules.future_tolerance_s)
+        self._skews = Skews()
 
     async def connected(
         self,
