@@ -124,6 +124,27 @@ async def test_a_transaction_that_runs_or_has_more_to_tell_stays_open(
     assert (await only(house, transactions))["is_open"]
 
 
+async def test_a_transaction_that_is_silent_for_hours_is_asked_about_and_closed_if_it_is_over(
+    house: Running, clock: StandingClock
+):
+    await house.add_station("CS")
+    async with line(house, "CS", "2.0.1") as station:
+        await station.boot()
+        await station.get("TransactionEvent", event("Started", 0))
+        await house.gateway.attendant.look_at_silent()
+        clock.advance(6 * 3600 + 1)
+        looking = asyncio.create_task(house.gateway.attendant.look_at_silent())
+        await answer(station, {"ongoingIndicator": False, "messagesInQueue": False})
+        await looking
+        await house.gateway.attendant.look_at_silent()  # it was just asked
+        clock.advance(301)
+        looking = asyncio.create_task(house.gateway.attendant.look())
+        await answer(station, {"ongoingIndicator": False, "messagesInQueue": False})
+        await looking
+    kept = await only(house, transactions)
+    assert (kept["is_open"], kept["is_estimated"]) == (False, True)
+
+
 async def test_a_transaction_that_was_told_of_since_is_not_asked_about(house: Running, clock: StandingClock):
     station_id = await house.add_station("CS")
     async with line(house, "CS", "2.0.1") as station:

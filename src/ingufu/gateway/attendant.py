@@ -110,10 +110,14 @@ class Attendant:
             await self._do(self._inquirer.look(), "transactions")
             await self._do(self._sampler.look(), "sampling")
             if self._round % SILENT_EVERY == SILENT_EVERY - 1:
-                await self._do(self._inquirer.look_at_silent(), "silent")
+                await self.look_at_silent()
             self._round += 1
         finally:
             self._is_looking = False
+
+    async def look_at_silent(self) -> None:
+        """Ask about transactions of which nothing was heard for hours although their stations are here."""
+        await self._do(self._inquirer.look_at_silent(), "silent")
 
     async def _adjust_stream(self, station_id: str, number: int, batch: int) -> None:
         """Have a station that falls behind with a stream send more values at once (2.1 N15)."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from ingufu.charging.control.model import (
     LimitKind,
@@ -107,6 +107,18 @@ _UPDATE_CONTROL = (
     .where(controls.c.transaction_id == bindparam("key"), controls.c.revision == bindparam("seen"))
     .values({column.name: bindparam(column.name) for column in controls.columns if column.name != "transaction_id"})
 )
+
+
+_FORGET = (
+    delete(remote_starts).where(remote_starts.c.station_id == bindparam("station_id")),
+    delete(controls).where(controls.c.station_id == bindparam("station_id")),
+)
+
+
+def forget_station(work: Work, station_id: str) -> None:
+    """Delete everything that was asked of a station."""
+    for statement in _FORGET:
+        work.execute(statement, {"station_id": station_id})
 
 
 # Remote starts

@@ -74,6 +74,10 @@ class Samplings:
             await self._configuration.desire(work, station_id, [change], actor=actor or "")
         return sampling
 
+    def forget_station(self, work: Work, station_id: str) -> None:
+        """Forget everything that was asked of a station that is deleted."""
+        store.forget_station(work, station_id)
+
     async def settle(self, by: Reading, station_id: str) -> None:
         """Have a station take what it is asked, as much of it as it does. Raises StationUnavailable, Unavailable."""
         station = await self._stations.get(station_id)

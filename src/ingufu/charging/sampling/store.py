@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from ingufu.charging.sampling.model import Occasion, Sampling, SamplingState
 from ingufu.charging.sampling.tables import samplings
@@ -12,6 +12,7 @@ from ingufu.infra.storage.statements import upsert
 
 _OF = select(samplings).where(samplings.c.station_id == bindparam("station_id")).order_by(samplings.c.occasion)
 _WAITING = select(samplings.c.station_id).where(samplings.c.state == SamplingState.WAITING.value).distinct().limit(1000)
+_FORGET = delete(samplings).where(samplings.c.station_id == bindparam("station_id"))
 _SAVE = upsert(samplings, ("station_id", "occasion"))
 _SETTLE = (
     update(samplings)
@@ -40,6 +41,10 @@ def save(work: Work, sampling: Sampling) -> None:
     measurands = sampling.measurands
     row |= {"taken": list(sampling.taken), "refused": list(sampling.refused)}
     work.execute(_SAVE, row | {"measurands": None if measurands is None else list(measurands)})
+
+
+def forget_station(work: Work, station_id: str) -> None:
+    work.execute(_FORGET, {"station_id": station_id})
 
 
 def settle(work: Work, sampling: Sampling) -> None:

@@ -28,6 +28,10 @@ class Wishes:
         """Return the ids of the stations of which anything was asked."""
         return await store.stations_asked(self._database)
 
+    def forget_station(self, work: Work, station_id: str) -> None:
+        """Forget everything that was asked of a station that is deleted."""
+        store.forget_station(work, station_id)
+
     def ask(
         self,
         work: Work,

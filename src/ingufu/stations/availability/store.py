@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import upsert
@@ -15,6 +15,7 @@ from ingufu.stations.tables import connectors
 _KEY = ("station_id", "evse", "connector")
 _OF = select(wishes).where(wishes.c.station_id == bindparam("station_id")).order_by(wishes.c.evse, wishes.c.connector)
 _STATIONS = select(wishes.c.station_id).distinct()
+_FORGET = delete(wishes).where(wishes.c.station_id == bindparam("station_id"))
 _SAVE = upsert(wishes, _KEY)
 _NOTE = (
     update(wishes)
@@ -48,6 +49,10 @@ async def stations_asked(database: Database) -> set[str]:
 async def connectors_of(database: Database, station_id: str) -> list[Connector]:
     rows = await database.fetch_all(_CONNECTORS, {"station_id": station_id})
     return [Connector(**{**row, "status": ConnectorStatus(row["status"])}) for row in rows]
+
+
+def forget_station(work: Work, station_id: str) -> None:
+    work.execute(_FORGET, {"station_id": station_id})
 
 
 def save(work: Work, wish: Wish) -> None:

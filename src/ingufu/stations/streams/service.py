@@ -29,6 +29,10 @@ class Streams:
         """Return the streams that a station has, or had."""
         return await store.streams_of(self._database, station_id)
 
+    def forget_station(self, work: Work, station_id: str) -> None:
+        """Forget the streams of a station that is deleted."""
+        store.forget_station(work, station_id)
+
     async def open(self, work: Work, station_id: str, told: EventStream) -> bool:
         """Keep that a station sends a stream from now on; False if it has far too many (2.1 N11)."""
         before = await store.find(self._database, station_id, told.number)

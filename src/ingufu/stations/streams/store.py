@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, upsert
@@ -23,6 +23,10 @@ _NAME = (
     .values(component=bindparam("to_component"), variable=bindparam("to_variable"))
 )
 _INSERT_VALUE = insert(values)
+_FORGET = (
+    delete(streams).where(streams.c.station_id == bindparam("station_id")),
+    delete(values).where(values.c.station_id == bindparam("station_id")),
+)
 
 
 async def streams_of(database: Database, station_id: str) -> list[Stream]:
@@ -32,6 +36,11 @@ async def streams_of(database: Database, station_id: str) -> list[Stream]:
 async def find(database: Database, station_id: str, number: int) -> Stream | None:
     row = await database.fetch_one(_ONE, {"station_id": station_id, "number": number})
     return None if row is None else _stream(row)
+
+
+def forget_station(work: Work, station_id: str) -> None:
+    for statement in _FORGET:
+        work.execute(statement, {"station_id": station_id})
 
 
 def save(work: Work, stream: Stream) -> None:

@@ -163,6 +163,10 @@ async def delete_station(web: WebContext, principal: Principal, station: str) ->
     async with web.services.database.work() as work:
         is_gone = await web.services.stations.delete(work, known.id, has_charged=has_charged)
         web.services.configuration.forget_station(work, known.id)
+        for part in (
+            web.services.control, web.services.samplings, web.services.stations.wishes, web.services.stations.streams,
+        ):  # fmt: skip
+            part.forget_station(work, known.id)
         access.note(web, work, principal, "station.delete", known.id, {"identity": known.identity, "is_gone": is_gone})
     return Deleted(is_gone=is_gone)
 

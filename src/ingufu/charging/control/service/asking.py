@@ -160,6 +160,10 @@ class Control(RemoteStarts, Follower):
         work.after_commit(lambda: self.forget(control.station_id))
         return after
 
+    def forget_station(self, work: Work, station_id: str) -> None:
+        """Forget everything that was asked of a station that is deleted."""
+        store.forget_station(work, station_id)
+
     def is_gone(self, control: TransactionControl) -> bool:
         """Return whether a station has been saying for long enough that it knows nothing of a transaction."""
         if not _says_gone(control) or control.status_at is None:
