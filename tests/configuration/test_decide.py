@@ -215,3 +215,9 @@ def test_every_name_can_be_written_and_read_again(
 def test_what_is_no_name_is_refused(text: str):
     with pytest.raises(InvalidInput):
         parse(text)
+
+
+def test_a_slot_in_use_is_not_rewritten_by_its_variables():
+    around = Surroundings(values={f"present:{decide.PRIORITY.key}": "1,2"})
+    assert decide.danger(parse("NetworkConfiguration[2].OcppCsmsUrl"), "wss://x", around)
+    assert decide.danger(parse("NetworkConfiguration[3].OcppCsmsUrl"), "wss://x", around) is None

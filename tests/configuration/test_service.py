@@ -18,10 +18,10 @@ from ingufu.configuration.model import (
     Told,
     WishState,
 )
-from ingufu.configuration.service import Configuration, Reading, ReportWish
+from ingufu.configuration.service import Configuration, Reading, ReportWish, keeping
 from ingufu.configuration.service.care import MOST_INVENTORIES
 from ingufu.core.clock import FrozenClock
-from ingufu.core.configuration import ReadItem, RequestBaseReport, WriteItem, WriteVariables
+from ingufu.core.configuration import Place, ReadItem, RequestBaseReport, RequestReport, WriteItem, WriteVariables
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.core.variables import parse
 from ingufu.infra.storage.database import Database
@@ -273,3 +273,39 @@ async def test_a_deleted_station_leaves_nothing_behind(
     assert (await configuration.state(station.id)).looked_at is None
     clock.advance(timedelta(days=1).total_seconds())
     assert await configuration.care.due() == []
+
+
+async def test_more_places_than_a_station_takes_are_reports_of_their_own(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    async with database.work() as work:
+        told = [Told(name=parse("DeviceDataCtrlr.ItemsPerMessage[GetReport]"), value="2")]
+        await configuration.keeping.tell(work, station.id, told, clock.now(), origin=Origin.REPORT)
+    places = tuple(Place(component=f"C{number}") for number in range(5))
+    await configuration.reporting.request(by, station, ReportWish(places=places))
+    asked = [one for one in played.asked if isinstance(one, RequestReport)]
+    assert [len(one.places) for one in asked] == [2, 2, 1]
+    assert len({one.request_id for one in asked}) == 3
+
+
+@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
+async def test_a_station_cannot_fill_the_database_with_variables_and_reports(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(keeping, "MOST_VARIABLES", 5)
+    monkeypatch.setattr(keeping, "MOST_OPEN", 3)
+    for number in range(9):
+        await part(database, configuration, station, number, 0, clock, is_last=False, **{f"V{number}": "1"})
+    assert len(await configuration.variables(station.id)) == 5
+    assert len(await store.open_reports(database, station.id)) == 3
+
+
+@pytest.mark.parametrize("rules", [ConfigurationRules(repairs_drift=False)])
+async def test_a_new_wish_is_set_soon_also_where_drift_is_not_repaired(
+    database: Database, configuration: Configuration, station: Station
+) -> None:
+    await desire(database, configuration, station, interval="30")
+    await configuration.care.refresh_stale()
+    assert await configuration.care.due() == [station.id]

@@ -146,6 +146,8 @@ REQUESTED = {
         ("GetDisplayMessages", b"{}"): "NotifyDisplayMessages",
         ("CustomerInformation", b"{}"): "NotifyCustomerInformation",
         ("GetChargingProfiles", b"{}"): "ReportChargingProfiles",
+        ("PublishFirmware", b"{}"): "PublishFirmwareStatusNotification",
+        ("GetDERControl", b"{}"): "ReportDERControl",
     },
 }
 ASKED = [(version, *asked, allowed) for version, table in REQUESTED.items() for asked, allowed in table.items()]

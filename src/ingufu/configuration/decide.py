@@ -191,6 +191,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 def danger(name: VariableName, value: str, around: Surroundings) -> str | None:
     """Return what could go badly wrong if a variable were set to this value, or None."""
+    if name.component.casefold() == "networkconfiguration" and name.instance in _present_slots(around):
+        return f"Slot {name.instance} stands in the order in use: a slot is written before it is put there."
     judge = _DANGERS.get(name.key)
     return None if judge is None else judge(value, around)
 
@@ -228,14 +230,17 @@ def _priority_danger(value: str, around: Surroundings) -> str | None:
     slots = [int(text) for text in texts]
     if len(set(slots)) < len(slots):
         return "A slot stands in the order once."
-    present = parts_of(around.values.get(f"present:{PRIORITY.key}", ""))
-    known = around.slots | {int(text) for text in present if text.isascii() and text.isdecimal()}
+    known = around.slots | {int(text) for text in _present_slots(around) if text.isascii() and text.isdecimal()}
     if missing := [slot for slot in slots if slot not in known]:
         return f"Nothing is known to stand in slot {missing[0]}: send a network profile there first."
     for slot in slots:
         if around.slot_profiles.get(slot, around.used_profile) < around.used_profile:
             return f"The network profile in slot {slot} has a lower security profile than the station is held to."
     return None
+
+
+def _present_slots(around: Surroundings) -> tuple[str, ...]:
+    return parts_of(around.values.get(f"present:{PRIORITY.key}", ""))
 
 
 def _profile_danger(value: str, around: Surroundings) -> str | None:

@@ -345,16 +345,19 @@ def _one(row: Mapping[str, Any] | None, kind: type[StructT]) -> StructT | None:
     return None if row is None else msgspec.convert(row, kind)
 
 
-_STALE_SOME = update(states).where(states.c.station_id == bindparam("station")).values(is_stale=True)
+STALE_AT_ONCE = 500  # stations of one statement
 _WANTED_ONE = _columns(wanted, Wanted).where(
     wanted.c.station_id == bindparam("station"), wanted.c.key == bindparam("of")
 )
 
 
-def make_stale(work: Work, station_id: str) -> None:
-    """Have it worked out anew what counts for a station."""
-    work.execute(_ADD_STATE, _row(StationState(station_id=station_id)))
-    work.execute(_STALE_SOME, {"station": station_id})
+def make_stale(work: Work, *station_ids: str) -> None:
+    """Have it worked out anew what counts for stations."""
+    for begin in range(0, len(station_ids), STALE_AT_ONCE):
+        some = station_ids[begin : begin + STALE_AT_ONCE]
+        work.execute_once(update(states).where(states.c.station_id.in_(some)).values(is_stale=True))
+    for station_id in station_ids:  # rows that are there stay as they are
+        work.append(_ADD_STATE, _row(StationState(station_id=station_id, is_stale=True)))
 
 
 async def wanted_one(database: Database, station_id: str, key: str) -> Wanted | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from ingufu.configuration import assembly, decide, store
 from ingufu.configuration.events import ReportEnded
@@ -27,6 +28,11 @@ from ingufu.infra.storage.database import Work
 from ingufu.stations.model import Station
 
 REPORTED = "Reported"
+MOST_VARIABLES = 10_000  # of one station; the largest known device models have some thousand
+MOST_MONITORS = 5_000
+MOST_OPEN = 20  # reports under way that a station has; nobody asks for so many
+
+log = structlog.get_logger(__name__)
 
 
 class Keeping:
@@ -42,11 +48,15 @@ class Keeping:
         """
         kind = ReportKind.MONITORS if part.is_of_monitors else ReportKind.VARIABLES
         report = await store.report_of(self._means.database, station.id, part.request_id)
+        actor = None if report is None else report.actor
+        await self.tell(work, station.id, part.variables, at, origin=Origin.REPORT, actor=actor)
+        await self._tell_monitors(work, station.id, part.monitors, at)
         if report is None:
+            if len(await store.open_reports(self._means.database, station.id)) >= MOST_OPEN:
+                log.warning("configuration.too_many_reports", station=station.identity, request=part.request_id)
+                return
             report = self._unasked(station.id, part, kind, at)
             store.add_report(work, report)
-        await self.tell(work, station.id, part.variables, at, origin=Origin.REPORT, actor=report.actor)
-        self._tell_monitors(work, station.id, part.monitors, at)
         after = assembly.add(report, part, at)
         if after is None:
             return
@@ -70,6 +80,9 @@ class Keeping:
         known = {(one.key, one.attribute): one for one in await store.variables_of(self._means.database, station_id)}
         for one in told:
             before = known.get((one.name.key, one.attribute))
+            if before is None and len(known) >= MOST_VARIABLES:
+                log.warning("configuration.too_many_variables", station=station_id, variable=one.name.text[:100])
+                continue
             after = _merged(station_id, before, one, at, origin, actor)
             known[one.name.key, one.attribute] = after
             store.save_variable(work, after)
@@ -137,8 +150,13 @@ class Keeping:
             detail="",
         )
 
-    def _tell_monitors(self, work: Work, station_id: str, told: Sequence[ToldMonitor], at: datetime) -> None:
+    async def _tell_monitors(self, work: Work, station_id: str, told: Sequence[ToldMonitor], at: datetime) -> None:
+        known = {one.number for one in await store.monitors_of(self._means.database, station_id)} if told else set()
         for one in told:
+            known.add(one.number)
+            if len(known) > MOST_MONITORS:
+                log.warning("configuration.too_many_monitors", station=station_id, monitor=one.number)
+                return
             store.save_monitor(
                 work,
                 Monitor(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from ingufu.configuration import decide, store
-from ingufu.configuration.model import Report, ReportKind, ReportState
+from ingufu.configuration.model import Limits, Report, ReportKind, ReportState
 from ingufu.configuration.service.asking import Asking, Reading
-from ingufu.configuration.service.keeping import Keeping
+from ingufu.configuration.service.keeping import Keeping, actual
 from ingufu.configuration.service.means import Means
 from ingufu.core.commands import Command, Outcome
 from ingufu.core.configuration import (
@@ -48,15 +48,24 @@ class Reporting:
         A 1.6 station answers at once with all it has. Raises Conflict while another report of the station is under
         way, StationUnsupported for a choice that 1.6 cannot make, StationUnavailable.
         """
+        known = actual(await store.variables_of(self._means.database, station.id))
+        most = decide.limits(known, "GetReport")
+        portions = decide.batches(
+            wish.places, Limits(items=most.items or len(wish.places) or 1, bytes=most.bytes), _size
+        )
         report = await self._begin(station, ReportKind.VARIABLES, wish.base, by.actor, is_automatic=is_automatic)
         if not decide.family(station.ocpp_version).has_reports:
             return await self._read_everything(by, station, wish, report)
-        command: Command[Outcome] = RequestReport(
-            request_id=report.request_id, criteria=wish.criteria, places=wish.places
-        )
         if wish.base is not None:
-            command = RequestBaseReport(request_id=report.request_id, base=wish.base)
-        return await self._ask(by, station, report, command)
+            return await self._ask(by, station, report, RequestBaseReport(request_id=report.request_id, base=wish.base))
+        first, *others = portions or [()]
+        command = RequestReport(request_id=report.request_id, criteria=wish.criteria, places=first)
+        asked = await self._ask(by, station, report, command)
+        for places in others:  # each is a report of its own, as the station takes no more places at once
+            more = await self._begin(station, ReportKind.VARIABLES, None, by.actor, is_alongside=True)
+            command = RequestReport(request_id=more.request_id, criteria=wish.criteria, places=places)
+            await self._ask(by, station, more, command)
+        return asked
 
     async def request_monitors(
         self,
@@ -81,12 +90,13 @@ class Reporting:
         *,
         is_automatic: bool = False,
         is_all: bool = False,
+        is_alongside: bool = False,
     ) -> Report:
         """Write the report down before it is asked for: its first part may overtake the answer."""
         at = self._means.clock.now()
         async with self._means.database.work() as work:
             for other in await store.open_reports(self._means.database, station.id):
-                if other.kind is kind and not await self._keeping.give_up(work, other, at):
+                if other.kind is kind and not is_alongside and not await self._keeping.give_up(work, other, at):
                     raise Conflict("A report of this station is under way; wait for its end.")
             report = Report(
                 id=self._means.ids.new(),
@@ -145,3 +155,7 @@ class Reporting:
         except Conflict:
             return await store.report_of(self._means.database, report.station_id, report.request_id) or ended
         return ended
+
+
+def _size(place: Place) -> int:
+    return 160 + 2 * sum(len((part or "").encode()) for part in (place.component, place.instance, place.variable))

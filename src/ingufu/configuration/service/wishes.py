@@ -193,7 +193,7 @@ class Wishes:
             for one in after:
                 if before.get(one.key) != one:
                     store.save_wanted(work, one)
-            for key in before.keys() - {one.key for one in after}:
+            for key in sorted(before.keys() - {one.key for one in after}):
                 store.remove_wanted(work, station_id, key)
             return self._settle(work, station, state, after, is_being_set=is_being_set)
 
@@ -224,8 +224,14 @@ class Wishes:
         now = self._means.clock.now()
         drift = desired.drift(after)
         due_at = state.due_at
-        waiting = [one for one in after if desired.is_due(one, now) or one.next_at is not None]
-        if waiting and self._means.rules.repairs_drift and not is_being_set:
+        rules = self._means.rules
+        waiting = [
+            one
+            for one in after
+            if (rules.repairs_drift or (rules.applies_desired and not one.status))
+            and (desired.is_due(one, now) or one.next_at is not None)
+        ]
+        if waiting and not is_being_set:
             first = min(now if desired.is_due(one, now) else one.next_at or now for one in waiting)
             due_at = first if due_at is None else min(first, due_at)
         changed = msgspec.structs.replace(state, is_stale=False, drift=drift, wishes=len(after), due_at=due_at)
@@ -238,10 +244,12 @@ class Wishes:
     async def _touch(self, work: Work, *of: Template) -> None:
         """Have it worked out anew what counts for every station that one of these templates is for."""
         members = set(await self.members(of[0].id))
-        for station in await self._means.stations.all():
-            is_chosen = station.id in members
-            if any(desired.applies(one, station, is_chosen=is_chosen) for one in of):
-                store.make_stale(work, station.id)
+        stale = [
+            station.id
+            for station in await self._means.stations.all()
+            if any(desired.applies(one, station, is_chosen=station.id in members) for one in of)
+        ]
+        store.make_stale(work, *stale)
 
     def _tell(self, work: Work, station_id: str, changed: tuple[str, ...], actor: str | None) -> None:
         work.emit(

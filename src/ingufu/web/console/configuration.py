@@ -241,6 +241,7 @@ async def _edit(
             name = variables.parse(text)
         except InvalidInput as error:
             errors = [*errors, ("variable", error.message)]
+    watched = await web.services.configuration.monitors(seen.station.id)
     wishes = await views.list_wishes(web.services.database, seen.station.id)
     wish = next((one for one in wishes if name is not None and one.variable == name.text), None)
     changes = await views.list_changes(web.services.database, seen.station.id, name.key, 8) if name else ()
@@ -256,6 +257,7 @@ async def _edit(
         "value": "" if row is not None and row.is_secret else value,
         "how": entered.get("how", "keep"),
         "changes": changes,
+        "monitors": [one for one in watched if name is not None and one.key == name.key],
         "names": sorted(one.name.text for one in standard.STANDARD.values()) if not text else [],
         "errors": list(errors),
         "base": path_of("stations", seen.station.id),
