@@ -12,7 +12,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench faults simulate fuzz docs migrate generate lock assets clean
+.PHONY: help setup demo test check fix bench faults simulate fuzz conformance docs migrate generate lock assets clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ simulate: setup ## Simulate crashes and broken lines: SEEDS=n of them, or SEED=n
 fuzz: setup ## Feed INPUTS=n odd inputs (1,000,000) to all that reads the bytes of stations, guided by coverage
 	$(UV) pip install --quiet --require-hashes --no-deps --target $(TOOLS)/fuzz --requirement locks/fuzz.txt
 	PYTHONPATH=$(TOOLS)/fuzz $(BIN)/python tools/fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
+
+conformance: setup ## Run the scenarios of the alliance's test cases, and write docs/conformance.md
+	$(BIN)/python tools/conformance.py
 
 docs: setup ## Build the documentation into site/
 	$(UV) pip install --quiet --require-hashes --requirement locks/docs.txt
