@@ -5,6 +5,7 @@ dialled.
 """
 
 import asyncio
+import functools
 import ipaddress
 import socket
 import ssl
@@ -17,6 +18,11 @@ from ingufu.core.errors import PartnerFailed
 HEAD_MAX_BYTES = 16_384
 URL_MAX = 2000  # OCPP 2.1 responderURL
 _PORTS = {"http": 80, "https": 443}
+_BRIDGES = tuple(  # IPv6 that leads to IPv4, private ones among it: NAT64, 6to4, Teredo
+    ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+)
+
+_tls = functools.cache(ssl.create_default_context)  # reads the trusted roots of the machine, which takes a while
 
 
 class FetchRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +81,7 @@ async def _exchange(target: SplitResult, rules: FetchRules, request: bytes) -> b
         address,
         port,
         limit=HEAD_MAX_BYTES,
-        ssl=ssl.create_default_context() if is_tls else None,
+        ssl=await asyncio.to_thread(_tls) if is_tls else None,
         server_hostname=target.hostname if is_tls else None,
     )
     try:
@@ -100,7 +106,7 @@ def _is_public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
-    return found.is_global and not found.is_multicast
+    return found.is_global and not found.is_multicast and not any(found in network for network in _BRIDGES)
 
 
 async def _answer(reader: asyncio.StreamReader, max_bytes: int) -> bytes:

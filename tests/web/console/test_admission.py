@@ -95,13 +95,34 @@ async def test_rules_and_authorities_of_the_network(house: House) -> None:
     assert "Nobody is trusted yet" in words(await admin.page("/console/admission"))
     answer = await admin.send("/console/admission/authorities", pem="no certificate", purpose="contract")
     assert (answer.status_code, "no certificate in PEM" in words(answer.text)) == (422, True)
-    assert (await admin.send("/console/admission/authorities", pem=tree.root.pem, purpose="contract")).status_code == 303
+    assert (
+        await admin.send("/console/admission/authorities", pem=tree.root.pem, purpose="contract")
+    ).status_code == 303
     assert "CN=MO Root" in words(await admin.page("/console/admission"))
     (root,) = await house.services.authorities.all()
     assert (await admin.send(f"/console/admission/authorities/{root.id}/remove")).status_code == 303
     assert await house.services.authorities.all() == []
     assert (await admin.send("/console/admission", list_mode="all", allows_free="yes")).status_code == 303
     assert (await house.services.admitting.rule(RuleScope.NETWORK)).list_mode is ListMode.ALL
+
+
+async def test_a_site_has_rules_of_its_own(operator: Person, house: House, net: Network) -> None:
+    site = net.sites["Kigali Heights"]
+    assert "as the network" in words(await operator.page("/console/admission"))
+    assert "Admission at Kigali Heights" in words(await operator.page(f"/console/admission/sites/{site}"))
+    assert (await operator.send(f"/console/admission/sites/{site}", list_mode="all", allows_free="")).status_code == 303
+    rule = await house.services.admitting.rule(RuleScope.SITE, site)
+    assert (rule.list_mode, rule.allows_free) == (ListMode.ALL, None)
+    assert "its own" in words(await operator.page("/console/admission"))
+    await operator.page("/console/admission/sites/nothing", 404)
+
+
+async def test_a_site_is_set_by_those_who_look_after_it(house: House, net: Network) -> None:
+    mine, theirs = net.sites["Kigali Heights"], net.sites["Musanze Gate"]
+    host = await person(house, Role.OPERATOR, mine, email="host@example.org")
+    assert (await host.send(f"/console/admission/sites/{mine}", list_mode="all")).status_code == 303
+    assert (await host.send(f"/console/admission/sites/{theirs}", list_mode="all")).status_code == 404
+    assert (await host.send("/console/admission", list_mode="all")).status_code == 403
 
 
 async def test_an_operator_sets_rules_and_trusts_nobody(operator: Person) -> None:

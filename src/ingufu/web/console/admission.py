@@ -6,10 +6,10 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.authorization.model import ListMode, RuleScope
+from ingufu.authorization.model import AdmissionRule, ListMode, RuleScope
 from ingufu.certificates.model import Purpose
 from ingufu.core.errors import Conflict, InvalidInput, StationUnavailable, Unavailable
-from ingufu.views import reservations, tokens
+from ingufu.views import console_sites, reservations, sites, tokens
 from ingufu.views.reservations import ReservationQuery
 from ingufu.views.tokens import GroupQuery
 from ingufu.web.api import authorities as api_authorities
@@ -24,6 +24,7 @@ from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
 
 GROUPS_OFFERED = 200
+SITES_SHOWN = 500
 ROWS = 20
 _FREE = {"": None, "yes": True, "no": False}
 
@@ -109,6 +110,31 @@ async def set_network_rule(
     return pages.go(request, path_of("admission"), Toast(message=pages.text(request, "Saved")))
 
 
+@page("/admission/sites/{site_id:str}", scope=Scope.STATIONS_READ)
+async def show_site_admission(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, site_id: str
+) -> Response[str]:
+    """Show who may charge at a site"""
+    site = await sites.get_site(web.services.database, site_id, principal.site_ids)
+    return await pages.show(
+        request,
+        "pages/admission/site.html",
+        site=site,
+        rule=await web.services.admitting.rule(RuleScope.SITE, site.id),
+        groups=await _groups(web, principal),
+    )
+
+
+@action("/admission/sites/{site_id:str}", scope=Scope.STATIONS_WRITE)
+async def set_site_rule(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, site_id: str, form: Form
+) -> Response[Any]:
+    """Set who may charge at a site"""
+    site = await sites.get_site(web.services.database, site_id, principal.site_ids)
+    await api.set_rule(web, principal, RuleScope.SITE, site.id, _rule(form))
+    return pages.go(request, path_of("admission", "sites", site.id), Toast(message=pages.text(request, "Saved")))
+
+
 @action("/admission/authorities", scope=Scope.ADMIN, is_for_network=True)
 async def add_authorities(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form
@@ -146,11 +172,24 @@ async def _show(
         status=422 if error else 200,
         rule=await web.services.admitting.rule(RuleScope.NETWORK),
         groups=await _groups(web, principal),
+        places=await _places(web),
         authorities=await web.services.authorities.all(),
         may_trust=Scope.ADMIN in principal.scopes,
         errors=[error] if error else [],
         today=web.services.clock.now(),
     )
+
+
+async def _places(web: WebContext) -> list[tuple[str, str, bool]]:
+    """Return the sites, each with whether it has a rule of its own."""
+    known = await web.services.admitting.rules()
+    ruled = {scope_id for (scope, scope_id), rule in known.items() if scope is RuleScope.SITE and _says_anything(rule)}
+    found = await console_sites.list_places(web.services.database, None)
+    return [(one.id, one.name, one.id in ruled) for one in found[:SITES_SHOWN]]
+
+
+def _says_anything(rule: AdmissionRule) -> bool:
+    return rule.allows_free is not None or rule.list_mode is not None
 
 
 async def _groups(web: WebContext, principal: Principal) -> list[tuple[str, str]]:
@@ -173,5 +212,5 @@ def _rule(form: Form) -> RuleFields:
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     show_station_admission, send_list, clear_cache, set_station_rule,
-    show_admission, set_network_rule, add_authorities, remove_authority,
+    show_admission, set_network_rule, show_site_admission, set_site_rule, add_authorities, remove_authority,
 )  # fmt: skip
