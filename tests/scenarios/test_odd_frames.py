@@ -141,7 +141,7 @@ async def test_a_large_frame_within_the_limit_is_taken_and_kept_shortened(house:
 
 
 async def test_a_send_is_kept_and_never_answered(house: Running):
-    station_id = await house.add_station("CS")
+    station_id = await house.add_station("CS", is_silent=True)  # it is not asked for its streams either
     stream = {"id": 1, "pending": 0, "basetime": "2026-03-01T12:00:00Z", "data": [{"t": 0.5, "v": "1"}]}
     async with line(house, "CS", "2.1") as station:
         await station.boot()
@@ -150,8 +150,8 @@ async def test_a_send_is_kept_and_never_answered(house: Running):
         await station.say([6, "s3", "Unheard", {}])
         await station.say([6, "s4", "Heartbeat", {}])
         assert (await station.get("Heartbeat", {})).keys() == {"currentTime"}
-    notices = await rows(house, events, station_id=station_id, kind="NoticeReceived")
-    assert [row["details"]["action"] for row in notices] == ["NotifyPeriodicEventStream"]
+    notices = await rows(house, events, station_id=station_id, kind="StreamUnknown")
+    assert [row["details"]["stream"] for row in notices] == [1]
 
 
 async def test_a_result_that_the_station_could_not_read_is_taken_note_of(house: Running):

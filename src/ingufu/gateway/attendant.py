@@ -22,6 +22,7 @@ from ingufu.stations.events import StatusChanged
 from ingufu.stations.streams.events import StreamUnknown, StreamUpdated
 
 EVERY_S = 5.0
+SOON_S = 0.1  # what is asked of many stations at once is looked at once
 SILENT_EVERY = 120  # rounds: every ten minutes
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -43,7 +44,7 @@ class Attendant:
         self._publish: Publish | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._round = 0
-        self._is_looking = False
+        self._soon: asyncio.TimerHandle | None = None
         self._streams_asked: set[tuple[str, int | None]] = set()  # connection and stream: once each
 
     def start(self) -> None:
@@ -62,6 +63,9 @@ class Attendant:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if self._publish is not None:
             self._services.database.publish = self._publish
             self._publish = None
@@ -85,7 +89,8 @@ class Attendant:
     def refresh(self, station_id: str) -> None:
         """Learn what was asked of a station meanwhile, by another process."""
         self._services.control.forget(station_id)
-        self._run(self.look())
+        if self._soon is None and self._timer is not None:
+            self._soon = asyncio.get_running_loop().call_later(SOON_S, self._look_soon)
 
     def left(self, connection: StationConnection) -> None:
         """Forget what was told over a connection that has ended."""
@@ -100,20 +105,14 @@ class Attendant:
 
     async def look(self) -> None:
         """Look around once."""
-        if self._is_looking:
-            return
-        self._is_looking = True
-        try:
-            await self._do(self._services.control.expire_starts(), "starts")
-            await self._do(self._reteller.load(), "availability")
-            await self._do(self._enforcer.look(), "limits")
-            await self._do(self._inquirer.look(), "transactions")
-            await self._do(self._sampler.look(), "sampling")
-            if self._round % SILENT_EVERY == SILENT_EVERY - 1:
-                await self.look_at_silent()
-            self._round += 1
-        finally:
-            self._is_looking = False
+        await self._do(self._services.control.expire_starts(), "starts")
+        await self._do(self._reteller.load(), "availability")
+        await self._do(self._enforcer.look(), "limits")
+        await self._do(self._inquirer.look(), "transactions")
+        await self._do(self._sampler.look(), "sampling")
+        if self._round % SILENT_EVERY == SILENT_EVERY - 1:
+            await self.look_at_silent()
+        self._round += 1
 
     async def look_at_silent(self) -> None:
         """Ask about transactions of which nothing was heard for hours although their stations are here."""
@@ -163,6 +162,10 @@ class Attendant:
             log.warning("attendant.failed", what=what, error=error.message)
         except Exception:
             log.exception("attendant.failed", what=what)
+
+    def _look_soon(self) -> None:
+        self._soon = None
+        self._run(self.look())
 
     def _tick(self) -> None:
         self._run(self.look())

@@ -1,5 +1,7 @@
 """Limits that stations do not keep to by themselves: when one is reached, the station is told to stop."""
 
+import asyncio
+
 import structlog
 
 from ingufu.charging.control import decide
@@ -8,6 +10,7 @@ from ingufu.charging.events import TransactionUpdated
 from ingufu.core.commands import StopCharging
 from ingufu.core.errors import Conflict, IngufuError, NotFound
 from ingufu.gateway.link import Connections
+from ingufu.gateway.singly import Singly
 from ingufu.services import Services
 from ingufu.stations.events import CommandAnswered
 
@@ -23,7 +26,7 @@ class Enforcer:
         self._services = services
         self._connections = connections
         self._limited: dict[str, TransactionControl] = {}
-        self._busy: set[str] = set()
+        self._singly: Singly[None] = Singly()
 
     async def load(self) -> None:
         """Learn which transactions have a limit."""
@@ -46,14 +49,13 @@ class Enforcer:
     async def look(self) -> None:
         """Look at every transaction that has a limit, above all for those of time."""
         await self.load()
-        for transaction_id in tuple(self._limited):
-            await self.enforce(transaction_id)
+        await asyncio.gather(*(self.enforce(transaction_id) for transaction_id in self._limited))
 
     async def enforce(self, transaction_id: str) -> None:
         """Stop a transaction if its limit is reached, or again if that came to nothing."""
-        if transaction_id in self._busy:
-            return
-        self._busy.add(transaction_id)
+        await self._singly.do(transaction_id, lambda: self._try(transaction_id))
+
+    async def _try(self, transaction_id: str) -> None:
         try:
             await self._enforce(transaction_id)
         except NotFound:
@@ -62,8 +64,6 @@ class Enforcer:
             log.info("limits.changed_meanwhile", transaction=transaction_id)
         except IngufuError as error:
             log.warning("limits.not_enforced", transaction=transaction_id, error=error.message)
-        finally:
-            self._busy.discard(transaction_id)
 
     async def _enforce(self, transaction_id: str) -> None:
         services = self._services

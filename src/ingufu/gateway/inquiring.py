@@ -1,5 +1,6 @@
 """Asking stations of 2.x whether a transaction that we take for open still runs (E14)."""
 
+import asyncio
 from datetime import timedelta
 
 import structlog
@@ -9,6 +10,7 @@ from ingufu.core.control import AskTransactionStatus
 from ingufu.core.errors import Conflict, IngufuError
 from ingufu.gateway.connection import StationConnection
 from ingufu.gateway.link import Connections
+from ingufu.gateway.singly import Singly
 from ingufu.ocpp.table import Phase
 from ingufu.services import Services
 
@@ -26,6 +28,7 @@ class Inquirer:
     def __init__(self, services: Services, connections: Connections) -> None:
         self._services = services
         self._connections = connections
+        self._singly: Singly[bool] = Singly()
 
     async def greet(self, connection: StationConnection) -> None:
         """Ask about every transaction that was open before the station came, and of which it has not told since."""
@@ -40,12 +43,13 @@ class Inquirer:
         """Ask again about what stations denied long enough ago; close what they deny still."""
         services = self._services
         now = services.clock.now()
-        for control in await services.control.doubtful():
-            wait = timedelta(seconds=services.control.rules.gone_after_s)
-            if control.status_at is not None and now - control.status_at >= wait:
-                transaction = await services.charging.get(control.transaction_id)
-                if transaction.is_open:
-                    await self.ask(transaction)
+        wait = timedelta(seconds=services.control.rules.gone_after_s)
+        due = [
+            control.transaction_id
+            for control in await services.control.doubtful()
+            if control.status_at is not None and now - control.status_at >= wait
+        ]
+        await asyncio.gather(*(self._ask_again(transaction_id) for transaction_id in due[:ASKED_AT_ONCE]))
 
     async def look_at_silent(self) -> None:
         """Ask about the transactions of connected stations of which nothing was heard for hours."""
@@ -61,6 +65,14 @@ class Inquirer:
 
     async def ask(self, transaction: Transaction) -> bool:
         """Ask about a transaction and keep the answer; return whether the station gave one."""
+        return await self._singly.do(transaction.id, lambda: self._ask(transaction))
+
+    async def _ask_again(self, transaction_id: str) -> None:
+        transaction = await self._services.charging.get(transaction_id)
+        if transaction.is_open:
+            await self.ask(transaction)
+
+    async def _ask(self, transaction: Transaction) -> bool:
         connection = self._connections.get(transaction.station_id)
         if connection is None or not _can_ask(connection):
             return False
