@@ -1,6 +1,5 @@
 """The process that holds the sockets: settings in, everything wired out. `parts` has what all processes share."""
 
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ingufu.gateway.link import Connections
 from ingufu.gateway.websocket import CertificateFiles, Endpoint, ServerLimits, ServerTls, SocketLimits, TlsSettings
 from ingufu.infra import remote_link
 from ingufu.infra.bus.hub import HubBus
+from ingufu.infra.randomness import SystemRandomness
 from ingufu.infra.storage.opening import open_database
 from ingufu.services import Services
 
@@ -37,14 +37,15 @@ async def gateway_process(settings: Settings, *, clock: Clock | None = None) -> 
     The gateway is not started yet. Raises Unavailable, SettingsError, OSError.
     """
     clock = clock or SystemClock()
-    ids = IdMaker(clock)
+    randomness = SystemRandomness()
+    ids = IdMaker(clock, randomness.bytes)
     database = await open_database(storage_url(settings), inline_reads=True, defers=True)
     bus = HubBus(bus_socket(settings))
     try:
         await bus.open()
         services = services_of(settings, database, clock, ids)
         connections = Connections(services.stations, ids)
-        gateway = Gateway(services, connections, gateway_rules(settings.ocpp), uniform=random.SystemRandom().random)
+        gateway = Gateway(services, connections, gateway_rules(settings.ocpp), uniform=randomness.uniform)
         publish_events(database, bus)
         remote_link.serve(bus, connections)
         yield GatewayProcess(services, gateway, bus, endpoints(settings.ocpp))

@@ -27,6 +27,8 @@ GRACE_S = 5.0  # for requests in hand
 
 log = structlog.get_logger(__name__)
 
+STATIONS_FIRST = 5  # niceness, beside the process that holds the stations, where both want the same core
+
 
 class Server(uvicorn.Server):
     """uvicorn without its own handling of signals, stopped only when it has started."""
@@ -53,6 +55,8 @@ async def serve_web(settings: Settings, *, inherited: int | None = None) -> None
     The database is of this program's version. Raises Unavailable, SettingsError.
     """
     stop = asyncio.Event()
+    if inherited is not None and hasattr(os, "nice"):
+        os.nice(STATIONS_FIRST)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if inherited is None:

@@ -7,6 +7,10 @@ from ingufu.infra.storage.columns import BigId, Exact, Instant, Json
 metadata = MetaData()
 
 IS_ODD = text("anomaly_count > 0")
+# A few of a million rows. Said as queries say it, and partial: an index over all of `is_open` looks useless to a planner
+# that has counted its values.
+IS_OPEN = text("is_open IS true")
+IS_OPEN_SQLITE = text("is_open IS 1")
 
 sequences = Table(
     "sequences",
@@ -63,7 +67,8 @@ transactions = Table(
     UniqueConstraint("station_id", "reference", name="transactions_once"),
     Index("transactions_by_start", "started_at"),
     Index("transactions_by_station", "station_id", "started_at"),
-    Index("transactions_open", "is_open", "station_id"),
+    Index("transactions_open", "station_id", sqlite_where=IS_OPEN_SQLITE, postgresql_where=IS_OPEN),
+    Index("transactions_open_by_start", "started_at", sqlite_where=IS_OPEN_SQLITE, postgresql_where=IS_OPEN),
     Index("transactions_by_token", "token_id", "started_at"),
     Index("transactions_by_driver", "driver_id", "started_at"),
     Index("transactions_odd", "started_at", sqlite_where=IS_ODD, postgresql_where=IS_ODD),

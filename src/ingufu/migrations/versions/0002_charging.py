@@ -237,7 +237,14 @@ def _transactions() -> None:
     op.create_index("transactions_by_token", "transactions", ["token_id", "started_at"])
     is_odd = sa.text("anomaly_count > 0")
     op.create_index("transactions_odd", "transactions", ["started_at"], sqlite_where=is_odd, postgresql_where=is_odd)
-    op.create_index("transactions_open", "transactions", ["is_open", "station_id"])
+    for name, column in (("transactions_open", "station_id"), ("transactions_open_by_start", "started_at")):
+        op.create_index(
+            name,
+            "transactions",
+            [column],
+            sqlite_where=sa.text("is_open IS 1"),
+            postgresql_where=sa.text("is_open IS true"),
+        )
 
 
 def _events() -> None:
