@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -193,6 +193,17 @@ class _Simulation:
         self.world.loop.spawn(self.world.loop.world, work)
 
 
+def _counted(world: World) -> AbstractContextManager[None]:
+    """Count the messages that take the short way through the server."""
+    before = group_commit.GroupCommit.submit_for
+
+    def submit_for(self: group_commit.GroupCommit, waiter: Any) -> bool:
+        world.count("a message took the short way")
+        return before(self, waiter)
+
+    return patched(group_commit.GroupCommit, "submit_for", submit_for)
+
+
 @contextmanager
 def _surroundings(world: World) -> Iterator[None]:
     """Let what the server logs be judged, and nothing be printed."""
@@ -208,6 +219,7 @@ def _surroundings(world: World) -> Iterator[None]:
             looks = ((module, name, world.plan.looks_s) for module, name in _LOOKS)
             for module, name, value in (*looks, *(_TIGHT if world.plan.is_tight else ())):
                 bounds.enter_context(patched(module, name, value))
+            bounds.enter_context(_counted(world))
             yield
     finally:
         structlog.configure(**before)

@@ -105,6 +105,7 @@ class Server:
         self.crashes += 1
         self.world.trace.note("server", "CRASH", why)
         self.world.count("the server crashed")
+        self.world.counts["rows lagged when the server crashed"] += bool(killed.database.writer.lagging)
         if killed.engine.stage:
             self.world.count(f"the server crashed {killed.engine.stage} a commit was durable")
         self._is_gone(killed)
