@@ -13,6 +13,7 @@ from msgspec import Meta
 from ingufu.accounts.model import Principal, Scope
 from ingufu.stations.model import AttemptOutcome
 from ingufu.views import console_attempts
+from ingufu.views.diagnosis import AttemptGroup, GroupQuery, list_groups
 from ingufu.views.timeline import EventFilter
 from ingufu.web.console import live, present
 from ingufu.web.console.pages import Pages, page
@@ -21,6 +22,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.live import LiveEvent, LiveHub
 
 ROWS = 50
+ADDRESSES = 20
 _PERIODS = {"": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 _CHANGES = frozenset({"ConnectionRefused", "StationDiscovered", "StationChanged", "StationConnected"})
 
@@ -60,6 +62,7 @@ async def list_attempts(
         causes=causes,
         is_filtered=criteria != ListQuery(),
         is_cut=len(found) == ROWS,
+        by_address=await _by_address(web, principal, criteria),
         addresses=web.settings.ocpp_addresses,
         here_href=_here(request),
     )
@@ -73,6 +76,15 @@ async def follow_attempts(hub: LiveHub, principal: Principal, request: Asked) ->
         return live.Change(is_stale=events is None or bool(events))
 
     return live.stream(request, hub, principal, EventFilter(kinds=_CHANGES, site_ids=principal.site_ids), tell)
+
+
+async def _by_address(web: WebContext, principal: Principal, criteria: ListQuery) -> list[AttemptGroup]:
+    """Return the addresses that fail, where the list is not narrowed to something."""
+    if criteria.q or criteria.cause:
+        return []
+    hours = int(_PERIODS[criteria.period or ""].total_seconds() // 3600)
+    query = GroupQuery(hours=hours, limit=ADDRESSES)
+    return await list_groups(web.services.database, query, web.services.clock.now(), principal.site_ids)
 
 
 def _here(request: Asked) -> str:
