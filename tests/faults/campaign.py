@@ -103,6 +103,9 @@ async def _run(plan: Plan, home: House, fleet: Fleet, deaths: "Deaths") -> Outco
         for number in range(plan.kills):
             await deaths.die(ways[number % len(ways)])
         if plan.lies:
+            await fleet.stop()  # or they would tell again what is missing
+            await home.start()
+            await home.stop()
             return _outcome(plan, home, fleet, deaths, ledger.find_missing(await read(home), fleet.notebooks))
         if home.server is None:
             await home.start()
