@@ -313,6 +313,22 @@ async def test_the_keeper_brings_every_station_in_step(house: Running, timeline:
         assert (sent(script, "1.6")[-1]["updateType"], tags(sent(script, "1.6")[-1])) == ("Full", ["AAA", "BBB"])
 
 
+async def test_a_station_that_is_to_be_left_alone_is_sent_a_list_by_hand_only(
+    house: Running, timeline: VirtualTimeline
+):
+    station_id = await house.add_station("CS", is_silent=True)
+    await rule(house, ListMode.ALL)
+    await add_token(house, "AAA")
+    keeper = ListKeeper(house.services.local_lists, house.link, uniform=lambda: 0.0)
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        await keeper.step()
+        keeper.station_asked(station_id)
+        await keeper.step()
+        assert script.calls_received("SendLocalList") == []
+        assert (await send(house, station_id)).state is ListState.IN_STEP
+
+
 @EACH
 async def test_the_cache_is_cleared(house: Running, timeline: VirtualTimeline, version: str):
     station_id = await house.add_station("CS")

@@ -58,12 +58,12 @@ class LocalLists:
         return await self._listing(station, await self._admitting.admission(station_id), None, None)
 
     async def is_to_be_served(self, station_id: str) -> bool:
-        """Return whether a station is connected and has a list, or had one."""
+        """Return whether a station is connected, may be asked by itself, and has a list, or had one."""
         try:
             station = await self._stations.get(station_id)
         except NotFound:
             return False
-        if not station.is_online:
+        if not station.is_online or station.is_silent:
             return False
         if (await self._admitting.admission(station_id)).list_mode is not ListMode.NONE:
             return True
@@ -71,7 +71,7 @@ class LocalLists:
         return kept is not None and kept.version > 0
 
     async def stations_to_serve(self) -> list[str]:
-        """Return the stations that are connected and have a list, or had one."""
+        """Return the stations that are connected, may be asked by themselves, and have a list, or had one."""
         rules = await self._admitting.rules()
         once = await store.find_stations_with_list(self._database)
         if not once and all(rule.list_mode in (None, ListMode.NONE) for rule in rules.values()):
@@ -79,7 +79,11 @@ class LocalLists:
         found: list[str] = []
         for station in await self._stations.all():
             admission = resolve(rules, station.id, station.site_id)
-            if station.is_online and (station.id in once or admission.list_mode is not ListMode.NONE):
+            if (
+                station.is_online
+                and not station.is_silent
+                and (station.id in once or admission.list_mode is not ListMode.NONE)
+            ):
                 found.append(station.id)
         return found
 
