@@ -88,7 +88,7 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         reservations=reservations,
         charging=Charging(database, clock, ids, authorization, reservations=reservations),
         configuration=configuration,
-        control=Control(database, clock, ids),
+        control=Control(database, clock, ids, configuration),
         samplings=Samplings(database, clock, stations, configuration),
     )
 

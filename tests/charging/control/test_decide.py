@@ -112,6 +112,20 @@ def test_a_limit_is_due_once_and_again_for_the_same_event():
     assert not decide.is_limit_due(control(), report(seq=3), "3")
 
 
+@pytest.mark.parametrize(
+    ("supported", "said"),
+    [
+        (None, {"max_time_s": 60, "max_soc_percent": 80}),
+        ("", {"max_time_s": 60, "max_soc_percent": 80}),
+        ("MaxEnergy, MaxTime", {"max_time_s": 60}),
+        ("MaxCost", {}),
+    ],
+)
+def test_only_limits_that_the_station_supports_are_said(supported: str | None, said: dict[str, int]):
+    limited = control(limit=TransactionLimit(max_time_s=60, max_soc_percent=80))
+    assert decide.unsaid(limited, supported) == TransactionLimit(**said)
+
+
 def test_stops_are_repeated_at_growing_intervals():
     reached = {"limit": TransactionLimit(max_time_s=60), "reached": LimitKind.TIME, "reached_at": NOW}
     waits = []

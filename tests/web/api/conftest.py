@@ -188,7 +188,7 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         reservations=Reservations(database, clock, authorization, stations),
         charging=Charging(database, clock, ids, authorization),
         configuration=configuration,
-        control=Control(database, clock, ids),
+        control=Control(database, clock, ids, configuration),
         samplings=Samplings(database, clock, stations, configuration),
     )
 

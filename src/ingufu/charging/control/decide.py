@@ -105,9 +105,18 @@ def kept_by_station(control: TransactionControl, kind: LimitKind) -> bool:
     return wanted is not None and said is not None and said <= wanted
 
 
-def unsaid(control: TransactionControl) -> TransactionLimit:
-    """Return what of our limit is news to the station: one that is already lower there is not sent (2.1 E16.FR.05)."""
-    news = {name: getattr(control.limit, name) for name, _ in _WIRE if not _is_lower(control, name)}
+def unsaid(control: TransactionControl, supported: str | None = None) -> TransactionLimit:
+    """Return what of our limit is news to the station (2.1 E16).
+
+    One that is already lower there is not sent; nor one that the station does not support, if it has said which ones
+    it does (`TxCtrlr.SupportedLimits`).
+    """
+    known = None if not supported else {part.strip().casefold() for part in supported.split(",")}
+    news = {
+        name: getattr(control.limit, name)
+        for name, wire in _WIRE
+        if not _is_lower(control, name) and (known is None or wire.casefold() in known)
+    }
     return TransactionLimit(**news)
 
 

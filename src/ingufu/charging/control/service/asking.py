@@ -18,6 +18,7 @@ from ingufu.charging.control.model import (
 from ingufu.charging.control.service.following import Follower
 from ingufu.charging.control.service.starts import RemoteStarts
 from ingufu.charging.model import Transaction
+from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
 from ingufu.core.control import TransactionStatus
 from ingufu.core.errors import Conflict
@@ -35,10 +36,11 @@ class Control(RemoteStarts, Follower):
         database: Database,
         clock: Clock,
         ids: IdMaker,
+        configuration: Configuration | None = None,
         rules: ControlRules = ControlRules(),  # noqa: B008 - frozen
     ) -> None:
         RemoteStarts.__init__(self, database, clock, ids, rules)
-        Follower.__init__(self, database, clock)
+        Follower.__init__(self, database, clock, configuration)
         self._database = database
         self._clock = clock
         self.rules = rules

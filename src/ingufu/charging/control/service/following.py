@@ -17,9 +17,12 @@ from ingufu.charging.control.model import (
     TransactionControl,
 )
 from ingufu.charging.model import Recorded, Transaction, TransactionReport
+from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
+from ingufu.core.variables import variable
 from ingufu.infra.storage.database import Database, Work
 
+SUPPORTED_LIMITS = variable("TxCtrlr", "SupportedLimits")
 LATE = timedelta(days=1)  # a start may be told this long after it expired: a station may have been offline
 
 
@@ -36,9 +39,10 @@ _NONE = _Held()
 class Follower:
     """Holds, of the stations of this process, what is asked of their open transactions."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, configuration: Configuration | None) -> None:
         self._database = database
         self._clock = clock
+        self._configuration = configuration
         self._held: dict[str, _Held] = {}
         self._pending: dict[str, Work] = {}
 
@@ -73,7 +77,7 @@ class Follower:
             before = await store.find_control(self._database, transaction.id)
         base = before or TransactionControl(transaction_id=transaction.id, station_id=transaction.station_id)
         after = self._with_words(_with_start(base, start), report)
-        after, reply = _answer(after, report, key, self._clock)
+        after, reply = _answer(after, report, key, self._clock, await self._supported(after, report, key))
         if after != base:
             self._save(work, before, decide.revised(after))
         return reply
@@ -111,6 +115,12 @@ class Follower:
         )
         work.after_commit(lambda: self.forget(report.station_id))
         return start
+
+    async def _supported(self, control: TransactionControl, report: TransactionReport, key: str) -> str | None:
+        """Return which limits the station has said that it supports, where that matters; None: it has not."""
+        if self._configuration is None or not decide.is_limit_due(control, report, key):
+            return None
+        return await self._configuration.value(control.station_id, SUPPORTED_LIMITS.key)
 
     def _with_words(self, control: TransactionControl, report: TransactionReport) -> TransactionControl:
         """Return the control with what the report says of limits (2.1 E16)."""
@@ -171,7 +181,7 @@ def _with_start(control: TransactionControl, start: RemoteStart | None) -> Trans
 
 
 def _answer(
-    control: TransactionControl, report: TransactionReport, key: str, clock: Clock
+    control: TransactionControl, report: TransactionReport, key: str, clock: Clock, supported: str | None
 ) -> tuple[TransactionControl, Following]:
     """Return what the answer to the report says besides, and the control with that noted.
 
@@ -182,11 +192,11 @@ def _answer(
         return control, NOTHING
     changes, said = dict[str, Any](), dict[str, Any]()
     if report.version.endswith("2.1") and decide.is_limit_due(control, report, key):
-        news = decide.unsaid(control)
+        news = decide.unsaid(control, supported)
         if not news.is_empty:
             said["limit"] = news
         if control.limit_sent_in is None:
-            changes |= {"limit_sent_in": key, "limit_sent_at": clock.now()}
+            changes |= {"limit_sent_in": key, "limit_sent_at": None if news.is_empty else clock.now()}
     if control.priority is not None and control.priority_sent_in in (None, key):
         said["priority"] = control.priority
         if control.priority_sent_in is None:
