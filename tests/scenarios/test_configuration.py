@@ -384,6 +384,7 @@ async def test_monitors_are_kept_with_their_variables(house: Running, timeline: 
         assert (await ended(house, station_id, asked)).items == 1
         (kept,) = await house.services.configuration.monitors(station_id)
         assert (kept.key, kept.kind, kept.value, kept.severity) == ("evse@1.power", "UpperThreshold", 5.0, 4)
+        sent(script)
 
 
 @EACH
@@ -622,3 +623,35 @@ async def test_a_reset_of_an_evse_ends_when_the_evse_is_back_and_one_that_does_n
         await script.advance(3600.0)
         await resetting.settle_open()
         assert (await resetting.resets(station_id))[0].state is ResetState.NOT_SEEN
+
+
+@NEWER
+async def test_absurd_reports_are_taken_without_harm(house: Running, timeline: VirtualTimeline, version: str):
+    station_id = await house.add_station("CS")
+    odd = ["", " ", ".", "a.b[c]@1:2", "%2E_", "\u0000x", "<b>", "ß" * 50, "'; DROP TABLE variables;--"]
+    data = [
+        {
+            "component": {"name": name, "instance": name, "evse": {"id": 2**31 - 1, "connectorId": 2**31 - 1}},
+            "variable": {"name": name, "instance": name},
+            "variableAttribute": [{"value": "x" * 1000}, {"type": "Target"}, {"type": "MinSet", "value": ""}],
+            "variableCharacteristics": {
+                "dataType": "decimal", "supportsMonitoring": True, "minLimit": -1e307, "maxLimit": 1e307,
+            },
+        }
+        for name in odd
+    ]  # fmt: skip
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        for number in (0, 0, 2**31 - 1):
+            said = {
+                "requestId": -(2**31), "generatedAt": "0001-01-01T00:00:00Z", "seqNo": number, "tbc": False,
+                "reportData": data,
+            }  # fmt: skip
+            assert await script.call("NotifyReport", said) == {}
+        assert (
+            await script.call("NotifyReport", {"requestId": 7, "generatedAt": "2026-03-01T08:00:00Z", "seqNo": 0}) == {}
+        )
+        found = await known(house, station_id)
+        assert len(found) == len(odd) - 2  # one key each; those without letters are left out
+        for text, one in found.items():
+            assert parse(text) == one.name

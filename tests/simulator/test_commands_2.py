@@ -330,3 +330,55 @@ def test_availability_reservation_unlock_and_transaction_status(version):
             assert await csms_side.call("CancelReservation", {"reservationId": 3}) == {"status": "Rejected"}
 
     run()
+
+
+@BOTH
+def test_network_profiles_go_to_slots_and_never_lower_security(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+
+            async def send(slot, profile, url="wss://csms.example"):
+                data = {
+                    "ocppVersion": "OCPP20", "ocppInterface": "Wired0", "ocppTransport": "JSON", "messageTimeout": 30,
+                    "ocppCsmsUrl": url, "securityProfile": profile,
+                }  # fmt: skip
+                answer = await csms_side.call("SetNetworkProfile", {"configurationSlot": slot, "connectionData": data})
+                return answer["status"]
+
+            assert await send(2, 2) == "Accepted"
+            assert await send(9, 2) == "Rejected"
+            assert await send(2, 2, "http://csms.example") == "Rejected"
+            priority = variable("OCPPCommCtrlr", "NetworkConfigurationPriority", attributeValue="2,1")
+            done = await csms_side.call("SetVariables", {"setVariableData": [priority]})
+            assert done["setVariableResult"][0]["attributeStatus"] == "RebootRequired"
+            wrong = variable("OCPPCommCtrlr", "NetworkConfigurationPriority", attributeValue="7")
+            done = await csms_side.call("SetVariables", {"setVariableData": [wrong]})
+            assert done["setVariableResult"][0]["attributeStatus"] == "Rejected"
+
+    run()
+
+
+@BOTH
+def test_a_reset_of_an_evse_waits_for_its_transaction_alone(version):
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+            assert await csms_side.call("Reset", {"type": "OnIdle", "evseId": 9}) == {"status": "Rejected"}
+            await station.plug_in(1)
+            await station.present("TOKEN")
+            assert await csms_side.call("Reset", {"type": "OnIdle", "evseId": 1}) == {"status": "Scheduled"}
+            assert await csms_side.call("Reset", {"type": "OnIdle", "evseId": 2}) == {"status": "Accepted"}
+            await station.advance(30)
+            assert station.evse(1).transaction is not None
+            await station.unplug(1)
+            told = len(station.calls("StatusNotification"))
+            await station.advance(30)
+            assert len(station.calls("StatusNotification")) > told
+            assert len(station.calls("BootNotification")) == 1
+
+    run()
