@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,8 @@ from simulation import command, faults, seeds
 from simulation.happenings import HAPPENINGS
 from simulation.tally import Outcome
 
-SEEDS = 200
+PORTION = 20
+PORTIONS = 10
 ROOT = Path(__file__).parents[2]
 FOUND_WITHIN = 100  # seeds
 LATER = {
@@ -28,20 +30,25 @@ LATER = {
 }  # from which seed on it is looked for
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> list[Outcome]:
-    return command.run_portion(range(SEEDS))
+@cache
+def outcomes(portion: int) -> list[Outcome]:
+    return command.run_portion(range(portion * PORTION, (portion + 1) * PORTION))
 
 
-def test_all_is_right_after_everything_went_wrong(outcomes):
-    for outcome in outcomes:
+@pytest.mark.xdist_group("seeds")
+@pytest.mark.parametrize("portion", range(PORTIONS))
+def test_all_is_right_after_everything_went_wrong(portion):
+    for outcome in outcomes(portion):
         assert not outcome.wrongs, told(outcome)
 
 
-def test_everything_that_is_meant_to_happen_happens(outcomes):
+@pytest.mark.xdist_group("seeds")
+@pytest.mark.timeout(900)  # alone and on a busy machine it has to run all of them
+def test_everything_that_is_meant_to_happen_happens():
     happened: Counter[str] = Counter()
-    for outcome in outcomes:
-        happened.update(outcome.counts)
+    for portion in range(PORTIONS):
+        for outcome in outcomes(portion):
+            happened.update(outcome.counts)
     assert {name for name in HAPPENINGS if not happened[name]} == set()
     assert happened.keys() <= HAPPENINGS
 
@@ -53,9 +60,9 @@ def test_one_seed_is_the_same_each_time(seed):
 
 def test_one_seed_is_the_same_in_each_process():
     """The order of sets of texts differs from process to process, and must not matter."""
-    code = "from simulation import seeds; print([seeds.run(seed, traces=True).digest for seed in range(4)])"
-    here = [seeds.run(seed, traces=True).digest for seed in range(4)]
-    assert {run_python(code, hash_seed).strip() for hash_seed in ("1", "2")} == {str(here)}
+    code = "from simulation import seeds; print([seeds.run(seed, traces=True).digest for seed in range(3)])"
+    here = [seeds.run(seed, traces=True).digest for seed in range(3)]
+    assert run_python(code, hash_seed="1").strip() == str(here)
 
 
 def test_seeds_differ():
