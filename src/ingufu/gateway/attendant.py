@@ -81,6 +81,7 @@ class Attendant:
                     self._run(self._reteller.compare(event.station_id or ""))
             elif type(event) is TransactionEnded:
                 self._enforcer.ended(event.transaction_id or "")
+                self._services.control.ended(event.station_id or "", event.transaction_id or "")
             elif type(event) is StreamUnknown:
                 self._run(self._list_streams(event.station_id or ""))
             elif type(event) is StreamUpdated and event.wants_batch is not None:

@@ -219,5 +219,28 @@ async def test_nothing_is_held_of_stations_of_which_nothing_is_asked(desk: Desk)
         kind=ReportKind.UPDATED, station_id="s", version="2.1", reference="TX", at=now, received_at=now, seq=1
     )
     assert not desk.control.concerns(plain)
+    assert desk.control.is_quiet("s", "MeterValuePeriodic")
+    assert not desk.control.is_quiet("s", "LimitSet")
     desk.control.forget("s")
     assert desk.control.concerns(plain)
+
+
+async def test_a_station_is_quiet_again_when_what_was_limited_has_ended(desk: Desk):
+    transaction = await desk.begin()
+    await desk.limit(transaction)
+    desk.control.forget("s")
+    await desk.tell(1)
+    assert not desk.control.is_quiet("s", "MeterValuePeriodic")
+    await desk.tell(2, ReportKind.ENDED)
+    desk.control.ended("s", transaction.id)
+    assert desk.control.is_quiet("s", "MeterValuePeriodic")
+
+
+async def test_a_start_that_is_awaited_makes_no_update_loud(desk: Desk):
+    await desk.begin()
+    async with desk.database.work() as work:
+        await desk.control.ask_start(work, "s", token="A", token_kind="Central")
+    desk.control.forget("s")
+    assert not desk.control.is_quiet("s", "MeterValuePeriodic")  # nobody has looked yet
+    await desk.tell(1)
+    assert desk.control.is_quiet("s", "MeterValuePeriodic")

@@ -16,7 +16,7 @@ from ingufu.charging.control.model import (
     RemoteStart,
     TransactionControl,
 )
-from ingufu.charging.model import Recorded, Transaction, TransactionReport
+from ingufu.charging.model import Recorded, ReportKind, Transaction, TransactionReport
 from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
 from ingufu.core.variables import variable
@@ -53,8 +53,11 @@ class Follower:
 
     def concerns(self, report: TransactionReport) -> bool:
         """Return whether a report has to be followed; for nearly all it has not."""
+        held = self._held.get(report.station_id)
         return (
-            self._held.get(report.station_id) is not _NONE
+            held is None
+            or bool(held.controls)
+            or (report.kind is ReportKind.STARTED and bool(held.starts))
             or report.remote_start_id is not None
             or report.trigger in decide.TELLING
             or "transactionLimit" in report.details
@@ -62,7 +65,14 @@ class Follower:
 
     def is_quiet(self, station_id: str, trigger: str) -> bool:
         """Return whether an update that says nothing special needs not be followed."""
-        return self._held.get(station_id) is _NONE and trigger not in decide.TELLING
+        held = self._held.get(station_id)
+        return held is not None and not held.controls and trigger not in decide.TELLING
+
+    def ended(self, station_id: str, transaction_id: str) -> None:
+        """Hold nothing of a transaction that has ended."""
+        held = self._held.get(station_id)
+        if held is not None and held is not _NONE:
+            held.controls.pop(transaction_id, None)
 
     async def follow(self, work: Work, report: TransactionReport, recorded: Recorded) -> Following:
         """Record what a report means for what was asked, and return what the answer to it says besides."""
