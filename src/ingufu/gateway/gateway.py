@@ -219,7 +219,7 @@ class Gateway:
         if connection.session.coping is not None:
             connection.session.coping.boot.set()
         self.run(self._reload(connection))
-        self._provisioner.came(connection)
+        self._provisioner.booted(connection)
 
     def seen(self, connection: StationConnection) -> None:
         self._services.stations.seen(connection.station_id, self._services.clock.now())

@@ -36,7 +36,9 @@ class Provisioner:
         self._run = run
         self._uniform = uniform
         self._round_s = round_s
-        self._due: dict[str, float] = {}  # by station: when, in monotonic seconds
+        self._due: dict[str, float] = {}  # by station that came: when, in monotonic seconds
+        self._booted: set[str] = set()  # of these: those that started anew
+        self._waiting: dict[str, None] = {}  # stations whose time has come, in order
         self._at_work: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_looking = False
@@ -54,19 +56,25 @@ class Provisioner:
             self._timer.cancel()
             self._timer = None
         self._due.clear()
+        self._waiting.clear()
 
-    def came(self, connection: StationConnection) -> None:
-        """Have the station looked after when it has been left alone for a while, if it is accepted."""
+    def booted(self, connection: StationConnection) -> None:
+        """Have a station looked after that started anew: it may have lost what it was set to."""
+        self._booted.add(connection.station_id)
+        self._came(connection)
+
+    def greeted(self, connection: StationConnection) -> None:
+        """Have a station looked after that came without a boot."""
+        if connection.station_id not in self._due and connection.station_id not in self._at_work:
+            self._came(connection)
+
+    def _came(self, connection: StationConnection) -> None:
+        """Wait until it has been left alone for a while; nothing is asked of one that is not accepted, or silent."""
         if connection.session.phase is not Phase.ACCEPTED or connection.session.station.is_silent:
             return
         rules = self._configuration.rules
         wait_s = rules.quiet_s + rules.spread_s * self._uniform()
         self._due[connection.station_id] = self._clock.monotonic() + wait_s
-
-    def greeted(self, connection: StationConnection) -> None:
-        """Have a station looked after that came without a boot."""
-        if connection.station_id not in self._due and connection.station_id not in self._at_work:
-            self.came(connection)
 
     def _plan(self) -> None:
         if not self._is_stopped:
@@ -82,12 +90,8 @@ class Provisioner:
         """Begin what is due, and settle what is over."""
         try:
             await self._settle()
-            for station_id in await self._waiting():
-                if self._is_stopped or len(self._at_work) >= self._configuration.rules.at_once:
-                    break
-                self._due.pop(station_id, None)
-                self._at_work.add(station_id)
-                self._run(self._work(station_id))
+            await self._gather()
+            self._begin()
         except IngufuError as error:
             log.warning("provisioning.not_looked", error=error.message)
         finally:
@@ -98,17 +102,34 @@ class Provisioner:
         await self._configuration.care.end_silent_reports()
         await self._configuration.resetting.settle_open()
 
-    async def _waiting(self) -> list[str]:
+    async def _gather(self) -> None:
+        """Queue the stations whose time has come: those that came first, then those that storage has noted."""
         now = self._clock.monotonic()
         came = sorted((at, station_id) for station_id, at in self._due.items() if at <= now)
         noted = await self._configuration.care.due()
-        waiting = dict.fromkeys([*(station_id for _, station_id in came), *noted])
-        return [one for one in waiting if one not in self._at_work and self._due.get(one, now) <= now]
+        for station_id in (*(station_id for _, station_id in came), *noted):
+            if self._due.get(station_id, now) <= now:
+                self._due.pop(station_id, None)
+                self._waiting[station_id] = None
+
+    def _begin(self) -> None:
+        """Take up waiting stations while there is room."""
+        for station_id in tuple(self._waiting):
+            if self._is_stopped or len(self._at_work) >= self._configuration.rules.at_once:
+                return
+            if station_id not in self._at_work:
+                del self._waiting[station_id]
+                self._at_work.add(station_id)
+                self._run(self._work(station_id))
 
     async def _work(self, station_id: str) -> None:
+        has_booted = station_id in self._booted
+        self._booted.discard(station_id)
+        by = Reading(link=self._connections)
         try:
-            await self._configuration.care.look_after(Reading(link=self._connections), station_id)
+            await self._configuration.care.look_after(by, station_id, has_booted=has_booted)
         except IngufuError as error:
             log.warning("provisioning.failed", station=station_id, error=error.message)
         finally:
             self._at_work.discard(station_id)
+        self._begin()

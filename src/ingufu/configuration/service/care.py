@@ -43,10 +43,11 @@ class Care:
         self._wishes = wishes
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by station: one sets at a time
 
-    async def look_after(self, by: Reading, station_id: str) -> None:
+    async def look_after(self, by: Reading, station_id: str, *, has_booted: bool = False) -> None:
         """Do what is due for a station; nothing for one that is away, not accepted or silent. Raises nothing.
 
-        What fails is tried again later, less often each time.
+        What is desired of a station that has booted is read again, as it may have lost it. What fails is tried again
+        later, less often each time.
         """
         try:
             station = await self._means.stations.get(station_id)
@@ -58,7 +59,7 @@ class Care:
             await self._note(station_id, due_at=None)  # its next boot or connection brings it back
             return
         try:
-            await self._look_after(by, station)
+            await self._look_after(by, station, has_booted=has_booted)
         except (StationUnavailable, Unavailable, Conflict) as error:
             await self._failed(station_id, error)
 
@@ -127,19 +128,28 @@ class Care:
             except Conflict:  # a part came in this moment
                 continue
 
-    async def _look_after(self, by: Reading, station: Station) -> None:
+    async def _look_after(self, by: Reading, station: Station, *, has_booted: bool) -> None:
         state = await store.state_of(self._means.database, station.id)
         now = self._means.clock.now()
+        if self._has_nothing_to_do(station, state, now, has_booted=has_booted):
+            return
         if any(not is_old for is_old in await self._open_reports(station.id, now)):
             await self._note(station.id, due_at=self._later(self._means.rules.report_timeout_s))
             return
         if self._is_inventory_due(station, state) and not await self._take_inventory(by, station, state):
             return  # it comes in parts; the last one brings the station back here
+        if state.wishes and (has_booted or self._is_check_due(state, now)):
+            await self.check(by, station.id)
         if self._means.rules.applies_desired:
             await self.apply(by, station.id)
-        if self._is_check_due(state, now):
-            await self.check(by, station.id)
         await self._done(station.id, now)
+
+    def _has_nothing_to_do(self, station: Station, state: StationState, now: datetime, *, has_booted: bool) -> bool:
+        """Return whether a station that came is as it was left: most are, after a network has come back."""
+        is_due = state.is_stale or state.drift or (state.due_at is not None and state.due_at <= now)
+        is_unread = state.wishes and (has_booted or self._is_check_due(state, now))
+        is_known = state.looked_at is not None
+        return is_known and not (is_due or is_unread or self._is_inventory_due(station, state))
 
     async def _open_reports(self, station_id: str, now: datetime) -> list[bool]:
         """Return for each open report whether it was given up now."""
