@@ -17,7 +17,7 @@ from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from running import Running, StandingClock, running_gateway
 from scenarios.line import Line, line
-from scenarios.records import add_token, decisions, only
+from scenarios.records import add_token, decisions, events, only
 
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
@@ -94,6 +94,9 @@ async def test_a_revoked_contract_is_refused_although_its_token_is_known(
         assert (answer["certificateStatus"], answer["idTokenInfo"]["status"]) == ("CertificateRevoked", "Invalid")
     judged = await only(house, decisions)
     assert (judged["status"], judged["reason"]) == ("Invalid", "certificate-refused")
+    told = (await only(house, events, kind="ContractRefused"))["details"]
+    assert told["status"] == "CertificateRevoked"
+    assert f"{tree.contract.certificate.serial_number:x}" in told["reason"]
 
 
 @TWO

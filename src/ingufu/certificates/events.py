@@ -17,3 +17,10 @@ class AuthorityRemoved(Event, frozen=True, kw_only=True):
     authority_id: str
     name: str
     fingerprint: str
+
+
+class ContractRefused(Event, frozen=True, kw_only=True):
+    """The certificate of a contract that was shown at a station does not hold."""
+
+    status: str
+    reason: str

@@ -1,21 +1,20 @@
 """OCPP 1.6: Plug & Charge by DataTransfer, as the alliance's note on ISO 15118 has it; no other vendor is known."""
 
 import base64
-from collections.abc import Mapping
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from ingufu.authorization.model import Occasion, PresentedToken, TokenKind, Verdict, VerdictStatus
-from ingufu.certificates.model import CertificateId, ContractStatus, ContractVerdict, Presented
+from ingufu.authorization.model import PresentedToken, TokenKind
+from ingufu.certificates.model import CertificateId, Presented
 from ingufu.certificates.ocsp import BadAnswer
 from ingufu.core.errors import PartnerFailed
+from ingufu.ocpp import contracts
 from ingufu.ocpp.table import CallContext, given
 from ingufu.ocpp.v16 import refusals, types
 
 VENDOR = "org.openchargealliance.iso15118pnc"
 RESULT_LIMIT = 5500  # characters of ocspResult
-_REFUSALS: Mapping[ContractStatus, VerdictStatus] = {ContractStatus.EXPIRED: VerdictStatus.EXPIRED}
 
 
 class HashData(msgspec.Struct, frozen=True):
@@ -70,23 +69,15 @@ async def _authorize(context: CallContext, asked: Authorize) -> dict[str, object
     hashes = given(asked.hashes) or ()
     pem = given(asked.certificate) or None
     presented = Presented(contract=token.id_token, pem=pem, ids=tuple(_id(one) for one in hashes[:4]))
-    contract = await context.services.contracts.judge(presented)
-    refused = None if contract.is_accepted else _REFUSALS.get(contract.status, VerdictStatus.INVALID)
-    verdict = await context.services.authorization.check(
-        context.work,
-        PresentedToken(value=token.id_token, kind=token.type),
-        station_id=context.station_id,
-        evse=None,
-        at=context.received_at,
-        occasion=Occasion.AUTHORIZE,
-        refused=refused,
+    verdict, status = await contracts.authorize(
+        context, PresentedToken(value=token.id_token, kind=token.type), presented
     )
     info: dict[str, object] = {"status": verdict.status.value}
     if verdict.expires_at is not None:
         info["cacheExpiryDateTime"] = verdict.expires_at
     if verdict.group_value is not None:
         info["groupIdToken"] = {"idToken": verdict.group_value[:36], "type": TokenKind.CENTRAL.value}
-    return {"idTokenInfo": info, "certificateStatus": _word(contract, verdict)}
+    return {"idTokenInfo": info, "certificateStatus": None if status is None else status.value}
 
 
 async def _certificate_status(context: CallContext, asked: CertificateStatus) -> dict[str, object]:
@@ -96,11 +87,6 @@ async def _certificate_status(context: CallContext, asked: CertificateStatus) ->
         return {"status": "Failed"}
     result = base64.b64encode(answer.der).decode()
     return {"status": "Failed"} if len(result) > RESULT_LIMIT else {"status": "Accepted", "ocspResult": result}
-
-
-def _word(contract: ContractVerdict, verdict: Verdict) -> str:
-    is_cancelled = contract.is_accepted and verdict.status is VerdictStatus.BLOCKED
-    return ContractStatus.CANCELLED.value if is_cancelled else contract.status.value
 
 
 def _id(data: HashData) -> CertificateId:

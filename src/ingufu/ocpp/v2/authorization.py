@@ -1,42 +1,22 @@
 """OCPP 2.x: id tokens and what is said of them, contract certificates included."""
 
-from collections.abc import Mapping
-
 from msgspec import UNSET
 
-from ingufu.authorization.model import Occasion, PresentedToken, TokenKind, Verdict, VerdictStatus
-from ingufu.certificates.model import CertificateId, ContractStatus, ContractVerdict, Presented
+from ingufu.authorization.model import PresentedToken, TokenKind, Verdict
+from ingufu.certificates.model import CertificateId, Presented
+from ingufu.ocpp import contracts
 from ingufu.ocpp.table import CallContext, given
 from ingufu.ocpp.v2 import types
 
 GROUP_LIMIT = 36  # characters of an id token in 2.0.1; a longer group cannot be told
 MESSAGE_LIMIT = 512  # characters of a message in 2.0.1
-_REFUSALS: Mapping[ContractStatus, VerdictStatus] = {
-    ContractStatus.EXPIRED: VerdictStatus.EXPIRED
-}  # every other one is "Invalid" (C07.FR.05 to 11)
 
 
 async def authorize(context: CallContext, request: types.AuthorizeRequest) -> types.AuthorizeResponse:
-    """Say whether the token may charge, and whether the certificate of its contract holds (C01 to C16).
-
-    Responders are asked before anything is written: other stations do not wait.
-    """
-    contract = await _judge_contract(context, request)
-    refused = None
-    if contract is not None and not contract.is_accepted:
-        refused = _REFUSALS.get(contract.status, VerdictStatus.INVALID)
-    verdict = await context.services.authorization.check(
-        context.work,
-        token(request.id_token),
-        station_id=context.station_id,
-        evse=None,
-        at=context.received_at,
-        occasion=Occasion.AUTHORIZE,
-        refused=refused,
-    )
+    """Say whether the token may charge, and whether the certificate of its contract holds (C01 to C16)."""
+    verdict, status = await contracts.authorize(context, token(request.id_token), _presented(request))
     return types.AuthorizeResponse(
-        id_token_info=id_token_info(verdict),
-        certificate_status=UNSET if contract is None else _certificate_status(contract, verdict),
+        id_token_info=id_token_info(verdict), certificate_status=UNSET if status is None else status.value
     )
 
 
@@ -73,20 +53,10 @@ def certificate_id(data: types.OCSPRequestData) -> CertificateId:
     )
 
 
-async def _judge_contract(context: CallContext, request: types.AuthorizeRequest) -> ContractVerdict | None:
-    """Return what holds of the contract's certificate, None if the station shows none."""
+def _presented(request: types.AuthorizeRequest) -> Presented | None:
+    """Return what the station shows of a contract's certificate, None if nothing."""
     pem, hashes = given(request.certificate), given(request.iso15118_certificate_hash_data)
     if pem is None and hashes is None:
         return None
-    presented = Presented(
-        contract=request.id_token.id_token, pem=pem, ids=tuple(certificate_id(one) for one in hashes or ())
-    )
-    return await context.services.contracts.judge(presented)
-
-
-def _certificate_status(contract: ContractVerdict, verdict: Verdict) -> types.AuthorizeCertificateStatusEnum:
-    """Return the word for the certificate; one that holds for a contract that was blocked is cancelled (C07)."""
-    if contract.is_accepted and verdict.status is VerdictStatus.BLOCKED:
-        return "ContractCancelled"
-    word: types.AuthorizeCertificateStatusEnum = contract.status.value
-    return word
+    ids = tuple(certificate_id(one) for one in hashes or ())
+    return Presented(contract=request.id_token.id_token, pem=pem, ids=ids)

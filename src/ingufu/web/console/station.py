@@ -45,29 +45,20 @@ _FIGURES = frozenset({"TransactionUpdated"})  # which change nothing but figures
 STEERING = (
     "RemoteStartAsked", "RemoteStartSucceeded", "RemoteStartExpired", "LimitChanged", "LimitReached", "PriorityChanged",
 )  # fmt: skip
+ADMISSION = (
+    "PlaceReserved", "ReservationRefused", "ReservationUsed", "ReservationEnded", "ReservationOvertaken",
+    "LocalListSent", "LocalListFailed", "AdmissionChanged", "ContractRefused",
+)  # fmt: skip
+NOTICES = (
+    "NoticeReceived", "SecurityEventReported", "StreamOpened", "StreamClosed", "StreamUnknown", "SamplingSettled",
+)  # fmt: skip
 KINDS: dict[str, tuple[str, ...]] = {
     "connection": ("StationConnected", "StationDisconnected", "StationBooted", "FirmwareChanged", "ConnectionRefused"),
     "status": ("StatusChanged", "AvailabilityAsked", "AvailabilityKept", "AvailabilityRepeated"),
     "sessions": ("TransactionStarted", "TransactionEnded", "TransactionCorrected", "AnomalySeen", *STEERING),
     "commands": ("CommandAnswered", "StationChanged", "StationDiscovered"),
-    "admission": (
-        "PlaceReserved",
-        "ReservationRefused",
-        "ReservationUsed",
-        "ReservationEnded",
-        "ReservationOvertaken",
-        "LocalListSent",
-        "LocalListFailed",
-        "AdmissionChanged",
-    ),
-    "notices": (
-        "NoticeReceived",
-        "SecurityEventReported",
-        "StreamOpened",
-        "StreamClosed",
-        "StreamUnknown",
-        "SamplingSettled",
-    ),
+    "admission": ADMISSION,
+    "notices": NOTICES,
 }
 
 NEWS = tuple(kind for about, kinds in KINDS.items() if about != "notices" for kind in kinds)  # of the page's short list
