@@ -1,6 +1,7 @@
 """Limits and remote starts from the request to the last message, with a simulated station of each version."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +19,7 @@ from ingufu.simulator.script import Script, simulated
 from ingufu.simulator.spec import dc, spec
 from ingufu.simulator.timeline import VirtualTimeline
 from ingufu.stations.streams.model import StreamState
+from ingufu.views.metering import list_signed
 from running import PASSWORD, Running, StandingClock, running_gateway
 from scenarios.records import add_token, anomalies, only, rows, transactions
 
@@ -174,3 +176,31 @@ async def test_streams_of_a_simulated_station_arrive_value_by_value(house: Runni
         await script.settle()
         (stream,) = await house.services.stations.streams.of(station_id)
         assert stream.state is StreamState.CLOSED
+
+
+@EACH
+async def test_a_simulated_station_signs_the_registers_of_a_session(
+    house: Running, timeline: VirtualTimeline, version: str
+):
+    station_id = await house.add_station("CS")
+    async with simulated(spec("CS", version, password=PASSWORD), house.url(), timeline=timeline) as script:
+        await script.boot()
+        if version == "1.6":
+            action, payload = "ChangeConfiguration", {"key": "SampledDataSignReadings", "value": "true"}
+        else:
+            place = {"component": {"name": "SampledDataCtrlr"}, "variable": {"name": "SignReadings"}}
+            action, payload = "SetVariables", {"setVariableData": [place | {"attributeValue": "true"}]}
+        reply = await house.link.call_raw(station_id, action, msgspec.json.encode(payload))
+        assert reply.payload is not None
+        await script.plug_in(1)
+        await script.present("CARD")
+        await script.charge(seconds=120)
+        await script.present("CARD")
+        await script.unplug(1)
+    signed = await list_signed(house.services.database, (await only(house, transactions))["id"])
+    contexts = {row.context for row in signed}
+    assert contexts == {"Transaction.Begin", "Transaction.End"}
+    for row in signed:
+        assert base64.b64decode(row.data).startswith(b"OCMF|")
+        assert row.public_key_der_hex is not None
+        assert row.public_key_der_hex.startswith("3059")

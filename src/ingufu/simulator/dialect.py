@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ended_measurands: tuple[str, ...] = ()
     start_points: frozenset[str] = frozenset()  # 2.x: TxStartPoint
     stop_points: frozenset[str] = frozenset()
+    signs_readings: bool = False  # the registers at begin and end of a transaction
 
 
 class BootVerdict(msgspec.Struct, frozen=True, kw_only=True):

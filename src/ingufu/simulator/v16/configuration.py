@@ -151,6 +151,7 @@ def _settings(values: dict[str, str]) -> Settings:
         measurands=names("MeterValuesSampledData"),
         aligned_measurands=names("MeterValuesAlignedData"),
         ended_measurands=names("StopTxnSampledData"),
+        signs_readings=flag("SampledDataSignReadings"),
     )
 
 
@@ -182,6 +183,7 @@ def _factory(spec: StationSpec) -> dict[str, Key]:
         "MeterValuesSampledData": Key(",".join(measurands)),
         "NumberOfConnectors": Key(str(count), is_readonly=True),
         "ResetRetries": Key("3"),
+        "SampledDataSignReadings": Key("false"),
         "StopTransactionOnEVSideDisconnect": Key("true"),
         "StopTransactionOnInvalidId": Key("true"),
         "StopTxnAlignedData": Key(""),

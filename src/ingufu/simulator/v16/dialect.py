@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from ingufu.simulator import flow, samples, wording
+from ingufu.simulator import flow, samples, signing, wording
 from ingufu.simulator.access import Token, Verdict
 from ingufu.simulator.dialect import Answer, Settings
 from ingufu.simulator.evse import Change, ChargingState, Context, Evse, Reason, Reservation, Transaction
@@ -229,6 +229,8 @@ class V16:
 
     def _transaction_data(self, tx: Transaction, end: Reading) -> list[Payload]:
         measurands = self.settings().ended_measurands
+        if self.settings().signs_readings:
+            return [self._signed(tx.start, Context.BEGIN), self._signed(end, Context.END)]
         if not measurands:
             return []
         taken = [(tx.start, Context.BEGIN), *((r, Context.PERIODIC) for r in tx.readings), (end, Context.END)]
@@ -239,6 +241,12 @@ class V16:
             }
             for reading, context in taken
         ]
+
+    def _signed(self, reading: Reading, context: Context) -> Payload:
+        at = self._station.stamp(reading.at)
+        data = signing.sign(self._station.spec.serial, at, str(reading.energy_wh), context.value)
+        value = {"value": signing.container(data), "format": "SignedData", "context": context.value}
+        return {"timestamp": at, "sampledValue": [value]}
 
     def _meter_values(self, evse: Evse, tx: Transaction | None, value: Payload, *, is_asked: bool) -> None:
         def payload() -> Payload:

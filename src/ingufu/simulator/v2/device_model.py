@@ -297,6 +297,7 @@ _TABLE: tuple[tuple[str, str, str | None, str, str, str, str | None], ...] = (
     ("SmartChargingCtrlr", "LimitChangeSignificance", None, "5", "decimal", READ_WRITE, "Percent"),
     ("SmartChargingCtrlr", "PeriodsPerSchedule", None, "24", "integer", READ_ONLY, None),
     ("SmartChargingCtrlr", "ProfileStackLevel", None, "8", "integer", READ_ONLY, None),
+    ("SampledDataCtrlr", "SignReadings", None, "false", "boolean", READ_WRITE, None),
     ("SmartChargingCtrlr", "RateUnit", None, "A,W", "MemberList", READ_ONLY, None),
     ("TariffCostCtrlr", "Currency", None, "EUR", "string", READ_WRITE, None),
     ("TariffCostCtrlr", "TariffFallbackMessage", None, "", "string", READ_WRITE, None),

@@ -1,6 +1,6 @@
 """TransactionEvent of a simulated 2.x station: when one starts, goes on and ends, and what each event carries."""
 
-from ingufu.simulator import flow, samples, wording
+from ingufu.simulator import flow, samples, signing, wording
 from ingufu.simulator.evse import Change, ChargingState, Context, Evse, Reason, Transaction, Trigger
 from ingufu.simulator.meter import Reading
 from ingufu.simulator.peer import Lane, Payload, Request
@@ -72,9 +72,23 @@ class TransactionEvents:
         taken = samples.taken(reading, measurands, self._station.spec.manner)
         if not taken:
             return None
+        at = self._station.stamp(reading.at)
+        values = [_sampled_value(sample, context) for sample in taken]
+        if (
+            context in (Context.BEGIN, Context.END)
+            and self._memory.device_model.value("SampledDataCtrlr", "SignReadings") == "true"
+        ):
+            for value in values:
+                if value["measurand"] == samples.REGISTER:
+                    value["signedMeterValue"] = self._signed(reading, at, context)
+        return {"timestamp": at, "sampledValue": values}
+
+    def _signed(self, reading: Reading, at: str, context: Context) -> Payload:
         return {
-            "timestamp": self._station.stamp(reading.at),
-            "sampledValue": [_sampled_value(sample, context) for sample in taken],
+            "signedMeterData": signing.sign(self._station.spec.serial, at, str(reading.energy_wh), context.value),
+            "signingMethod": signing.METHOD,
+            "encodingMethod": signing.ENCODING,
+            "publicKey": signing.public_key(),
         }
 
     def _start(self, evse: Evse, change: Change, now: frozenset[str]) -> None:
