@@ -282,19 +282,12 @@ async def cards_of(database: Database, pages: Pages, request: Asked, station: St
     by_id = {row.id: row for row in running.items}
     drawn = [evse.transaction.id for evse in station.evses if evse.transaction is not None][:CURVES_DRAWN]
     curves = {one: (await session.get_series(database, one, CURVE_POINTS)).points for one in drawn}
-    kept = await reservation_views.list_reservations(
-        database, ReservationQuery(station=station.id, status=ReservationStatus.KEPT, limit=100), None
-    )
+    wanted = ReservationQuery(station=station.id, status=ReservationStatus.KEPT, limit=100)
+    kept = await reservation_views.list_reservations(database, wanted, None)
     reserved = {row.evse: Reserved(token=row.token_value, expires_at=row.expires_at) for row in kept.items}
     notes = await notes_of(database, pages, request, station)
-    return [
-        msgspec.structs.replace(
-            _card(pages, request, station, evse, by_id, curves),
-            reserved=reserved.get(evse.number),
-            notes=notes.get(evse.number, []),
-        )
-        for evse in station.evses
-    ]
+    cards = [_card(pages, request, station, evse, by_id, curves) for evse in station.evses]
+    return [msgspec.structs.replace(card, reserved=reserved.get(card.number)) for card in cards]
 
 
 def _card(  # everything that a card shows
