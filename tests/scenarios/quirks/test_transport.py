@@ -16,6 +16,7 @@ from ingufu.gateway.websocket import CertificateFiles, Endpoint, ServerTls, TlsS
 from ingufu.infra.storage.database import Database
 from ingufu.stations.model import AttemptOutcome
 from ingufu.stations.tables import attempts
+from ingufu.views import diagnosis
 from running import Running, StandingClock, running_gateway
 from scenarios.door import basic, knock
 from scenarios.foreign import headers
@@ -181,9 +182,21 @@ async def test_quirk_10_a_long_message_id_is_answered_as_it_came(house: Running)
     assert "SecurityEventReported" in await kinds(house, await id_of(house))
 
 
-async def test_quirk_11_a_station_that_takes_long_to_start_is_not_lost_meanwhile(house: Running):
-    async with odd_station(house, "MENNEKES", "Amtron 4You 560"):
-        pass
-    known = await only(house, stations)
-    station = await house.services.stations.get(known["id"])
-    assert house.services.stations.quirks.effects(station).does.offline_grace_s == 900
+async def test_quirk_11_a_station_that_takes_long_to_start_is_not_lost_meanwhile(house: Running, clock: StandingClock):
+    for identity, model in (("CS", "Amtron 4You 560"), ("OTHER", "Amtron Professional")):
+        async with odd_station(house, "MENNEKES", model, identity=identity) as station:
+            await station.get("Heartbeat", {})
+    clock.advance(600)
+    assert (await causes(house, "CS"), await causes(house, "OTHER")) == (["restarting"], ["lost"])
+    clock.advance(600)
+    assert await causes(house, "CS") == ["lost"]
+
+
+async def causes(house: Running, identity: str) -> list[str]:
+    """Return why a station is not online, as the doctor says it."""
+    await rows(house, stations)
+    now = house.services.clock.now()
+    station = await house.services.stations.get(await id_of(house, identity))
+    tried, failed = await diagnosis.attempts_of(house.services.database, station, now - diagnosis.LOOKED_BACK)
+    grace_s = house.services.stations.quirks.effects(station).does.offline_grace_s
+    return [one.code for one in diagnosis.diagnose(station, tried, failed, now, grace_s).findings]
