@@ -1,6 +1,7 @@
 """The bench for each scenario, whose frames are judged at its end, and the table of results if it is asked for."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 from conformance import report
 from conformance.bench import Bench
 from ingufu.accounts.model import OrganisationKind, Scope
-from ingufu.app.settings import ConfigurationSettings, OcppSettings
+from ingufu.app.settings import CertificatesSettings, ConfigurationSettings, OcppSettings
 from ingufu.core.ids import IdMaker
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.storage.database import Database
@@ -21,10 +22,12 @@ from ingufu.ocpp.catalogue import Catalogue
 from ingufu.simulator.timeline import VirtualTimeline
 from ingufu.web.app import create_app
 from ingufu.web.context import WebContext, WebSettings
-from scenarios.virtual import START, virtual_house
+from scenarios.virtual import virtual_house
 
 CALM = ConfigurationSettings(takes_inventory=False, applies_desired=False, repairs_drift=False)
+PATIENT = CertificatesSettings(allows_private_responders=True, responder_timeout_s=20, patience_s=30)
 PLAIN = OcppSettings(drain_s=0.0, messages_per_s=100_000.0, interval_jitter=0.0)
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RESULTS = pytest.StashKey[dict[tuple[str, str], str]]()
 
 
@@ -74,19 +77,20 @@ def applications() -> dict[str, Litestar]:
 
 
 @pytest.fixture
-def ocpp_settings() -> OcppSettings:
-    """What of the settings a scenario wants otherwise; override by parametrize."""
-    return PLAIN
-
-
-@pytest.fixture
 async def bench(
     database: Database, ids: IdMaker, tmp_path: Path, version: str, applications: dict[str, Litestar]
 ) -> AsyncIterator[Bench]:
     """A gateway that does nothing by itself, a client with all rights, and no station; at the end all is judged."""
     timeline = VirtualTimeline(START)
     async with virtual_house(
-        database, timeline, ids, ocpp=PLAIN, configuration=CALM, data=str(tmp_path), greeting_delay_s=3600.0
+        database,
+        timeline,
+        ids,
+        ocpp=PLAIN,
+        configuration=CALM,
+        certificates=PATIENT,
+        data=str(tmp_path),
+        greeting_delay_s=3600.0,
     ) as house:
         async with database.work() as work:
             owner = await house.services.accounts.create_organisation(work, "Operator", OrganisationKind.OPERATOR)

@@ -24,12 +24,22 @@ class Refusal(NamedTuple):
 Answer = Payload | Refusal | Callable[[Payload], "Payload | Refusal"]
 
 
+PROFILES = "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger"
+TRUTHS = {"Available", "Enabled", "NonEvseSpecific", "AuthorizeRemoteStart", "LocalPreAuthorize"}
+USUAL_KEYS = {"SupportedFeatureProfiles": PROFILES, "ReserveConnectorZeroSupported": "true"}
+
+
 def _values(asked: Payload) -> Payload:
-    return {
-        "getVariableResult": [
-            {**_place(one), "attributeStatus": "Accepted", "attributeValue": "1"} for one in asked["getVariableData"]
-        ]
-    }
+    """Return 1000 for every variable that is not true or false."""
+    found = [
+        {
+            **_place(one),
+            "attributeStatus": "Accepted",
+            "attributeValue": "true" if one["variable"]["name"] in TRUTHS else "1000",
+        }
+        for one in asked["getVariableData"]
+    ]
+    return {"getVariableResult": found}
 
 
 def _settings(asked: Payload) -> Payload:
@@ -41,7 +51,8 @@ def _place(asked: Payload) -> Payload:
 
 
 def _keys(asked: Payload) -> Payload:
-    return {"configurationKey": [{"key": key, "readonly": False, "value": "1"} for key in asked.get("key", ())]}
+    keys = [{"key": key, "readonly": False, "value": USUAL_KEYS.get(key, "1")} for key in asked.get("key", ())]
+    return {"configurationKey": keys}
 
 
 USUAL: dict[str, Answer] = {

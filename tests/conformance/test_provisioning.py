@@ -25,11 +25,11 @@ async def cold_boot(bench: Bench) -> None:
         told = await station.boot()
         assert told["status"] == "Accepted"
         assert told["interval"] > 0
-        assert told["currentTime"] == "2026-03-01T08:00:00.000Z"
+        assert told["currentTime"] == "2026-03-01T12:00:00.000Z"
         if bench.version == "1.6":
             await station.report("Available", 0)
         await station.report("Available", 1)
-        assert (await station.get("Heartbeat"))["currentTime"] == "2026-03-01T08:00:00.000Z"
+        assert (await station.get("Heartbeat"))["currentTime"] == "2026-03-01T12:00:00.000Z"
     assert await bench.status() == "Available"
 
 
@@ -113,7 +113,7 @@ async def test_tc_b_06_one_value(bench: Bench):
     await bench.add_station()
     async with bench.connected() as station:
         (told,) = await read(bench, OFFLINE)
-        assert (told["status"], told["value"]) == ("Accepted", "1")
+        assert (told["status"], told["value"]) == ("Accepted", "1000")
         (sent,) = station.payloads("GetVariables")
         assert places([sent], "getVariableData") == [[OFFLINE]]
         assert is_actual(sent["getVariableData"][0])
