@@ -1,12 +1,15 @@
 """Limits that stations do not keep to by themselves: when one is reached, the station is told to stop."""
 
 import asyncio
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
 from ingufu.charging.control import decide
 from ingufu.charging.control.model import TransactionControl
 from ingufu.charging.events import TransactionUpdated
+from ingufu.charging.model import Transaction
 from ingufu.core.commands import StopCharging
 from ingufu.core.errors import Conflict, IngufuError, NotFound
 from ingufu.gateway.link import Connections
@@ -19,6 +22,13 @@ ACTOR = "limit reached"
 log = structlog.get_logger(__name__)
 
 
+class Looked(NamedTuple):
+    """That a limit was looked at and not reached, and when it will be if it is one of time."""
+
+    revision: int
+    time_is_up_at: datetime | None
+
+
 class Enforcer:
     """Watches the transactions that have a limit. What it has begun is in storage: a restart goes on from it."""
 
@@ -26,11 +36,13 @@ class Enforcer:
         self._services = services
         self._connections = connections
         self._limited: dict[str, TransactionControl] = {}
+        self._looked: dict[str, Looked] = {}
         self._singly: Singly[None] = Singly()
 
     async def load(self) -> None:
         """Learn which transactions have a limit."""
         self._limited = {one.transaction_id: one for one in await self._services.control.limited()}
+        self._looked = {key: looked for key, looked in self._looked.items() if key in self._limited}
 
     def is_suspect(self, event: TransactionUpdated) -> bool:
         """Return whether live figures say that a limit may be reached."""
@@ -47,9 +59,20 @@ class Enforcer:
         self._limited.pop(transaction_id, None)
 
     async def look(self) -> None:
-        """Look at every transaction that has a limit, above all for those of time."""
+        """Look at new limits, those of time, and stops that are due; live figures tell of the others."""
         await self.load()
-        await asyncio.gather(*(self.enforce(transaction_id) for transaction_id in self._limited))
+        due = [transaction_id for transaction_id, control in self._limited.items() if self._is_due(control)]
+        await asyncio.gather(*(self.enforce(transaction_id) for transaction_id in due))
+
+    def _is_due(self, control: TransactionControl) -> bool:
+        now = self._services.clock.now()
+        if control.reached is not None:
+            due_at = decide.next_stop_at(control, self._services.control.rules)
+            return due_at is not None and now >= due_at
+        looked = self._looked.get(control.transaction_id)
+        if looked is None or looked.revision != control.revision:
+            return True
+        return looked.time_is_up_at is not None and now >= looked.time_is_up_at
 
     async def enforce(self, transaction_id: str) -> None:
         """Stop a transaction if its limit is reached, or again if that came to nothing."""
@@ -76,6 +99,7 @@ class Enforcer:
         if control.reached is None:
             reached = decide.find_reached(control.limit, transaction, now)
             if reached is None:
+                self._looked[transaction_id] = Looked(control.revision, _time_is_up_at(control, transaction))
                 return
             async with services.database.work() as work:
                 control = await services.control.note_reached(work, control, reached.kind)
@@ -110,3 +134,8 @@ class Enforcer:
                     actor=ACTOR,
                 )
             )
+
+
+def _time_is_up_at(control: TransactionControl, transaction: Transaction) -> datetime | None:
+    most_s = control.limit.max_time_s
+    return None if most_s is None else transaction.started_at + timedelta(seconds=most_s)
