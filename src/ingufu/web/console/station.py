@@ -287,7 +287,8 @@ async def cards_of(database: Database, pages: Pages, request: Asked, station: St
     reserved = {row.evse: Reserved(token=row.token_value, expires_at=row.expires_at) for row in kept.items}
     notes = await notes_of(database, pages, request, station)
     cards = [_card(pages, request, station, evse, by_id, curves) for evse in station.evses]
-    return [msgspec.structs.replace(card, reserved=reserved.get(card.number)) for card in cards]
+    replace = msgspec.structs.replace
+    return [replace(one, reserved=reserved.get(one.number), notes=notes.get(one.number, [])) for one in cards]
 
 
 def _card(  # everything that a card shows
