@@ -235,3 +235,18 @@ async def test_what_is_not_there_is_not_found(operator: Person, station: str) ->
     await operator.page(page_of("nobody"), 404)
     odd: Any = await operator.page(page_of(station, "/edit?variable=rubbish"), 422)
     assert "Component" in odd
+
+
+async def test_the_timeline_tells_of_it_in_plain_words(house: House, operator: Person, station: str) -> None:
+    answers(house, (INTERVAL, "Rejected"))
+    await operator.send(page_of(station, "/edit"), variable=INTERVAL, value="45", how="keep")
+    await operator.send(page_of(station, "/apply"))
+    await operator.send_by_script(f"/console/stations/{station}/actions/reset", kind="immediate")
+    house.link.outcomes["ResetStation"] = Outcome(status="Rejected", is_accepted=False)
+    await operator.send_by_script(f"/console/stations/{station}/actions/reset", kind="immediate")
+    told = words(await operator.page(f"/console/stations/{station}/timeline?about=commands"))
+    for sentence in (
+        "What is desired changed", "1 value differs", "Variables set: 0 accepted, 1 refused", "Reset: Refused",
+        f"{INTERVAL}: Rejected",
+    ):  # fmt: skip
+        assert sentence in told

@@ -52,11 +52,14 @@ ADMISSION = (
 NOTICES = (
     "NoticeReceived", "SecurityEventReported", "StreamOpened", "StreamClosed", "StreamUnknown", "SamplingSettled",
 )  # fmt: skip
+CONFIGURATION = (
+    "ReportEnded", "VariablesWritten", "DriftChanged", "DesiredChanged", "NetworkProfileAnswered", "ResetSettled",
+)  # fmt: skip
 KINDS: dict[str, tuple[str, ...]] = {
     "connection": ("StationConnected", "StationDisconnected", "StationBooted", "FirmwareChanged", "ConnectionRefused"),
     "status": ("StatusChanged", "AvailabilityAsked", "AvailabilityKept", "AvailabilityRepeated"),
     "sessions": ("TransactionStarted", "TransactionEnded", "TransactionCorrected", "AnomalySeen", *STEERING),
-    "commands": ("CommandAnswered", "StationChanged", "StationDiscovered"),
+    "commands": ("CommandAnswered", "StationChanged", "StationDiscovered", *CONFIGURATION),
     "admission": ADMISSION,
     "notices": NOTICES,
 }
