@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from conformance import report
 from conformance.bench import Bench
+from conftest import run_sql
 from ingufu.accounts.model import OrganisationKind, Scope
 from ingufu.app.settings import CertificatesSettings, ConfigurationSettings, OcppSettings
 from ingufu.core.ids import IdMaker
@@ -64,10 +65,15 @@ def logs() -> Iterator[Any]:
 
 
 @pytest.fixture(params=["sqlite"])
-async def storage_url(request: pytest.FixtureRequest, _makers: Any, tmp_path: Path) -> StorageUrl:
-    """As everywhere, but on SQLite alone: the cases are about what is said."""
-    url: StorageUrl = await _makers.sqlite(tmp_path)
-    return url
+async def storage_url(request: pytest.FixtureRequest, _makers: Any, tmp_path: Path) -> AsyncIterator[StorageUrl]:
+    """As everywhere, but on SQLite alone unless a scenario asks for `both_engines`: the cases are about what is said."""
+    if request.param == "sqlite":
+        yield await _makers.sqlite(tmp_path)
+        return
+    server = request.getfixturevalue("postgresql_server")
+    url, name = await _makers.postgresql(server)
+    yield url
+    await run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

@@ -105,3 +105,17 @@ async def test_tc_a_10_a_password_that_is_refused(bench: Bench):
         assert told["status"] == "Rejected"
     async with bench.connected() as station:
         assert await station.get("Heartbeat")
+
+
+@case("TC_073", "A new password is set as hexadecimal digits, and its bytes open at once", "1.6")
+async def test_tc_073_a_new_password(bench: Bench):
+    await bench.add_station()
+    new = "0123456789abcdef0123456789abcdef01234567"
+    async with bench.connected() as station:
+        values = [{"variable": "SecurityCtrlr.BasicAuthPassword", "value": new}]
+        (told,) = await bench.post("/stations/CS/variables/set", {"values": values})
+        assert told["status"] == "Accepted"
+        assert station.payloads("ChangeConfiguration") == [{"key": "AuthorizationKey", "value": new}]
+    for password, status in ((bytes.fromhex(new), 101), (PASSWORD.encode(), 401)):
+        answer = await knock(bench.house, "/ocpp/CS", authorization=basic("CS", password), subprotocols="ocpp1.6")
+        assert answer.status == status

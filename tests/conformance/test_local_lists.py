@@ -5,6 +5,7 @@ from typing import Any
 from conformance.bench import Bench
 from conformance.cases import case
 from conformance.counterpart import Counterpart
+from web.api.engines import both_engines
 
 TWO = ("2.0.1", "2.1")
 
@@ -56,6 +57,7 @@ async def test_tc_d_01_full(bench: Bench):
         assert entries(sent) == {"CARD": True, "OTHER": True}
 
 
+@both_engines
 @case("TC_D_02", "A token more: only it is sent, with a higher version", *TWO)
 async def test_tc_d_02_differential(bench: Bench):
     await listing(bench, "CARD")

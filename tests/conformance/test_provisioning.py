@@ -7,6 +7,7 @@ import pytest
 from conformance.bench import Bench
 from conformance.cases import case
 from conformance.counterpart import Counterpart
+from web.api.engines import both_engines
 
 TWO = ("2.0.1", "2.1")
 OFFLINE = "OCPPCommCtrlr.OfflineThreshold"
@@ -204,6 +205,7 @@ async def test_tc_b_12_configuration_inventory(bench: Bench):
         await report(bench, station, "ConfigurationInventory")
 
 
+@both_engines
 @case("TC_B_13", "A report of everything is asked for, and taken in parts", *TWO)
 async def test_tc_b_13_full_inventory(bench: Bench):
     await bench.add_station()

@@ -6,6 +6,7 @@ from conformance.bench import Bench
 from conformance.cases import case
 from conformance.counterpart import Counterpart
 from conformance.transacting import CARD, Session
+from web.api.engines import both_engines
 
 TWO = ("2.0.1", "2.1")
 UNTIL = "2026-03-01T13:00:00Z"
@@ -51,6 +52,7 @@ async def use(bench: Bench, station: Counterpart, reservation: Any, token: str =
     assert (await bench.transaction())["reservation_id"] == reservation["id"]
 
 
+@both_engines
 @case("TC_H_01", "One EVSE is reserved, and used by the one it was kept for", *TWO)
 async def test_tc_h_01_one_evse(bench: Bench):
     await prepare(bench)

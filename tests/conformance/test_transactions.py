@@ -6,6 +6,7 @@ from conformance.bench import Bench
 from conformance.cases import case
 from conformance.counterpart import Counterpart
 from conformance.transacting import CARD, Session
+from web.api.engines import both_engines
 
 TWO = ("2.0.1", "2.1")
 
@@ -89,6 +90,7 @@ async def test_tc_e_02_energy_transfer(bench: Bench):
         assert (await bench.transaction())["state"] == "Charging"
 
 
+@both_engines
 @case("TC_E_03", "The cable first, then the card", *TWO)
 async def test_tc_e_03_cable_first(bench: Bench):
     async with scene(bench) as it:
