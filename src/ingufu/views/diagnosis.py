@@ -180,7 +180,7 @@ def _why_offline(
         yield finding("never-tried", "bad")
     elif newest is not None and newest.outcome is AttemptOutcome.CONNECTED:
         at = newest.closed_at or station.online_changed_at or newest.last_at
-        if now - at <= timedelta(seconds=grace_s):
+        if grace_s and now - at <= timedelta(seconds=grace_s):
             yield finding("restarting", "wait", at=_moment(at), minutes=grace_s // 60)
         elif not late:
             yield finding("lost", "bad", at=_moment(at), reason=newest.close_reason or "no reason told")
