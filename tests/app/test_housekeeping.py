@@ -85,12 +85,14 @@ async def test_the_figures_have_these_names_and_can_be_read_before_and_after_the
                 "connections_refused", "connections_failed", "sockets_closed", "messages_received", "messages_sent",
                 "bytes_received", "half_open", "stalled", "oversized", "protocol_violations", "read_pauses",
                 "handler_failures", "commits", "units_of_work", "units_waiting", "storage_failing", "rows_lost", "web_processes",
-                "live_events_dropped",
+                "live_events_dropped", "quirks_met",
             )
         }  # fmt: skip
+        process.services.stations.quirks.met("a-station", 33)
         respond = metrics_responder(process)
         before = (await respond(b"")).decode()
         assert "ingufu_sockets_open 0.0" in before
+        assert 'ingufu_quirks_met_total{quirk="33"} 1.0' in before
         bound = await process.gateway.start(process.endpoints)
         reader, writer = await asyncio.open_connection(*bound["plain"])
         writer.write(b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
