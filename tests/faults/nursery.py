@@ -46,7 +46,9 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit code. Raises subprocess.TimeoutExpired."""
         if self.returncode is None:
-            if not select.select([self._fate], [], [], timeout)[0]:
+            watch = select.poll()  # which knows descriptors beyond 1023
+            watch.register(self._fate, select.POLLIN)
+            if not watch.poll(None if timeout is None else timeout * 1000):
                 raise subprocess.TimeoutExpired(["ingufu"], timeout or 0)
             self.returncode = int(self._fate.readline())
             self._fate.close()

@@ -55,7 +55,7 @@ def judge(outcome: Outcome, plan: Plan) -> None:
 PLANTED = {  # into the real server: were these not found, the tests above would show nothing
     "flushes that only pretend": (Plan(kills=1, seed=22, stations=10, ways=("power",), lies=True), LOST),
     "reply before commit": (Plan(kills=1, seed=24, ways=("kill",), plant="reply_before_commit"), LOST),
-    "starts counted twice": (Plan(kills=4, seed=25, ways=("kill",), plant="starts_counted_twice"), DOUBLE),
+    "starts counted twice": (Plan(kills=8, seed=25, stations=60, ways=("kill",), plant="starts_counted_twice"), DOUBLE),
     "readings counted twice": (Plan(kills=4, seed=26, ways=("kill",), plant="readings_counted_twice"), DOUBLE),
     "half of a unit": (Plan(kills=8, seed=27, ways=("kill",), plant="half_of_a_unit"), LOST),
 }
