@@ -309,3 +309,31 @@ async def test_a_new_wish_is_set_soon_also_where_drift_is_not_repaired(
     await desire(database, configuration, station, interval="30")
     await configuration.care.refresh_stale()
     assert await configuration.care.due() == [station.id]
+
+
+async def test_a_busy_station_is_asked_for_everything_again_later(
+    clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    played.reports = "Rejected"
+    await configuration.care.look_after(by, station.id)
+    state = await configuration.state(station.id)
+    assert state.due_at is not None
+    assert state.due_at > clock.now()
+    clock.advance(3600)
+    played.reports = "Accepted"
+    await configuration.care.look_after(by, station.id)
+    assert isinstance(played.asked[-1], RequestBaseReport)
+    assert len(played.asked) == 3  # full and configuration inventory, and full again
+
+
+async def test_a_password_that_opens_no_door_is_never_sent(
+    database: Database, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    password = parse("SecurityCtrlr.BasicAuthPassword")
+    item = WriteItem(name=password, value="a" * 20)
+    (outcome,) = await configuration.asking.write(by, station, [item], is_forced=True)
+    assert (outcome.status, outcome.part) == ("NotSent", 0)
+    assert played.asked == []
+    with pytest.raises(InvalidInput):
+        async with database.work() as work:
+            await configuration.desire(work, station.id, [DesiredChange(name=password, value="a" * 20)])

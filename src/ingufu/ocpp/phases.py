@@ -18,7 +18,7 @@ PHASES: Final[Mapping[BootAnswer | None, Phase]] = MappingProxyType(
     }
 )
 
-# What a pending station is never asked (2.x B02.FR.05, 1.6 4.2: remote start and stop).
+# What a pending station is never asked (2.x B02, 1.6 4.2: remote start and stop).
 _NOT_WHILE_PENDING: Final = frozenset(
     {"RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction"}
 )
@@ -71,7 +71,7 @@ def allowed_by(action: str, payload: bytes) -> str | None:
 def refusal(phase: Phase, action: str) -> str | None:
     """Return why a station in this phase is not asked this, or None.
 
-    A rejected station is asked for nothing (2.x B03.FR.03; 1.6 4.2), a pending one for no start or stop.
+    A rejected station is asked for nothing (2.x B03; 1.6 4.2), a pending one for no start or stop.
     """
     if phase is Phase.REJECTED:
         return "The station's boot was rejected: nothing may be asked of it until it boots again and is accepted."

@@ -23,7 +23,7 @@ class BootPace:
 
         What is wished for this station counts as it is. Every other interval is a little longer or shorter, always by
         the same part for one station, and grows with the number of boots while a storm lasts.
-        Spec: OCPP 2.1 part 2, B01.FR.06 (not 0), B02, B03.
+        Spec: OCPP 2.1 part 2, B01 (not 0), B02, B03.
         """
         self._boots.append(at)
         while self._boots and at - self._boots[0] > WINDOW:

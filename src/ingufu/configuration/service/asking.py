@@ -32,6 +32,8 @@ from ingufu.core.errors import (
     StationUnavailable,
     StationUnsupported,
 )
+from ingufu.core.variables import VariableName
+from ingufu.infra import secrets
 from ingufu.infra.storage.database import Work
 from ingufu.stations.model import Station
 
@@ -123,8 +125,8 @@ class Asking:
         for item in items:
             if not decide.can_say(station.ocpp_version, item.name, item.attribute):
                 outcomes.append(_unsent(item, NOT_SAYABLE, _no_word(station)))
-            elif _place(item) in flaws:
-                outcomes.append(_unsent(item, NOT_SENT, flaws[_place(item)]))
+            elif flaw := flaws.get(_place(item)) or password_flaw(item.name, item.value):
+                outcomes.append(_unsent(item, NOT_SENT, flaw))
             else:
                 fit.append(item)
         if fit:
@@ -233,7 +235,7 @@ class Asking:
         results: Sequence[WriteResult],
         at: datetime,
     ) -> None:
-        """Let the station in with the password that it took (A01.FR.02, .03); with the old one until it has booted."""
+        """Let the station in with the password that it took (A01.FR.03); with the old one until it has booted."""
         for one in results:
             if one.name.key != PASSWORD.key or one.status not in (ACCEPTED, REBOOT_REQUIRED):
                 continue
@@ -246,6 +248,11 @@ class Asking:
         if names:
             reason = f"So that {', '.join(names[:3])} counts."
             store.change_state(work, station.id, reboot_needed_since=at, reboot_reason=reason[:500])
+
+
+def password_flaw(name: VariableName, value: str) -> str | None:
+    """Return why a station could not come in with this password, if it is one; such a one is never sent."""
+    return secrets.station_password_flaw(value) if name.key == PASSWORD.key else None
 
 
 async def _ask_all(
@@ -343,7 +350,7 @@ def _place(item: WriteItem | WriteResult) -> tuple[str, str]:
 def _check_once(items: Sequence[WriteItem]) -> None:
     places = [_place(item) for item in items]
     if len(set(places)) < len(places):
-        raise InvalidInput("A value stands once among those to set (2.x B05.FR.11).", field="values")
+        raise InvalidInput("A value stands once among those to set (2.x B05).", field="values")
 
 
 def _told(one: ReadResult) -> Told:

@@ -27,6 +27,7 @@ from ingufu.core.errors import Conflict, IngufuError, NotFound, StationUnavailab
 from ingufu.stations.model import Approval, BootAnswer, Station
 
 MOST_INVENTORIES = 4  # tries for one firmware; then it is left at that until somebody asks
+TRY_LATER = "Rejected"  # of a report: the station is busy (2.x B07, B08)
 _ENDED_BADLY = frozenset({ReportState.REFUSED, ReportState.EMPTY})
 
 log = structlog.get_logger(__name__)
@@ -177,6 +178,7 @@ class Care:
             inventory_tries=tries,
             due_at=self._later(self._means.rules.report_timeout_s),
         )
+        answer = ""
         for base in (ReportBase.FULL, ReportBase.CONFIGURATION):
             try:
                 report = await self._reporting.request(by, station, Wish(base=base), is_automatic=True)
@@ -185,8 +187,11 @@ class Care:
                 return True
             if report.state not in _ENDED_BADLY:
                 return report.state is ReportState.COMPLETE
-            await self._note(station.id, inventory_note=report.detail[:500])
-        return True  # it tells nothing of itself; what is desired can be set all the same
+            answer = report.detail
+            await self._note(station.id, inventory_note=answer[:500])
+        if not answer.startswith(TRY_LATER):
+            await self._note(station.id, inventory_tries=MOST_INVENTORIES)
+        return True  # it tells nothing of itself now; what is desired can be set all the same
 
     async def _count_inventory(self, station_id: str, why: str, at: datetime) -> None:
         state = await store.state_of(self._means.database, station_id)
@@ -238,6 +243,8 @@ class Care:
         """Note that the station was looked after, and when it is to be again."""
         state = await store.state_of(self._means.database, station_id)
         waiting = [one.next_at for one in await self._wishes.wanted(station_id) if one.next_at is not None]
+        if state.inventory_at is None and 0 < state.inventory_tries < MOST_INVENTORIES:
+            waiting.append(desired.retry_at(state.inventory_tries, now))
         due_at = min((at for at in waiting if at > now), default=None)
         every_h = self._means.rules.checks_every_h
         if every_h and state.wishes:

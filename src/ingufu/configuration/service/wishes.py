@@ -17,7 +17,7 @@ from ingufu.configuration.model import (
     Wanted,
     Wish,
 )
-from ingufu.configuration.service.asking import Asking
+from ingufu.configuration.service.asking import Asking, password_flaw
 from ingufu.configuration.service.keeping import actual
 from ingufu.configuration.service.means import Means
 from ingufu.core import variables
@@ -150,7 +150,7 @@ class Wishes:
     def _wish(self, kind: OwnerKind, owner_id: str, change: DesiredChange, actor: str) -> Wish:
         value = change.value or ""
         variables.check(change.name)
-        flaw = decide.flaw(change.name, value, None)
+        flaw = decide.flaw(change.name, value, None) or password_flaw(change.name, value)
         if flaw is not None:
             raise InvalidInput(f"{change.name.text}: {flaw}", field="values")
         is_secret = standard.is_secret(change.name)

@@ -126,7 +126,7 @@ def _set_network_profile(memory: Memory, _: TransactionEvents, payload: Payload)
     data, slot = payload["connectionData"], int(payload["configurationSlot"])
     is_fit = str(data["ocppCsmsUrl"]).startswith(("ws://", "wss://")) and data["ocppTransport"] == "JSON"
     used = int(memory.device_model.value("SecurityCtrlr", "SecurityProfile") or 0)
-    if not is_fit or slot not in NETWORK_SLOTS or int(data["securityProfile"]) < used:  # B09.FR.02, .04
+    if not is_fit or slot not in NETWORK_SLOTS or int(data["securityProfile"]) < used:  # B09
         return Answer(payload={"status": "Rejected", "statusInfo": {"reasonCode": "InvalidNetworkConf"}})
     memory.network_profiles[slot] = data
     return Answer(payload={"status": "Accepted"})
