@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Table, select, update
 
 from ingufu.accounts import tables as accounts
-from ingufu.app.schema import retention_rules
+from ingufu.app.retention import retention_rules
 from ingufu.app.settings import RetentionSettings
 from ingufu.charging.tables import readings
 from ingufu.core.clock import FrozenClock
