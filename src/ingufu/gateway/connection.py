@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -32,7 +32,8 @@ from ingufu.ocpp.rpc_messages import (
 from ingufu.ocpp.session import Refused, Replied, Session
 
 EMPTY = b"{}"
-SEEN_EVERY_S = 1.0  # how often the keeper hears that the station lives; it writes that more rarely still
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SEEN_EVERY = timedelta(seconds=1)  # how often the keeper hears that the station lives; it writes that more rarely still
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +89,7 @@ class StationConnection:
         self._turn = asyncio.Lock()  # of our requests: one is open at a time
         self._waiting: asyncio.Future[RawReply] | None = None  # for the answer to the open one
         self._patience: asyncio.TimerHandle | None = None
-        self._seen_again_s = 0.0
+        self._seen_at = self._seen_again_at = EPOCH
 
     @property
     def station_id(self) -> str:
@@ -106,8 +107,8 @@ class StationConnection:
 
     def received(self, text: bytes) -> None:
         now, at = self._clock.monotonic(), self._clock.now()
-        if now >= self._seen_again_s:
-            self._seen_again_s = now + SEEN_EVERY_S
+        if not self._seen_at <= at < self._seen_again_at:  # the date may be set back too
+            self._seen_at, self._seen_again_at = at, at + SEEN_EVERY
             self._keeper.seen(self)
         self._frames.add(text, at, self.station_id, self.id, is_inbound=True)
         if not self._is_working:
