@@ -166,7 +166,7 @@ class Station:
         self.meters.is_online = True
         chatter = self._loop.create_task(self._talk.chatter(line))
         if self._last is not None and self._chance.random() < self.plan.forgets_chance:
-            self._loop.create_task(self._tell_again(line, self._last))
+            self._loop.create_task(self._tell_again(line, self._last, self._last.message_id))
         try:
             while self.is_mine(line):
                 message = self._next()
@@ -222,11 +222,11 @@ class Station:
             first.setdefault(message.connector, message)
         return self._chance.choice(list(first.values()))
 
-    async def _tell_again(self, line: Line, message: Message) -> None:
-        """Tell what was acknowledged already, under the same id: it went lost that it was."""
+    async def _tell_again(self, line: Line, message: Message, message_id: str = "") -> None:
+        """Tell what was acknowledged already: it went lost that it was."""
         self._world.count("a message was told again after its answer had come")
         version = self.plan.version
-        await self.call(line, action_of(version, message), payload_of(version, message), message_id=message.message_id)
+        await self.call(line, action_of(version, message), payload_of(version, message), message_id=message_id)
 
     async def tell(self, line: Line, message: Message) -> None:
         """Tell a message, again if need be, and deal with the answer."""
@@ -241,6 +241,8 @@ class Station:
         )
         if isinstance(reply, dict):
             self._acknowledged(message, reply)
+            if self._chance.random() < self.plan.echo_chance and not self._world.is_calm:
+                self._loop.create_task(self._tell_again(line, message))
         elif isinstance(reply, Refusal):
             self._world.wrong(f"{self.plan.identity} was refused a {message.kind}: {reply}")
             self._drop(message)

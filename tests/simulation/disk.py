@@ -33,7 +33,7 @@ class Disk:
         is_fillable = any(outage.kind == "full" for outage in world.plan.outages)
         self.connection = _new(SMALL_PAGES)[0] if is_fillable else _wiped()
         self.commits = 0
-        self.around_commit: Callable[[float], None] = _nothing  # told how long the commit will take
+        self.around_commit: Callable[[float, bool], None] = _nothing  # told how long it takes, and if it puts off rows
         self._kind = "well"
 
     @property
@@ -104,7 +104,7 @@ class SimulatedEngine:
         disk = self._disk
         commit_s = SLOW_S if disk.kind == "slow" else self._commit_s
         before_s, after_s = commit_s * self._chance.random(), commit_s * self._chance.random()
-        disk.around_commit(before_s + after_s)
+        disk.around_commit(before_s + after_s, any(write.is_deferred for unit in units for write in unit))
         self.stage = "before" if units else ""
         await self._pause(before_s)
         fails = self._fails()
@@ -144,7 +144,7 @@ class SimulatedEngine:
         return 0
 
 
-def _nothing(_: float) -> None:
+def _nothing(_lasts_s: float, _is_put_off: bool) -> None:
     """Do nothing around a commit."""
 
 

@@ -46,6 +46,7 @@ class StationPlan(msgspec.Struct, frozen=True, kw_only=True):
     bursts: tuple[float, ...]  # when it says all it has to say, and much else, without waiting for answers
     twice_chance: float  # that it sends a frame twice
     forgets_chance: float  # that it tells once more, on a new connection, what was acknowledged on the last one
+    echo_chance: float  # that it tells once more, under a new id, what was just acknowledged
     wakes_s: float
 
 
@@ -69,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     commit_s: float
     crash_chance: float  # that the server dies around a commit
     most_crashes: int
+    spares_others: bool  # it does so only around commits with readings that are put off
     crashes: tuple[float, ...]
     restarts: tuple[float, ...]
     down_s: float  # how long the server stays away
@@ -90,7 +92,7 @@ def draw(seed: int) -> Plan:
     chance = random.Random(f"{seed}/plan")
     lasts_s = chance.uniform(0.7, 3.0) * HOUR_S
     is_fierce = chance.random() < 0.3
-    return Plan(
+    plan = Plan(
         seed=seed,
         lasts_s=lasts_s,
         disorder=chance.choice((0.0, 0.2, 0.5)),
@@ -98,6 +100,7 @@ def draw(seed: int) -> Plan:
         commit_s=chance.choice((0.0005, 0.003, 0.02, 0.3)),
         crash_chance=chance.choice((0.0, 0.02, 0.05)) * (2 if is_fierce else 1),
         most_crashes=4 if is_fierce else 2,
+        spares_others=False,
         crashes=_times(chance, lasts_s, (0, 0, 1)),
         restarts=_times(chance, lasts_s, (0, 0, 0, 1)),
         down_s=chance.choice((1.0, 10.0, 120.0)),
@@ -113,6 +116,33 @@ def draw(seed: int) -> Plan:
         stations=tuple(
             _station(chance, number, lasts_s, is_fierce=is_fierce) for number in range(chance.randint(3, 6))
         ),
+    )
+    return _crash_on(chance, plan) if chance.random() < 0.12 else plan
+
+
+def _crash_on(chance: random.Random, plan: Plan) -> Plan:
+    """Return the plan with one crash after the other, while stations mostly tell of readings, and of those many."""
+    replace = msgspec.structs.replace
+    stations = tuple(
+        replace(
+            station,
+            charges=tuple(replace(charge, readings=8) for charge in station.charges),
+            clock=station.clock if chance.random() < 0.2 else "right",
+            latency_s=chance.choice((0.01, station.latency_s)),
+            tells_status=False,
+            chatter_s=100_000.0,
+        )
+        for station in plan.stations
+    )
+    return replace(
+        plan,
+        stations=stations,
+        crash_chance=0.25,
+        most_crashes=12,
+        spares_others=chance.random() < 0.7,
+        commit_s=chance.choice((0.02, 0.3)),
+        down_s=1.0,
+        defers=True,
     )
 
 
@@ -143,6 +173,7 @@ def _station(chance: random.Random, number: int, lasts_s: float, *, is_fierce: b
         bursts=_times(chance, lasts_s, (0,) * 5 + (1,)),
         twice_chance=chance.choice((0.0, 0.0, 0.02, 0.1)),
         forgets_chance=chance.choice((0.0, 0.0, 0.3)),
+        echo_chance=chance.choice((0.0, 0.0, 0.1)),
         wakes_s=chance.uniform(0, 60),
     )
 

@@ -162,11 +162,13 @@ class Server:
 
     # Crashes around commits
 
-    def _around_commit(self, lasts_s: float) -> None:
+    def _around_commit(self, lasts_s: float, puts_off: bool) -> None:
         plan = self.world.plan
         if self.disk.kind != "well":
             self.world.trouble(lasts_s)
         if self.world.is_calm or self.crashes >= plan.most_crashes or self._chance.random() >= plan.crash_chance:
+            return
+        if plan.spares_others and not puts_off:
             return
         at_s = self.world.loop.time() + self._chance.random() * (lasts_s * 1.5 + 0.02)
         self.world.loop.at_for(self.world.loop.world, at_s, self.crash, "around a commit")

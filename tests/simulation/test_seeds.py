@@ -23,11 +23,7 @@ PORTION = 20
 PORTIONS = 10
 ROOT = Path(__file__).parents[2]
 FOUND_WITHIN = 100  # seeds
-LATER = {
-    "half_of_a_unit": 50,
-    "quick_reply_before_commit": 50,
-    "quick_repeat_counts": 80,
-}  # from which seed on it is looked for
+LATER = {"half_of_a_unit": 30}  # from which seed on it is looked for; all others are found sooner
 
 
 @cache
