@@ -26,7 +26,7 @@ from faults.nursery import PLANT
 from faults.stations import Habits
 from ingufu.infra.storage.opening import open_database
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 PATIENCE_OF_STATIONS_S = 2.0  # for an answer; what was not answered is sent again then
 STARTUP_S = 1.0  # about what a start takes: some kills come within
 LONGEST_S = 1.2  # between two kills
@@ -49,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = "sqlite"
     ways: tuple[str, ...] = ()  # none: all of the engine's, by turns
     pace_s: float = 0.06
+    settles: bool = False  # all stations are back before the next death; else many deaths may pass for one of them
     plant: str = ""  # a fault of `simulation.faults` in the server: the records must differ
     lies: bool = False  # flushes do not happen, and the records are compared after the last kill: a planted fault
 
@@ -203,6 +204,9 @@ class Deaths:
         if self._home.server is None:
             await self._start()
         await self._fleet.wait_for(1, timeout_s=PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            while self._plan.settles and self._fleet.online < self._plan.stations:
+                await asyncio.sleep(0.05)
         await asyncio.sleep(self._chance.uniform(0.0, LONGEST_S))
 
     def _is_cold(self) -> bool:

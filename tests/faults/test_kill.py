@@ -25,9 +25,9 @@ POSTGRESQL = ("backend", "everything", "kill", "database")
 PLANS = {
     "sqlite": Plan(kills=by_length(4, 30), seed=20, ways=SQLITE, pace_s=PACE_S),
     "postgresql": Plan(kills=by_length(2, 24), seed=21, engine="postgresql", ways=POSTGRESQL, pace_s=PACE_S),
-    "a thousand on sqlite": Plan(kills=12, seed=23, stations=1000, ways=SQLITE, pace_s=3.0),
+    "a thousand on sqlite": Plan(kills=12, seed=23, stations=1000, settles=True, ways=("kill", "power"), pace_s=3.0),
     "a thousand on postgresql": Plan(
-        kills=12, seed=24, stations=1000, engine="postgresql", ways=POSTGRESQL, pace_s=3.0
+        kills=12, seed=24, stations=1000, settles=True, engine="postgresql", ways=POSTGRESQL, pace_s=3.0
     ),
 }
 
