@@ -33,12 +33,16 @@ class Judge:
     def __init__(self) -> None:
         self.faults: list[str] = []
         self.heard = 0  # frames of the CSMS that were judged
+        self._ids: set[str] = set()  # of its CALLs, which are never used twice
 
     def hear(self, version: str, frame: Any, action: str) -> None:
         """Judge a frame of the CSMS; `action` is what it asks or what it answers."""
         self.heard += 1
         match frame:
+            case [2, str(message_id), *_] if message_id in self._ids:
+                self.faults.append(f"The CSMS used a message id twice: {frame}")
             case [2, str(message_id), str(), dict(payload)] if 0 < len(message_id) <= LONGEST_ID:
+                self._ids.add(message_id)
                 self._hold(version, action, "request", payload, "The CSMS asked")
             case [6, str(), str(), dict(payload)] if version == "2.1":
                 self._hold(version, action, "request", payload, "The CSMS sent")

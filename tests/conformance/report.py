@@ -18,6 +18,13 @@ The blocks are provisioning, authorisation with local lists and Plug & Charge, t
 Security and certificates, tariffs and payment, smart charging, firmware, diagnostics and display are not among them.
 
 `make conformance` runs the scenarios and writes this page.
+
+For a run of the alliance's own tool against a server, set the station that the tool plays:
+
+- `is_silent`: it hears nothing but what a person asks of it, and nothing is asked before a reservation.
+- `is_strict`: it is held to the schemas, and to its boot before anything else.
+- Leave `password_grace_s` at 0 and `subprotocol_mismatch` at `refuse`.
+- What a case wants sent exactly so, with any field present or left out, goes by `POST /api/v1/stations/{id}/commands/{Action}` or the form of the console; with `validate=false` also what no schema allows.
 """
 OPEN_HEAD = """
 ## Open

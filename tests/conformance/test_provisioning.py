@@ -44,9 +44,9 @@ async def test_tc_001_cold_boot(bench: Bench):
     await cold_boot(bench)
 
 
-@case("TC_B_02", "A boot is pending; variables are read and set, and a triggered boot is accepted", *TWO)
+@case("TC_B_02", "A boot is pending; variables are read and set, and a boot that a person asks for is accepted", *TWO)
 async def test_tc_b_02_pending(bench: Bench):
-    await bench.add_station()
+    await bench.add_station(is_silent=True)
     await answer_boots(bench, "Pending")
     async with bench.connected(boots=False) as station:
         told = await station.boot()
@@ -56,13 +56,15 @@ async def test_tc_b_02_pending(bench: Bench):
         (value,) = await bench.post("/stations/CS/variables/set", {"values": [{"variable": OFFLINE, "value": "123"}]})
         assert value["is_accepted"]
         await report(bench, station, "FullInventory")
-        await triggered_boot(bench, station)
+        await triggered_boot(bench, station, by_itself=False)
 
 
-async def triggered_boot(bench: Bench, station: Counterpart) -> None:
-    """Accept the station: it is asked to boot so that it hears so."""
+async def triggered_boot(bench: Bench, station: Counterpart, *, by_itself: bool) -> None:
+    """Accept the station: it is asked to boot so that it hears so, by us or, if it is a silent one, by a person."""
     told = await bench.put("/stations/CS/boot-answer", {"boot_answer": "Accepted"})
-    assert told["trigger"] == "Accepted"
+    assert told["trigger"] == ("Accepted" if by_itself else None)
+    if not by_itself:
+        assert (await bench.post("/stations/CS/trigger", {"trigger": "boot"}))["is_accepted"]
     assert station.payloads("TriggerMessage") == [{"requestedMessage": "BootNotification"}]
     assert (await station.boot(reason="Triggered"))["status"] == "Accepted"
     await station.report("Available")
@@ -90,7 +92,7 @@ async def test_tc_b_31_trigger(bench: Bench):
     async with bench.connected(boots=False) as station:
         assert (await station.boot())["status"] == "Pending"
         assert await station.refused("Heartbeat") == "SecurityError"
-        await triggered_boot(bench, station)
+        await triggered_boot(bench, station, by_itself=True)
 
 
 def places(payloads: list[dict[str, Any]], key: str) -> list[list[str]]:

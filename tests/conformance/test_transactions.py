@@ -71,6 +71,12 @@ class scene:  # noqa: N801 - used as a function
     async def __aexit__(self, *raised: object) -> None:
         await self._line.__aexit__(*raised)
 
+    async def reconnect(self, it: Scene) -> None:
+        """Lose the connection and come back without a boot, as nothing has changed."""
+        await self._line.__aexit__(None, None, None)
+        self._line = self._bench.connected(boots=False)
+        it.station = it.session.station = await self._line.__aenter__()
+
 
 @case("TC_E_01", "A start when the power path closes: card and cable come first", *TWO)
 async def test_tc_e_01_power_path_closed(bench: Bench):
@@ -316,8 +322,10 @@ async def ask(bench: Bench, it: Scene, answer: dict[str, bool], *, is_named: boo
 
 @case("TC_E_29", "Asked about a transaction: it runs, and messages of it wait", *TWO)
 async def test_tc_e_29_runs_and_has_messages(bench: Bench):
-    async with scene(bench) as it:
+    line = scene(bench)
+    async with line as it:
         await charging(it)
+        await line.reconnect(it)
         await ask(bench, it, {"ongoingIndicator": True, "messagesInQueue": True}, is_named=True)
         await it.session.update("MeterValuePeriodic", "Charging", context="Sample.Periodic", offline=True)
     assert (await bench.transaction())["is_open"]
@@ -333,8 +341,10 @@ async def test_tc_e_30_runs(bench: Bench):
 
 @case("TC_E_31", "Asked about a transaction: it is over, and its last messages wait", *TWO)
 async def test_tc_e_31_over_and_has_messages(bench: Bench):
-    async with scene(bench) as it:
+    line = scene(bench)
+    async with line as it:
         await charging(it)
+        await line.reconnect(it)
         await ask(bench, it, {"ongoingIndicator": False, "messagesInQueue": True}, is_named=True)
         assert (await bench.transaction())["is_open"]
         await it.ends("StopAuthorized", "Local", token=CARD, offline=True)
