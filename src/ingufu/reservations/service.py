@@ -213,7 +213,12 @@ class Reservations:
         ]
 
     async def _check_support(self, link: StationLink, wanted: Wanted) -> None:
-        """Raise Conflict where the station says beforehand that it cannot; one that does not say is simply asked."""
+        """Raise Conflict where the station says beforehand that it cannot; one that does not say is simply asked.
+
+        So is one that is to hear nothing of ours but what people ask of it.
+        """
+        if (await self._stations.get(wanted.station_id)).is_silent:
+            return
         try:
             support = await link.call(wanted.station_id, GetReservationSupport())
         except (errors.StationOffline, errors.StationTimeout):
