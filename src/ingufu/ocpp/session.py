@@ -22,7 +22,7 @@ from ingufu.services import Services
 from ingufu.stations.events import NoticeReceived
 from ingufu.stations.model import Station
 
-TRIES = 3  # of one message whose rows someone else changed meanwhile
+TRIES = 6  # of one message whose rows someone else changed meanwhile
 
 log = structlog.get_logger(__name__)
 
