@@ -58,7 +58,7 @@ bench: setup ## Measure speed beside the plain alternatives; WRITE=1 puts the ta
 	$(BIN)/python tools/bench $(if $(WRITE),--write)
 
 faults: setup ## Kill and hurt a real server, KILLS=n times (100), and run the long fault tests
-	$(BIN)/python tools/faults.py $(if $(KILLS),--kills $(KILLS))
+	$(BIN)/python tools/fault_runs.py $(if $(KILLS),--kills $(KILLS))
 
 simulate: setup ## Simulate crashes and broken lines: SEEDS=n of them, or SEED=n with all that happens
 	$(BIN)/python tools/simulate.py $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))
@@ -68,7 +68,7 @@ fuzz: setup ## Feed INPUTS=n odd inputs (1,000,000) to all that reads the bytes 
 	PYTHONPATH=$(TOOLS)/fuzz $(BIN)/python tools/fuzz --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),1)
 
 conformance: setup ## Run the scenarios of the alliance's test cases, and write docs/conformance.md
-	$(BIN)/python tools/conformance.py
+	$(BIN)/python tools/conformance_page.py
 
 docs: setup ## Build the documentation into site/
 	$(UV) pip install --quiet --require-hashes --requirement locks/docs.txt
