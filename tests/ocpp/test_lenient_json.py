@@ -29,7 +29,17 @@ def test_what_is_whole_is_kept(frame: bytes, whole: list[object]):
 
 @pytest.mark.parametrize(
     "frame",
-    [b"", b"[", b"[2", b'[2,"a"', b'{"a":1}', b'[2,7,"X",{}', b'[9,"a","X",{}]', b'[2,"a","X",{"register":12', b"[" * 999],
+    [
+        b"",
+        b"[",
+        b"[2",
+        b'[2,"a"',
+        b'{"a":1}',
+        b'[2,7,"X",{}',
+        b'[9,"a","X",{}]',
+        b'[2,"a","X",{"register":12',
+        b"[" * 999,
+    ],
 )
 def test_what_says_too_little_or_may_have_lost_what_counts_is_left(frame: bytes):
     assert repair(frame) is None
