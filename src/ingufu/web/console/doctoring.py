@@ -31,6 +31,17 @@ class AdoptQuery(msgspec.Struct, frozen=True, kw_only=True):
     identity: Annotated[str, Meta(max_length=200)] = ""
 
 
+async def facts_of(web: WebContext, station_id: str, *, is_first: bool) -> dict[str, Any]:
+    """Return what the first page of its attempts says of a station: what is wrong, and what is odd about it."""
+    if not is_first:
+        return {"diagnosis": None, "quirks": [], "other_quirks": []}
+    known = await web.services.stations.get(station_id)
+    quirks = await web.services.stations.quirks.of(known)
+    shown = {one.number for one in quirks}
+    others = [one for one in web.services.stations.quirks.catalogue if one.number not in shown]
+    return {"diagnosis": await api.diagnosis_of(web, known), "quirks": quirks, "other_quirks": others}
+
+
 @page("/attempts/adopt", scope=Scope.STATIONS_WRITE, query=AdoptQuery)
 async def show_adoption(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: AdoptQuery

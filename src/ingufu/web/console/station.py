@@ -26,8 +26,7 @@ from ingufu.views.session import SeriesPoint
 from ingufu.views.stations import EvseView, StationView
 from ingufu.views.timeline import EventFilter, EventQuery
 from ingufu.views.transactions import TransactionQuery, TransactionRow
-from ingufu.web.api.diagnosis import diagnosis_of
-from ingufu.web.console import formats, live, present
+from ingufu.web.console import doctoring, formats, live, present
 from ingufu.web.console.notes import notes_of
 from ingufu.web.console.pages import Pages, page, path_of
 from ingufu.web.context import WebContext
@@ -252,20 +251,9 @@ async def show_attempts(
         **seen.frame("attempts"),
         page=found,
         addresses=web.settings.ocpp_addresses,
-        **await _doctor(web, seen.station.id, criteria),
+        **await doctoring.facts_of(web, seen.station.id, is_first=not criteria.cursor),
         **_paging(seen, "attempts", found.next, criteria.cursor),
     )
-
-
-async def _doctor(web: WebContext, station_id: str, criteria: PageQuery) -> dict[str, Any]:
-    """Return what the first page says of a station as a whole: what is wrong, and what is odd about it."""
-    if criteria.cursor:
-        return {"diagnosis": None, "quirks": [], "other_quirks": []}
-    known = await web.services.stations.get(station_id)
-    quirks = await web.services.stations.quirks.of(known)
-    shown = {one.number for one in quirks}
-    others = [one for one in web.services.stations.quirks.catalogue if one.number not in shown]
-    return {"diagnosis": await diagnosis_of(web, known), "quirks": quirks, "other_quirks": others}
 
 
 async def see(web: WebContext, principal: Principal, station: str) -> Seen:
