@@ -87,6 +87,24 @@ async def test_start_of_a_clock_ahead_told_again_after_its_end_is_the_same(stati
     assert (again.is_repeat, again.transaction.number) == (True, started.transaction.number)
 
 
+async def test_start_of_an_unset_clock_told_again_after_its_end_is_the_same_if_the_register_has_risen(station):
+    s, unset = station(), datetime(1970, 1, 1, tzinfo=UTC)
+    started = await s.start(token="A", register_wh=1000, at=unset, received_at=s.at(0))
+    await s.end(reference=str(started.transaction.number), register_wh=3000, at=unset + HOUR, received_at=s.at(60))
+    again = await s.start(token="A", register_wh=1000, at=unset, received_at=s.at(61))
+    assert (again.is_repeat, again.transaction.number) == (True, started.transaction.number)
+    assert len(await s.rows()) == 1
+
+
+async def test_start_of_an_unset_clock_from_a_register_that_begins_anew_each_time_is_another(station):
+    s, unset = station(), datetime(1970, 1, 1, tzinfo=UTC)
+    first = await s.start(token="A", register_wh=0, at=unset, received_at=s.at(0))
+    await s.end(reference=str(first.transaction.number), register_wh=3000, at=unset + HOUR, received_at=s.at(60))
+    second = await s.start(token="A", register_wh=0, at=unset, received_at=s.at(100))
+    assert not second.is_repeat
+    assert len(await s.rows()) == 2
+
+
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 async def test_clock_of_the_station_that_is_set_back_changes_no_bill(station, version):
     s, reference = await begin(station, version, station().at(0))

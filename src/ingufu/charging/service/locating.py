@@ -103,10 +103,12 @@ class Locator:
                 return known
         transaction = await store.find_by_start_key(self._database, key)
         if transaction is not None:
-            # A clock that was never set tells the same time again after each reboot: what has ended may be another.
+            # A clock that was never set tells the same time again after each reboot: what has ended may be another,
+            # unless a register that counts on from one to the next has risen since, from which this one starts.
             is_over = not transaction.is_open and not transaction.is_estimated
-            is_ambiguous = taken.clock_at is not None and taken.clock_at < clocks.EARLIEST
-            return None if is_over and is_ambiguous else await self._load(transaction, held)
+            has_risen = bool(transaction.start_wh) and transaction.energy_wh > 0
+            is_unset = taken.clock_at is not None and taken.clock_at < clocks.EARLIEST
+            return None if is_over and is_unset and not has_risen else await self._load(transaction, held)
         since = report.at - decide.SLACK
         for orphan in await store.find_orphans(self._database, report.station_id, report.version, since):
             if matching.fits_start(orphan, report):
