@@ -93,10 +93,9 @@ class Counterpart:
         """Answer CALLs of that action so from now on."""
         self._answers[action] = said
 
-    async def ask(self, action: str, payload: Payload, *, is_odd: bool = False) -> Any:
-        """Send a CALL and return the frame that answers it; what is odd on purpose is not judged."""
-        if not is_odd:
-            self.judge.say(self.version, action, "request", payload)
+    async def ask(self, action: str, payload: Payload) -> Any:
+        """Send a CALL and return the frame that answers it."""
+        self.judge.say(self.version, action, "request", payload)
         message_id = f"cs-{next(self._numbers)}"
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._open[message_id] = (action, reply)

@@ -38,7 +38,7 @@ Cases of these blocks that are not fulfilled, or have no scenario yet, and why.
 
 def document(results: Mapping[tuple[str, str], str]) -> str:
     """Return the page for what came of each case and version; one that was not run is told so."""
-    return "".join([HEAD, *_blocks(results), *_open()])
+    return "".join([HEAD, *_sums(results), *_blocks(results), *_open()])
 
 
 def listed(text: str) -> dict[str, set[str]]:
@@ -49,6 +49,18 @@ def listed(text: str) -> dict[str, set[str]]:
         if line.startswith("| TC_"):
             found[cells[0]] = {version for version, cell in zip(VERSIONS, cells[2:], strict=True) if cell == "passed"}
     return found
+
+
+def _sums(results: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    yield "\n| | " + " | ".join(VERSIONS) + " |\n|---|" + "---|" * len(VERSIONS) + "\n"
+    for name, is_so in (("Passed", True), ("Failed or not run", False)):
+        told = [
+            sum((results.get((one.number, each)) == "passed") is is_so for one in all_cases() if each in one.versions)
+            for each in VERSIONS
+        ]
+        yield f"| {name} | {' | '.join(map(str, told))} |\n"
+    told = [sum(each in one.versions for one in OPEN) for each in VERSIONS]
+    yield f"| Open | {' | '.join(map(str, told))} |\n"
 
 
 def _blocks(results: Mapping[tuple[str, str], str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from conformance.bench import Bench
 from conformance.cases import case
-from conformance.counterpart import Counterpart
+from conformance.counterpart import Counterpart, Refusal
 from conformance.transacting import CARD, Session
 
 TWO = ("2.0.1", "2.1")
@@ -210,6 +210,9 @@ async def test_tc_f_27_not_implemented(bench: Bench):
         station.answer("TriggerMessage", {"status": "NotImplemented"})
         told = await bench.post("/stations/CS/trigger", {"trigger": "log-status"})
         assert (told["status"], told["is_accepted"]) == ("NotImplemented", False)
+        station.answer("TriggerMessage", Refusal("NotImplemented"))
+        told = await bench.post("/stations/CS/trigger", {"trigger": "log-status"}, expects=422)
+        assert "NotImplemented" in told["detail"]
         assert await station.get("Heartbeat")
 
 
