@@ -224,6 +224,10 @@ class Station:
 
     async def _tell_again(self, line: Line, message: Message, message_id: str = "") -> None:
         """Tell what was acknowledged already: it went lost that it was."""
+        charging = message.charging
+        is_nameless = charging is not None and charging.drew_nothing and self.plan.clock in {"unset", "lost"}
+        if message.kind == "start" and is_nameless:
+            return  # nothing would tell it from another start, after the next loss of power
         self._world.count("a message was told again after its answer had come")
         version = self.plan.version
         await self.call(line, action_of(version, message), payload_of(version, message), message_id=message_id)

@@ -33,6 +33,11 @@ class Charging:
     messages: list["Message"] = field(default_factory=list)
 
     @property
+    def drew_nothing(self) -> bool:
+        """Whether it is over and the register has not risen."""
+        return self.end is not None and self.end.wh == self.start.wh
+
+    @property
     def number(self) -> int:
         return min(self.numbers)
 
