@@ -30,8 +30,7 @@ def test_no_bytes_are_given_to_two_threads(counted):
     given: list[bytes] = []
 
     def take() -> None:
-        for _ in range(2000):
-            given.append(counted.bytes(16))
+        given.extend(counted.bytes(16) for _ in range(2000))
 
     threads = [threading.Thread(target=take) for _ in range(4)]
     for thread in threads:

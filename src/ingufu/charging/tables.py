@@ -7,8 +7,8 @@ from ingufu.infra.storage.columns import BigId, Exact, Instant, Json
 metadata = MetaData()
 
 IS_ODD = text("anomaly_count > 0")
-# A few of a million rows. Said as queries say it, and partial: an index over all of `is_open` looks useless to a planner
-# that has counted its values.
+# A few of a million rows. Said as queries say it, and partial: a planner that has counted the values of `is_open` takes
+# an index over all of them for useless.
 IS_OPEN = text("is_open IS true")
 IS_OPEN_SQLITE = text("is_open IS 1")
 

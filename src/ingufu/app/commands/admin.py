@@ -16,5 +16,5 @@ admin = LazyGroup(
         "driver": "admin_tokens:driver",
         "authority": "admin_authorities:authority",
     },
-    help="Look after users, keys, sites, stations, tokens, groups, drivers and authorities, also while the server runs.",
+    help="Look after users, keys, sites, stations, tokens, groups, drivers, authorities, also while the server runs.",
 )
