@@ -111,7 +111,7 @@ async def _run(plan: Plan, home: House, fleet: Fleet, deaths: "Deaths") -> Outco
         if home.server is None:
             await home.start()
         try:
-            await fleet.finish(timeout_s=PATIENCE_S)
+            await fleet.finish(timeout_s=PATIENCE_S + plan.stations)
         except TimeoutError:
             said = f"{sum(station.waiting for station in fleet.stations)} messages were never acknowledged"
             return _outcome(plan, home, fleet, deaths, [Finding(WRONG, said)])
