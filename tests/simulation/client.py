@@ -280,6 +280,8 @@ class Station:
         if not self.is_mine(line):
             return None
         id_ = message_id or self._new_id()
+        while id_ in self._waiting:  # it counts anew since its last boot, and keeps the ids of what it has to tell
+            id_ = self._new_id()
         answer = self._waiting[id_] = self._loop.create_future()
         sent_s = self._loop.time()
         line.send(_encode([2, id_, action, payload]))

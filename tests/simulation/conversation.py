@@ -53,16 +53,38 @@ class Answered:
         return False
 
     def answered(self, id_: str, action: str, text: bytes, now_s: float) -> None:
-        """Note that the call was answered, and not by an error."""
-        if action in ALWAYS_HANDLED or self._is_forgetful:
-            return
+        """Note that the call was answered, and not by an error; another of its id is forgotten."""
         known = self._latest.get(id_)
         if known is not None and known[0] == text and now_s - known[1] < KEPT_S:
             return  # it is remembered from its first answer on
         self._latest.pop(id_, None)
+        if action in ALWAYS_HANDLED or self._is_forgetful:
+            return
         self._latest[id_] = (text, now_s)
         if len(self._latest) > REMEMBERED:
             self._latest.popitem(last=False)
+
+    def forget(self, id_: str) -> None:
+        """Expect nothing of a call: which of several of its id was answered is not known."""
+        self._latest.pop(id_, None)
+
+
+class _Calls:
+    """Calls of one message id: one, its repeats, and perhaps others of a station that has begun to count anew."""
+
+    def __init__(self) -> None:
+        self.came = 0
+        self.answered = 0
+        self.actions: set[str] = set()
+        self.text = b""
+
+    def __str__(self) -> str:
+        return "/".join(sorted(self.actions))
+
+
+def _fits(action: str, payload: dict[str, Any]) -> bool:
+    must, may = _FIELDS[action]
+    return must <= payload.keys() <= must | may
 
 
 class Conversation:
@@ -73,7 +95,7 @@ class Conversation:
         self._name = name
         self._answered = answered
         self._incarnation = incarnation
-        self._calls: dict[str, list[Any]] = {}  # by message id: action, how often it came, how often it was answered
+        self._calls: dict[str, _Calls] = {}  # by message id
         self._asked: set[str] = set()
 
     def heard(self, text: bytes) -> None:
@@ -82,10 +104,12 @@ class Conversation:
         if frame[0] != 2:
             return
         id_, action = frame[1], frame[2]
-        call = self._calls.setdefault(id_, [action, 0, 0, text])
-        call[1] += 1
+        call = self._calls.setdefault(id_, _Calls())
+        call.came += 1
+        call.actions.add(action)
+        call.text = text
         now_s = self._world.loop.time()
-        if call[1] > 1:
+        if call.came > 1:
             self._world.count("a call came again on its line")
         if self._answered.came(id_, text, now_s, self._incarnation):
             self._world.count("a call came again after it was answered")
@@ -102,17 +126,16 @@ class Conversation:
         if call is None:
             self._wrong(f"was answered {frame[1]}, which was not asked")
             return
-        call[2] += 1
-        if call[2] > call[1]:
-            self._wrong(f"was answered {call[0]} {frame[1]} {call[2]} times, and asked {call[1]} times")
+        call.answered += 1
+        if call.answered > call.came:
+            self._wrong(f"was answered {call} {frame[1]} {call.answered} times, and asked {call.came} times")
         if frame[0] == 3:
-            self._judge(call[0], frame[1], frame[2])
-            self._answered.answered(frame[1], call[0], call[3], self._world.loop.time())
-
-    def _judge(self, action: str, id_: str, payload: dict[str, Any]) -> None:
-        must, may = _FIELDS[action]
-        if not must <= payload.keys() <= must | may:
-            self._wrong(f"was answered {sorted(payload)} to {action} {id_}")
+            if not any(_fits(action, frame[2]) for action in call.actions):
+                self._wrong(f"was answered {sorted(frame[2])} to {call} {frame[1]}")
+            if len(call.actions) == 1:
+                self._answered.answered(frame[1], str(call), call.text, self._world.loop.time())
+            else:
+                self._answered.forget(frame[1])
 
     def _wrong(self, text: str) -> None:
         self._world.wrong(f"{self._name} {text}.")
