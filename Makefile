@@ -36,7 +36,8 @@ setup: $(STAMP) $(ASSETS) ## Install everything into the project's own folder
 demo: setup ## Start the server with a simulated network and print where to look
 	$(BIN)/ingufu demo
 
-test: setup ## Run all tests
+test: export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
+test: setup ## Run all tests, one more at a time than there are cores: many wait for servers and browsers
 	$(BIN)/pytest -n auto --dist loadgroup
 
 check: setup ## Format, lint, types, imports, spelling, generated files

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from playwright.sync_api import expect
 
 from ingufu.web import exchange
 from ingufu.web.docs import documents
@@ -57,10 +58,11 @@ def test_search_leaves_what_has_every_word(open_page: OpenPage, url: str) -> Non
     page.keyboard.press("/")
     page.keyboard.type("audit TRAIL /audit")
     shown = page.locator("article:not([hidden])")
-    assert shown.count() == 1
+    expect(shown).to_have_count(1)
     assert shown.get_attribute("id") == "list-audit"
-    assert page.locator("nav li[data-operation]:not([hidden])").count() == 1
-    page.get_by_role("searchbox").fill("no such words")
-    assert page.get_by_text("Nothing is called so.").is_visible()
+    expect(page.locator("nav li[data-operation]:not([hidden])")).to_have_count(1)
+    page.get_by_role("searchbox").fill("xyzzy plugh")
+    expect(page.get_by_text("Nothing is called so.")).to_be_visible()
     page.get_by_role("searchbox").fill("")
+    expect(page.get_by_text("Nothing is called so.")).to_be_hidden()
     assert shown.count() > 70
