@@ -15,7 +15,7 @@ from ingufu.charging.pulse import Beat, Pulse, Turn
 from ingufu.charging.running import Running
 from ingufu.core.errors import Conflict
 from ingufu.infra.storage.database import Database
-from ingufu.infra.storage.engine import Outcome, Unit
+from ingufu.infra.storage.engine import Outcome, Unit, Write
 
 Done = Callable[[Outcome], None]
 
@@ -68,34 +68,36 @@ class Pulses:
 
     def step(self, station_id: str, reference: str, evse: int | None, beat: Beat) -> QuickStep | None:
         """Return the reading ready to be written; None if it has to go the long way."""
-        at, seen = beat.at, beat.figures
-        if at < clocks.EARLIEST or at > beat.received_at + self._ahead or seen.context in PLACED:
-            return None
-        held = self._running.peek(station_id)
-        pulse = held.pulse_of(reference, self._burst_wh) if held is not None else None
-        if pulse is None or not pulse.follows(at, seen.energy_wh):
-            return None
-        transaction = pulse.known.transaction
-        evse = transaction.evse if evse is None else evse
-        write = store.reading_write(self._database, beat, station_id, evse, transaction.id)
-        return QuickStep(self, pulse, (write,), beat)
+        pulse = self._find(station_id, reference)
+        write = self._reading(pulse, evse, beat) if pulse is not None else None
+        return None if pulse is None or write is None else QuickStep(self, pulse, (write,), beat)
 
     def turn(self, station_id: str, reference: str, turn: Turn, beat: Beat | None) -> QuickStep | None:
         """Return an update that says nothing new, with its reading, ready to be written; None: the long way."""
         if not clocks.EARLIEST <= turn.at <= turn.received_at + self._ahead or turn.at < turn.received_at - self._late:
             return None
-        held = self._running.peek(station_id)
-        pulse = held.pulse_of(reference, self._burst_wh) if held is not None else None
+        pulse = self._find(station_id, reference)
         if pulse is None or not pulse.goes_on_with(turn):
             return None
-        transaction = pulse.known.transaction
-        writes = [store.turn_write(self._database, transaction.id, turn)]
-        if beat is not None:
-            step = self.step(station_id, reference, turn.evse, beat)
-            if step is None:
-                return None
-            writes += step.unit
-        return QuickStep(self, pulse, writes, beat, turn)
+        write = store.turn_write(self._database, pulse.known.transaction.id, turn)
+        if beat is None:
+            return QuickStep(self, pulse, (write,), None, turn)
+        reading = self._reading(pulse, turn.evse, beat)
+        return None if reading is None else QuickStep(self, pulse, (write, reading), beat, turn)
+
+    def _find(self, station_id: str, reference: str) -> Pulse | None:
+        held = self._running.peek(station_id)
+        return None if held is None else held.pulse_of(reference, self._burst_wh)
+
+    def _reading(self, pulse: Pulse, evse: int | None, beat: Beat) -> Write | None:
+        """Return the write of a reading that is plain and in order."""
+        at, seen = beat.at, beat.figures
+        if at < clocks.EARLIEST or at > beat.received_at + self._ahead or seen.context in PLACED:
+            return None
+        if not pulse.follows(at, seen.energy_wh):
+            return None
+        of = pulse.known.transaction
+        return store.reading_write(self._database, beat, of.station_id, of.evse if evse is None else evse, of.id)
 
     def stir(self, pulse: Pulse) -> None:
         """Have the row of a transaction follow within a second, and those who watch be told."""

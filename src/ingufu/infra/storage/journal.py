@@ -6,7 +6,6 @@ their pages. Only SQLite does so: PostgreSQL's log writes rows, not pages.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import Column, LargeBinary, MetaData, Table, bindparam, delete, select
@@ -67,26 +66,16 @@ def decode(entry: bytes) -> list[Kept]:
     return _DECODER.decode(entry)
 
 
-def put_away(table: str, columns: Sequence[str]) -> str:
-    """Return the SQLite statement that puts a row away unless it is there already; it takes the values `twice`."""
+def put_away(table: str, columns: Sequence[str], rows: Sequence[Values]) -> Series:
+    """Return rows for SQLite such that those which are in their table already are left out."""
     names = (table, *columns)
     if not all(name.isidentifier() for name in names):
         raise ValueError(f"The journal names a table or column that cannot be: {names}")
     listed = ", ".join(columns)
     marks = ", ".join("?" * len(columns))
     same = " AND ".join(f"{name} IS ?" for name in columns)
-    return (
+    sql = (
         f"INSERT OR IGNORE INTO {table} ({listed}) SELECT {marks} "  # noqa: S608 - names, checked above
         f"WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})"
     )
-
-
-def twice(rows: Sequence[Values]) -> list[tuple[Any, ...]]:
-    """Return the values for `put_away`, row by row."""
-    return [(*row, *row) for row in rows]
-
-
-def carefully(series: Series) -> Series:
-    """Return rows such that those which are there already are left out: of what may have been written before."""
-    prepared, rows = series
-    return Series(PlainSql(put_away(prepared.table, prepared.inserted)), twice(rows))
+    return Series(PlainSql(sql), [(*row, *row) for row in rows])

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from ingufu.infra.storage.engine import Deferral, Series, Unit, Values, Write
-from ingufu.infra.storage.journal import FORGET, carefully, decode
+from ingufu.infra.storage.journal import FORGET, decode, put_away
 from ingufu.infra.storage.statements import Prepared, Statements
 
 PORTION = 400  # rows put away with one commit: some 2 ms longer for who waits for it
@@ -27,7 +27,6 @@ class Lagging:
     """What a process still has to put away. It is nobody's loss if a portion has to be tried again."""
 
     def __init__(self, statements: Statements) -> None:
-        self._statements = statements
         self._forget = statements.constant(FORGET)
         self._deferred: list[Deferral] = []
         self._rows = 0
@@ -71,9 +70,7 @@ class Lagging:
             some.sort(key=_first)  # neighbours share pages; the sort is stable, so that those of one station keep order
             for start in range(0, len(some), PORTION):
                 self._portions.append(Portion(prepared.table, Series(prepared, some[start : start + PORTION])))
-        entries = tuple(deferral.entry for deferral in deferred)
-        forget = tuple(Write(self._forget, self._forget.bind({"of": entry})) for entry in entries)
-        self._portions.append(self._portions.pop()._replace(unit=forget, entries=entries))
+        self._finish(tuple(deferral.entry for deferral in deferred))
 
     def take(self) -> Portion | None:
         """Return the next portion, which then is in hand: `done` or `give_back` must follow."""
@@ -90,23 +87,29 @@ class Lagging:
         if portion is None:
             return
         if portion.series.prepared.inserted:
-            portion = portion._replace(series=carefully(portion.series))
+            prepared, rows = portion.series
+            portion = portion._replace(series=put_away(prepared.table, prepared.inserted, rows))
         self._portions.appendleft(portion)
 
     def adopt(self, entries: Iterable[tuple[int, bytes]]) -> int:
-        """Take over entries of the journal that were written though their commit was said to have failed."""
+        """Take over entries of the journal that were written though their commit was said to have failed.
+
+        Carefully: nobody can say how far they were put away.
+        """
         self.is_in_doubt = False
         mine = {deferral.entry for deferral in self._deferred}
         mine.update(entry for portion in self._portions for entry in portion.entries)
         strange = [(number, entry) for number, entry in entries if number not in mine]
         for number, entry in strange:
-            rows: dict[Prepared, list[Values]] = {}
             for kept in decode(entry):
-                prepared = self._statements.inserting(kept.table, kept.columns)
-                if prepared is not None:  # it is: this process has written the entry
-                    rows[prepared] = [tuple(row) for row in kept.rows]
-            self.defer(Deferral(number, rows))
+                self._portions.append(Portion(kept.table, put_away(kept.table, kept.columns, kept.rows)))
+            self._finish((number,))
         return len(strange)
+
+    def _finish(self, entries: tuple[int, ...]) -> None:
+        """Have the last portion forget the entries whose rows it completes."""
+        forget = tuple(Write(self._forget, self._forget.bind({"of": entry})) for entry in entries)
+        self._portions.append(self._portions.pop()._replace(unit=forget, entries=entries))
 
     def _tables(self) -> set[str]:
         names = {prepared.table for deferral in self._deferred for prepared in deferral.rows}

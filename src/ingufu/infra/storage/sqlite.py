@@ -245,7 +245,8 @@ def empty_journal(cursor: sqlite3.Cursor) -> int:
     entries = cursor.execute("SELECT entry FROM journal ORDER BY id").fetchall()
     for (entry,) in entries:
         for kept in journal.decode(entry):
-            cursor.executemany(journal.put_away(kept.table, kept.columns), journal.twice(kept.rows))
+            prepared, rows = journal.put_away(kept.table, kept.columns, kept.rows)
+            cursor.executemany(prepared.sql, rows)
     cursor.execute("DELETE FROM journal")
     return len(entries)
 

@@ -137,12 +137,6 @@ class Statements:
         found = self._by_id.get(id(statement))
         return self._keep(statement) if found is None else found[1]
 
-    def inserting(self, table: str, columns: Sequence[str]) -> Prepared | None:
-        """Return the insert, used before, that carries these columns into a table."""
-        wanted = tuple(columns)
-        known = (prepared for _, prepared in self._by_id.values())
-        return next((one for one in known if one.table == table and one.inserted == wanted), None)
-
     def once(self, statement: ClauseElement) -> Prepared:
         """Return the prepared form of a statement built for this one occasion."""
         return Prepared(statement, self.dialect)
