@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,25 +19,14 @@ from ingufu.simulator.spec import dc, spec
 from ingufu.simulator.timeline import VirtualTimeline
 from ingufu.stations.streams.model import StreamState
 from ingufu.views.metering import list_signed
-from running import PASSWORD, Running, StandingClock, running_gateway
+from running import PASSWORD, Running, running_gateway
 from scenarios.records import add_token, anomalies, only, rows, transactions
+from scenarios.virtual import START, FollowingClock
 
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 
-START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 EACH = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 PATIENCE_S = 20.0
-
-
-class FollowingClock(StandingClock):
-    """Shows the time of the simulated stations."""
-
-    def __init__(self, timeline: VirtualTimeline) -> None:
-        super().__init__(timeline.now())
-        self.timeline = timeline
-
-    def now(self) -> datetime:
-        return self.timeline.now()
 
 
 @pytest.fixture

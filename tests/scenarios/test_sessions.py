@@ -1,7 +1,6 @@
 """Charging sessions of simulated stations in all versions: what the station did is what is on record."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +12,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.simulator.script import Plug, simulated
 from ingufu.simulator.spec import StationSpec, ac, dc, spec
 from ingufu.simulator.timeline import VirtualTimeline
-from running import PASSWORD, Running, StandingClock, running_gateway
+from running import PASSWORD, Running, running_gateway
 from scenarios.records import (
     add_token,
     anomalies,
@@ -27,22 +26,11 @@ from scenarios.records import (
     transaction_events,
     transactions,
 )
+from scenarios.virtual import START, FollowingClock
 
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 
-START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 EACH = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
-
-
-class FollowingClock(StandingClock):
-    """Shows the time of the simulated stations."""
-
-    def __init__(self, timeline: VirtualTimeline) -> None:
-        super().__init__(timeline.now())
-        self.timeline = timeline
-
-    def now(self) -> datetime:
-        return self.timeline.now()
 
 
 @pytest.fixture
