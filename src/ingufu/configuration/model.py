@@ -51,13 +51,11 @@ class ConfigurationRules(msgspec.Struct, frozen=True, kw_only=True):
     checks_every_h: float = 24.0  # after which desired values are read again; 0: never by itself
 
 
-class Variable(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that a station told, with what it told about it."""
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One variable in what a station told: as much of it as it said."""
 
-    station_id: str
-    key: str
-    attribute: Attribute = Attribute.ACTUAL
     name: VariableName
+    attribute: Attribute = Attribute.ACTUAL
     native_key: str | None = None  # as a 1.6 station spells it
     value: str | None = None  # None: not readable, or secret
     mutability: Mutability | None = None
@@ -70,6 +68,13 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     max_elements: int | None = None
     values_list: str | None = None
     supports_monitoring: bool | None = None
+
+
+class Variable(Told, frozen=True, kw_only=True):
+    """A value that a station told, with what it told about it, as it is kept."""
+
+    station_id: str
+    key: str
     told_at: datetime  # when it was last told
     changed_at: datetime  # when the value last became another
     origin: Origin = Origin.REPORT
@@ -152,25 +157,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """The parts that are known to exist and did not come."""
         end = self.last_part if self.last_part is not None else max(self.parts, default=-1)
         return tuple(number for number in range(min(end + 1, 100_000)) if number not in set(self.parts))
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One variable in what a station told: as much of it as it said."""
-
-    name: VariableName
-    attribute: Attribute = Attribute.ACTUAL
-    native_key: str | None = None
-    value: str | None = None
-    mutability: Mutability | None = None
-    is_persistent: bool | None = None
-    is_constant: bool | None = None
-    data_type: DataType | None = None
-    unit: str | None = None
-    min_limit: float | None = None
-    max_limit: float | None = None
-    max_elements: int | None = None
-    values_list: str | None = None
-    supports_monitoring: bool | None = None
 
 
 class ToldMonitor(msgspec.Struct, frozen=True, kw_only=True):
