@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import trustme
 from structlog.testing import capture_logs
 
@@ -93,6 +95,15 @@ async def test_changed_files_are_used_for_new_connections_and_a_bad_pair_keeps_t
         await server.stop(spread_s=0.0, deadline_s=1.0)
 
 
+@pytest.fixture
+def hearable() -> Iterator[None]:
+    """Let processes hear SIGHUP, although the tests may have been started where it is ignored (nohup)."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hearable")
 def test_sighup_renews_the_certificate_of_a_server_that_goes_on(tmp_path: Path):
     pair = Pair(tmp_path)
     more = {
@@ -107,6 +118,6 @@ def test_sighup_renews_the_certificate_of_a_server_that_goes_on(tmp_path: Path):
         first = asyncio.run(serial(address))
         pair.renew()
         os.kill(server.process.pid, signal.SIGHUP)
-        server.until(r"tls\.renewed")
+        server.until(r'"why":"SIGHUP","event":"tls\.renewed"')
         assert asyncio.run(serial(address)) != first
         assert server.process.poll() is None
