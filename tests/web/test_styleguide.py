@@ -63,9 +63,9 @@ def test_chosen_theme_is_there_before_the_next_paint(gallery: Gallery, open_page
     dark = page.evaluate(background)
     assert dark != light
     page.reload(wait_until="commit")
-    page.wait_for_selector("body", state="attached")
+    first_frame = f"new Promise(told => requestAnimationFrame(() => told({background})))"
+    assert page.evaluate(first_frame) == dark
     assert page.locator("html").get_attribute("data-theme") == "dark"
-    assert page.evaluate(background) == dark
     page.get_by_role("button", name="Light or dark").click()
     expect(page.get_by_role("radio", name="Dark")).to_be_checked()
     page.get_by_role("radio", name="As the system").check()
