@@ -28,13 +28,25 @@ class Scope(StrEnum):
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
     TRANSACTIONS_READ = "transactions:read"
+    TARIFFS_READ = "tariffs:read"
+    TARIFFS_WRITE = "tariffs:write"
+    MONEY_READ = "money:read"
+    MONEY_WRITE = "money:write"
     FRAMES_READ = "frames:read"
     EVENTS_READ = "events:read"
     ADMIN = "admin"
 
 
 _READS = frozenset(
-    {Scope.STATIONS_READ, Scope.TOKENS_READ, Scope.TRANSACTIONS_READ, Scope.FRAMES_READ, Scope.EVENTS_READ}
+    {
+        Scope.STATIONS_READ,
+        Scope.TOKENS_READ,
+        Scope.TRANSACTIONS_READ,
+        Scope.TARIFFS_READ,
+        Scope.MONEY_READ,
+        Scope.FRAMES_READ,
+        Scope.EVENTS_READ,
+    }
 )
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {

@@ -1,0 +1,1 @@
+"""Fiscal devices: what a tax authority's machine must sign before a receipt is one."""

@@ -1,0 +1,1 @@
+"""Invoices, receipts, credit notes and statements: numbered without gaps for each legal entity."""

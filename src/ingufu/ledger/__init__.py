@@ -1,0 +1,1 @@
+"""The ledger: double entry, append-only, in every currency summing to zero at any time."""
