@@ -42,6 +42,31 @@ def test_power_is_in_kilowatts_until_it_is_large(power_w: float | None, text: st
     assert plain(formats.power(power_w, ENGLISH)) == text
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "english", "french"),
+    [
+        ("1250", "RWF", "RWF 1,250", "1 250 RWF"),
+        ("12.5", "KES", "KES 12.50", "12,50 KES"),
+        ("0.125", "EUR", "€0.13", "0,13 €"),
+        ("-3", "KWD", "-KWD 3.000", "-3,000 KWD"),
+        ("0.0005", "KWD", "KWD 0.001", "0,001 KWD"),
+        ("1234567.5", "USD", "US$1,234,567.50", "1 234 567,50 $US"),
+        ("-0", "RWF", "RWF 0", "0 RWF"),
+    ],
+)
+def test_money_has_the_decimals_of_its_currency(amount: str, currency: str, english: str, french: str) -> None:
+    assert plain(formats.money(Decimal(amount), currency, ENGLISH)) == english
+    assert plain(formats.money(Decimal(amount), currency, FRENCH)) == french
+
+
+def test_price_of_a_unit_keeps_the_digits_that_it_has() -> None:
+    assert plain(formats.price(Decimal("0.2545"), "EUR", ENGLISH)) == "€0.2545"
+    assert plain(formats.price(Decimal("250.5"), "RWF", ENGLISH)) == "RWF 250.5"
+    assert plain(formats.price(Decimal(250), "RWF", FRENCH)) == "250 RWF"
+    assert plain(formats.price(Decimal("0.25"), "E", ENGLISH)) == "E 0.25"
+    assert formats.money(None, "EUR", ENGLISH) == "\N{EN DASH}"
+
+
 def test_french_reader_sees_french_numbers() -> None:
     assert plain(formats.energy(Decimal(9_999_949), FRENCH)) == "9 999,9 kWh"
     assert plain(formats.percent(0.63, FRENCH)) == "63 %"

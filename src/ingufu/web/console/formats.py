@@ -1,12 +1,17 @@
-"""How the console writes quantities and times: a number, a unit, a zone, in the reader's language."""
+"""How the console writes quantities, money and times: a number, a unit, a zone, in the reader's language."""
 
+import copy
+import re
 from datetime import datetime, timedelta, tzinfo
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from babel import Locale
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
+
+from ingufu.core.errors import InvalidInput
+from ingufu.core.money import decimals
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EN DASH}"
@@ -15,6 +20,8 @@ _MEGA = 1_000_000
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86_400
+_PRICE_PLACES = 6  # a price per kWh is finer than the money that pays it
+_TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)")  # a letter before a digit: RWF250
 
 
 class Figure(NamedTuple):
@@ -55,6 +62,33 @@ def power(power_w: Decimal | float | None, locale: Locale) -> Figure:
 def count(number: float | None, locale: Locale) -> str:
     """Return a whole number with the language's grouping."""
     return MISSING if number is None else format_decimal(round(number), locale=locale)
+
+
+def money(amount: Decimal | None, currency: str, locale: Locale) -> str:
+    """Return an amount with its currency, with the decimals of ISO 4217: none for RWF, two for EUR, three for KWD.
+
+    What has more digits is rounded for the eye, halves away from zero; what is owed is rounded long before.
+    """
+    return _money(amount, currency, locale, 0)
+
+
+def price(amount: Decimal | None, currency: str, locale: Locale) -> str:
+    """Return what a unit costs: as `money`, with as many more digits as it has, up to six."""
+    return _money(amount, currency, locale, _PRICE_PLACES)
+
+
+def _money(amount: Decimal | None, currency: str, locale: Locale, most: int) -> str:
+    if amount is None:
+        return MISSING
+    try:
+        places = decimals(currency)
+    except InvalidInput:  # a form that is being filled in
+        places = 2
+    pattern = copy.copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (places, max(places, most))
+    shown = amount.quantize(Decimal(1).scaleb(-pattern.frac_prec[1]), ROUND_HALF_UP)
+    written: str = pattern.apply(shown + 0, locale, currency=currency, currency_digits=False)
+    return _TOUCHING.sub(NO_BREAK, written)
 
 
 def percent(fraction: Decimal | float | None, locale: Locale, places: int = 0) -> str:

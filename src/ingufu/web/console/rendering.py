@@ -64,6 +64,8 @@ def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[
         "register": partial(formats.register, locale=locale),
         "seconds": partial(formats.seconds, locale=locale),
         "quantity": partial(formats.quantity, locale=locale),
+        "money": lambda amount, currency: formats.money(amount, currency, locale),
+        "price": lambda amount, currency: formats.price(amount, currency, locale),
         "weekday": partial(formats.weekday, locale=locale),
         "pair": lambda value: (value, value),
         "percent": lambda fraction, places=0: formats.percent(fraction, locale, places),
