@@ -110,6 +110,9 @@ class Gateway:
         await self._say_goodbye()
         if self._server is not None:
             await self._server.stop(spread_s=0.0, deadline_s=GRACE_S)
+        for greeting in self._greetings.values():  # of connections that were replaced and are not heard to have ended
+            greeting.cancel()
+        self._greetings.clear()
         await self._end_tasks()
         self.flush()
 
