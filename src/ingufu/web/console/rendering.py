@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ingufu.core.clock import Clock
 from ingufu.web.assets import Assets
 from ingufu.web.console import drawings, formats, translations
+from ingufu.web.console.price_words import PriceWords, Speech
 from ingufu.web.console.translations import LOCALE_FOLDER
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
@@ -51,6 +52,7 @@ def make_environment(
         strip_parts=drawings.strip,
         fold_depth=_FOLD_DEPTH,
         plain_text=texts.gettext,
+        price_words=PriceWords(Speech(texts.gettext, parsed)),
     )
     return environment
 
