@@ -15,6 +15,7 @@ from ingufu.sites import tables as sites
 from ingufu.stations import tables as stations
 from ingufu.stations.availability import tables as availability
 from ingufu.stations.streams import tables as streams
+from ingufu.tariffs import tables as tariffs
 
 METADATA: tuple[MetaData, ...] = (
     accounts.metadata,
@@ -29,6 +30,7 @@ METADATA: tuple[MetaData, ...] = (
     availability.metadata,
     streams.metadata,
     configuration.metadata,
+    tariffs.metadata,
     outbox.metadata,
     journal.metadata,
 )

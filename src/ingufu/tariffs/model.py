@@ -54,7 +54,7 @@ class TaxBasis(StrEnum):
     NONE = "N/A"  # no tax applies
 
 
-class Tax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Tax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One tax on a component. Taxes are laid on the net price; a compound one on the net price and those before it."""
 
     name: str = "VAT"
@@ -62,7 +62,7 @@ class Tax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_compound: bool = False
 
 
-class PriceFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PriceFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A price that varies in time: `price + factor * price of the feed`, kept within floor and ceiling."""
 
     feed_id: str
@@ -71,7 +71,7 @@ class PriceFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ceiling: Decimal | None = None
 
 
-class PriceComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PriceComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What one dimension costs."""
 
     dimension: Dimension
@@ -82,7 +82,7 @@ class PriceComponent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     feed: PriceFeed | None = None  # ENERGY only
 
 
-class Restrictions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Restrictions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """When an element applies: all that are given must hold. Lower bounds are inclusive, upper ones exclusive."""
 
     start_time: time | None = None  # wall clock of the site; an end before the start wraps midnight
@@ -101,21 +101,21 @@ class Restrictions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reservation: ReservationPart | None = None
 
 
-class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Price components that share restrictions. For each dimension the first element that has it and applies counts."""
 
     components: tuple[PriceComponent, ...]
     restrictions: Restrictions = Restrictions()
 
 
-class PriceLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PriceLimit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A bound of what a session costs; the net and the gross one act independently."""
 
     before_taxes: Decimal | None = None
     after_taxes: Decimal | None = None
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a version of a tariff says: all that pricing needs, and nothing that changes afterwards."""
 
     currency: str
@@ -148,6 +148,8 @@ class TariffVersion(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms
     created_at: datetime
     created_by: str = ""
+    used_at: datetime | None = None  # when a session was first priced by it
+    withdrawn_at: datetime | None = None  # taken back before it began
 
 
 class AppliedTariff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
