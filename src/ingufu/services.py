@@ -12,6 +12,7 @@ from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
+from ingufu.ledger.service import Ledger
 from ingufu.reservations.service import Reservations
 from ingufu.sites.service import Sites
 from ingufu.stations.service import Stations
@@ -32,6 +33,7 @@ class Services:
     admitting: Admitting
     authorization: Authorization
     local_lists: LocalLists
+    ledger: Ledger
     reservations: Reservations
     charging: Charging
     configuration: Configuration

@@ -34,6 +34,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.infra.vault import KEY_FILE, Vault
+from ingufu.ledger.service import Ledger
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
@@ -85,6 +86,7 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         admitting=admitting,
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),
+        ledger=Ledger(database, clock, ids),
         reservations=reservations,
         charging=Charging(database, clock, ids, authorization, reservations=reservations),
         configuration=configuration,

@@ -10,6 +10,7 @@ from ingufu.charging.control import tables as control
 from ingufu.charging.sampling import tables as sampling
 from ingufu.configuration import tables as configuration
 from ingufu.infra.storage import journal, outbox
+from ingufu.ledger import tables as ledger
 from ingufu.reservations import tables as reservations
 from ingufu.sites import tables as sites
 from ingufu.stations import tables as stations
@@ -20,6 +21,7 @@ from ingufu.tariffs import tables as tariffs
 METADATA: tuple[MetaData, ...] = (
     accounts.metadata,
     sites.metadata,
+    ledger.metadata,
     stations.metadata,
     authorization.metadata,
     certificates.metadata,

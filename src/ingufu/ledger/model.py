@@ -29,6 +29,21 @@ class AccountKind(StrEnum):
     BREAKAGE = "breakage"  # what expired unused
 
 
+GROWS_BY_DEBIT = frozenset(
+    {
+        AccountKind.RECEIVABLE,
+        AccountKind.CLEARING,
+        AccountKind.BANK,
+        AccountKind.PROVIDER_FEES,
+        AccountKind.HOST_SHARE,
+        AccountKind.PROMOTION,
+        AccountKind.WRITE_OFF,
+        AccountKind.ROUNDING,
+    }
+)
+NEVER_OWED = frozenset({AccountKind.WALLET, AccountKind.HOLD, AccountKind.VOUCHER})  # never below nothing, unless said
+
+
 class EntryKind(StrEnum):
     """Why an entry was made."""
 
@@ -69,6 +84,42 @@ class NewEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     postings: tuple[Posting, ...]
     reverses_id: str | None = None
+    provider_reference: str = ""  # what the payment provider or the bank calls it: reports are compared by it
+
+
+class Posted(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of posting: an entry made by this unit of work, or the one that stands under this reference already."""
+
+    entry_id: str
+    is_new: bool
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One account of an organisation, with what all postings on it come to."""
+
+    id: str
+    organisation_id: str
+    kind: AccountKind
+    owner: str
+    currency: str
+    balance: Decimal  # debit is positive
+    ceiling: Decimal | None = None  # the balance never rises above it: 0 lets a wallet not be overdrawn
+    version: int = 0  # counts the entries on it
+    opened_at: datetime
+
+    @property
+    def shown(self) -> Decimal:
+        """The balance on the side on which the account grows: what is in a wallet, what revenue came to."""
+        return self.balance if self.kind in GROWS_BY_DEBIT else -self.balance
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not as it must be. `what` names the account, the entry or the currency."""
+
+    rule: str
+    what: str
+    expected: str
+    found: str
 
 
 class Entry(NewEntry, frozen=True, kw_only=True):

@@ -62,7 +62,7 @@ async def test_migrated_schema_is_what_the_tables_say(storage_url: StorageUrl) -
     declared = {
         table.name: (
             [column.name for column in table.primary_key],
-            sorted(((key.parent.name,), key.ondelete) for key in table.foreign_keys),
+            sorted((tuple(key.column_keys), key.ondelete) for key in table.foreign_key_constraints),
         )
         for metadata in METADATA
         for table in metadata.sorted_tables

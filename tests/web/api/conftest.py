@@ -38,6 +38,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.infra.vault import Vault
+from ingufu.ledger.service import Ledger
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
@@ -185,6 +186,7 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         admitting=admitting,
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),
+        ledger=Ledger(database, clock, ids),
         reservations=Reservations(database, clock, authorization, stations),
         charging=Charging(database, clock, ids, authorization),
         configuration=configuration,
