@@ -16,6 +16,7 @@ from ingufu.ledger.service import Ledger
 from ingufu.reservations.service import Reservations
 from ingufu.sites.service import Sites
 from ingufu.stations.service import Stations
+from ingufu.tariffs.service import PriceFeeds, Tariffs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +40,5 @@ class Services:
     configuration: Configuration
     control: Control
     samplings: Samplings
+    price_feeds: PriceFeeds
+    tariffs: Tariffs

@@ -42,6 +42,7 @@ from ingufu.stations.model import StationRules, UnknownPolicy
 from ingufu.stations.quirks import reading as quirk_reading
 from ingufu.stations.quirks.model import Quirk
 from ingufu.stations.service import Stations
+from ingufu.tariffs.service import FeedRules, PriceFeeds, Tariffs
 
 EVENTS_TOPIC = "events"
 BUS_SOCKET = "bus.sock"
@@ -71,9 +72,9 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
     rules = authorization_rules(settings)
     authorization = Authorization(database, clock, ids, OpenCount(database), rules, admitting)
     reservations = Reservations(database, clock, authorization, stations)
-    configuration = Configuration(
-        database, clock, ids, stations, Vault(settings.data_folder / KEY_FILE), configuration_rules(settings)
-    )
+    vault = Vault(settings.data_folder / KEY_FILE)
+    configuration = Configuration(database, clock, ids, stations, vault, configuration_rules(settings))
+    price_feeds = PriceFeeds(database, clock, ids, vault, feed_rules(settings))
     return Services(
         database=database,
         clock=clock,
@@ -92,6 +93,8 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         configuration=configuration,
         control=Control(database, clock, ids, configuration),
         samplings=Samplings(database, clock, stations, configuration),
+        price_feeds=price_feeds,
+        tariffs=Tariffs(database, clock, ids, price_feeds),
     )
 
 
@@ -169,6 +172,11 @@ def certificate_rules(settings: Settings) -> CertificateRules:
         allows_private=given.allows_private_responders,
         accepts_unchecked=given.accepts_unchecked,
     )
+
+
+def feed_rules(settings: Settings) -> FeedRules:
+    given = settings.tariffs
+    return FeedRules(timeout_s=given.feed_timeout_s, allows_private=given.allows_private_feeds)
 
 
 def station_rules(ocpp: OcppSettings) -> StationRules:

@@ -206,6 +206,15 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     audit_days: Annotated[int, _says("The audit trail.", ge=0, le=36_500)] = 0
 
 
+class TariffsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How prices are learnt."""
+
+    feed_timeout_s: Annotated[float, _says("How long a server may take to answer with prices.", gt=0, le=60)] = 20.0
+    allows_private_feeds: Annotated[
+        bool, _says("Whether price feeds are fetched from private networks. Users of the console name the addresses.")
+    ] = False
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the program writes about itself."""
 
@@ -233,6 +242,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     charging: ChargingSettings = ChargingSettings()
     configuration: ConfigurationSettings = ConfigurationSettings()
     retention: RetentionSettings = RetentionSettings()
+    tariffs: TariffsSettings = TariffsSettings()
     log: LogSettings = LogSettings()
 
     @property

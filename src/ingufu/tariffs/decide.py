@@ -58,15 +58,6 @@ def applied(name: str, version: TariffVersion, *, from_at: datetime | None = Non
     )
 
 
-def following(versions: Sequence[TariffVersion], number: int) -> TariffVersion | None:
-    """Return the version that begins next after the one of this number, among those that were not withdrawn."""
-    standing = sorted((one for one in versions if one.withdrawn_at is None), key=_order)
-    for before, after in zip(standing, standing[1:], strict=False):
-        if before.number == number:
-            return after
-    return None
-
-
 def chained(versions: Sequence[TariffVersion]) -> tuple[TariffVersion, ...]:
     """Return the versions with the end that each should have: where the next begins. The withdrawn ones stay."""
     standing = sorted((one for one in versions if one.withdrawn_at is None), key=_order)

@@ -7,8 +7,6 @@ import msgspec
 
 from ingufu.tariffs.model import AppliedTariff, Tariff, TariffKind, TariffVersion
 
-MAX_DETAIL = 200
-
 
 class Target(StrEnum):
     """What a tariff can be assigned to, in the order in which assignments are looked at: the first that holds wins."""
@@ -62,23 +60,19 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
     def at(self, target: Target) -> Where | None:
         """Return what an assignment to such a target must name to hold here; None if that is not known here."""
-        match target:
-            case Target.EVERYONE:
-                return Where(target=target)
-            case Target.EVSE:
-                if not self.station_id or self.evse is None:
-                    return None
-                return Where(target=target, target_id=self.station_id, evse=self.evse)
-            case Target.DRIVER:
-                named = self.driver_id
-            case Target.GROUP:
-                named = self.group_id
-            case Target.PLAN:
-                named = self.plan
-            case Target.STATION:
-                named = self.station_id
-            case Target.SITE:
-                named = self.site_id
+        if target is Target.EVERYONE:
+            return Where(target=target)
+        if target is Target.EVSE:
+            if not self.station_id or self.evse is None:
+                return None
+            return Where(target=target, target_id=self.station_id, evse=self.evse)
+        named = {
+            Target.DRIVER: self.driver_id,
+            Target.GROUP: self.group_id,
+            Target.PLAN: self.plan,
+            Target.STATION: self.station_id,
+            Target.SITE: self.site_id,
+        }[target]
         return Where(target=target, target_id=named) if named else None
 
 

@@ -48,9 +48,7 @@ versions = Table(
     Column("used_at", Instant),
     Column("withdrawn_at", Instant),
     CheckConstraint("valid_until IS NULL OR valid_until >= valid_from", name="tariff_versions_end_after_start"),
-    Index(
-        "tariff_versions_one_last", "tariff_id", unique=True, sqlite_where=STANDS_LAST, postgresql_where=STANDS_LAST
-    ),
+    Index("tariff_versions_one_last", "tariff_id", unique=True, sqlite_where=STANDS_LAST, postgresql_where=STANDS_LAST),
 )
 
 assignments = Table(

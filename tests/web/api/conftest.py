@@ -44,6 +44,7 @@ from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.service import StationRules, Stations
+from ingufu.tariffs.service import FeedRules, PriceFeeds, Tariffs
 from ingufu.web.app import close_streams, create_app
 from ingufu.web.context import WebContext, WebSettings
 
@@ -173,7 +174,9 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
     stations, sites = Stations(database, clock, ids, StationRules()), Sites(database, clock, ids)
     admitting = Admitting(database, clock, stations, sites)
     authorization = Authorization(database, clock, ids, OpenCount(database), admitting=admitting)
-    configuration = Configuration(database, clock, ids, stations, Vault(Path(mkdtemp()) / "secrets.key"))
+    vault = Vault(Path(mkdtemp()) / "secrets.key")
+    configuration = Configuration(database, clock, ids, stations, vault)
+    price_feeds = PriceFeeds(database, clock, ids, vault, FeedRules(allows_private=True))
     return Services(
         database=database,
         clock=clock,
@@ -192,6 +195,8 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         configuration=configuration,
         control=Control(database, clock, ids, configuration),
         samplings=Samplings(database, clock, stations, configuration),
+        price_feeds=price_feeds,
+        tariffs=Tariffs(database, clock, ids, price_feeds),
     )
 
 

@@ -1,0 +1,1 @@
+"""Every query of tariffs and of price feeds."""
