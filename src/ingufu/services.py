@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.billing.evidence.service import Evidence
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
 from ingufu.charging.sampling.service import Samplings
@@ -37,6 +38,7 @@ class Services:
     ledger: Ledger
     reservations: Reservations
     charging: Charging
+    evidence: Evidence
     configuration: Configuration
     control: Control
     samplings: Samplings

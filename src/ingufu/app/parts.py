@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ from ingufu.accounts.service import Accounts
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.authorization.model import AuthorizationRules
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.billing.evidence.model import EvidenceRules
+from ingufu.billing.evidence.service import Evidence
 from ingufu.certificates.model import CertificateRules
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
@@ -72,6 +75,7 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
     rules = authorization_rules(settings)
     authorization = Authorization(database, clock, ids, OpenCount(database), rules, admitting)
     reservations = Reservations(database, clock, authorization, stations)
+    charging = Charging(database, clock, ids, authorization, reservations=reservations)
     vault = Vault(settings.data_folder / KEY_FILE)
     configuration = Configuration(database, clock, ids, stations, vault, configuration_rules(settings))
     price_feeds = PriceFeeds(database, clock, ids, vault, feed_rules(settings))
@@ -89,7 +93,8 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         local_lists=LocalLists(database, clock, ids, admitting, stations),
         ledger=Ledger(database, clock, ids),
         reservations=reservations,
-        charging=Charging(database, clock, ids, authorization, reservations=reservations),
+        charging=charging,
+        evidence=Evidence(database, clock, ids, charging, evidence_rules(settings)),
         configuration=configuration,
         control=Control(database, clock, ids, configuration),
         samplings=Samplings(database, clock, stations, configuration),
@@ -161,6 +166,19 @@ def configuration_rules(settings: Settings) -> ConfigurationRules:
         at_once=given.at_once,
         report_timeout_s=given.report_timeout_s,
         checks_every_h=given.checks_every_h,
+    )
+
+
+def evidence_rules(settings: Settings) -> EvidenceRules:
+    given = settings.billing
+    return EvidenceRules(
+        tolerance_wh=Decimal(str(given.tolerance_wh)),
+        tolerance_percent=Decimal(str(given.tolerance_percent)),
+        max_power_w=Decimal(str(given.max_power_w)),
+        max_hours=Decimal(str(given.max_hours)),
+        max_gap_s=int(given.max_gap_minutes * 60),
+        small_wh=Decimal(str(given.small_wh)),
+        reviews_unset_clocks=given.reviews_unset_clocks,
     )
 
 

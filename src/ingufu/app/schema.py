@@ -4,6 +4,7 @@ from sqlalchemy import MetaData
 
 from ingufu.accounts import tables as accounts
 from ingufu.authorization import tables as authorization
+from ingufu.billing.evidence import tables as evidence
 from ingufu.certificates import tables as certificates
 from ingufu.charging import tables as charging
 from ingufu.charging.control import tables as control
@@ -29,6 +30,7 @@ METADATA: tuple[MetaData, ...] = (
     charging.metadata,
     control.metadata,
     sampling.metadata,
+    evidence.metadata,
     availability.metadata,
     streams.metadata,
     configuration.metadata,

@@ -171,6 +171,31 @@ class ChargingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ] = 30
 
 
+class BillingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the energy of sessions is judged before it is billed."""
+
+    tolerance_wh: Annotated[
+        float, _says("Registers and signed readings may differ by so many Wh,", ge=0, le=1_000_000)
+    ] = 50.0
+    tolerance_percent: Annotated[
+        float, _says("or by so many percent of the energy, whichever is more.", ge=0, le=100)
+    ] = 0.5
+    max_power_w: Annotated[
+        float, _says("Most power of a connector for which none is entered.", gt=0, le=10_000_000)
+    ] = 500_000.0
+    max_hours: Annotated[float, _says("A session that lasted longer is looked at by a person.", gt=0, le=8760)] = 48.0
+    max_gap_minutes: Annotated[
+        float, _says("Time without a reading, where readings are all there is, that a person looks at.", gt=0, le=1440)
+    ] = 60.0
+    small_wh: Annotated[
+        float,
+        _says("A doubtful session that can be no more than this is billed without a look; 0: none.", ge=0, le=100_000),
+    ] = 0.0
+    reviews_unset_clocks: Annotated[
+        bool, _says("Whether a person looks at sessions of stations whose clock was not set.")
+    ] = True
+
+
 class ConfigurationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is done by itself for the configuration of stations."""
 
@@ -240,6 +265,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     authorization: AuthorizationSettings = AuthorizationSettings()
     certificates: CertificatesSettings = CertificatesSettings()
     charging: ChargingSettings = ChargingSettings()
+    billing: BillingSettings = BillingSettings()
     configuration: ConfigurationSettings = ConfigurationSettings()
     retention: RetentionSettings = RetentionSettings()
     tariffs: TariffsSettings = TariffsSettings()
