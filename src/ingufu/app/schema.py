@@ -5,6 +5,9 @@ from sqlalchemy import MetaData
 from ingufu.accounts import tables as accounts
 from ingufu.authorization import tables as authorization
 from ingufu.billing.evidence import tables as evidence
+from ingufu.billing.fiscal import tables as fiscal
+from ingufu.billing.invoices import tables as invoices
+from ingufu.billing.records import tables as charge_records
 from ingufu.certificates import tables as certificates
 from ingufu.charging import tables as charging
 from ingufu.charging.control import tables as control
@@ -34,7 +37,10 @@ METADATA: tuple[MetaData, ...] = (
     availability.metadata,
     streams.metadata,
     configuration.metadata,
+    charge_records.metadata,
     tariffs.metadata,
+    invoices.metadata,
+    fiscal.metadata,
     outbox.metadata,
     journal.metadata,
 )

@@ -1,0 +1,353 @@
+"""From charge records to documents, by themselves: receipts at once, statements when a month is over, credit notes."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from ingufu.billing.invoices import compose
+from ingufu.billing.invoices.compose import Draft
+from ingufu.billing.invoices.model import Document, DocumentKind, DocumentState
+from ingufu.billing.invoices.parties import Automatic, Customer, LegalEntity
+from ingufu.billing.invoices.ports import RecordSource, RegisterSource
+from ingufu.billing.invoices.service.customers import Customers
+from ingufu.billing.invoices.service.documents import Documents
+from ingufu.billing.invoices.service.entities import LegalEntities
+from ingufu.billing.invoices.store import documents as store
+from ingufu.billing.records.model import ChargeRecord, RecordKind
+from ingufu.core.clock import Clock
+from ingufu.core.errors import Conflict, IngufuError, InvalidInput, NotFound, Unavailable
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.database import Database, Work
+
+OVERLAP = timedelta(hours=1)  # a record may be seen later than its instant says: a slow commit, a clock put right
+PORTION = 200
+SWEEP = "records"
+CORRECTION = "correction"  # a word that each language has on documents
+BACK_AT_FIRST = timedelta(days=31)  # what was charged before there was invoicing is left to people
+
+Claim = Callable[[Work], None]
+
+log = structlog.get_logger(__name__)
+replace = msgspec.structs.replace
+
+
+class Invoicing:
+    """Bills charge records: each is kept with what becomes of it, so that none is billed twice or forgotten."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: IdMaker,
+        *,
+        records: RecordSource,
+        registers: RegisterSource,
+        entities: LegalEntities,
+        customers: Customers,
+        documents: Documents,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._records = records
+        self._registers = registers
+        self._entities = entities
+        self._customers = customers
+        self._documents = documents
+
+    async def bill(self, record: ChargeRecord) -> Document | None:
+        """Do with a charge record what its seller and customer want; once, however often it is called.
+
+        Returns the document that was made now, finalised unless something on it is missing.
+        """
+        if await store.find_record(self._database, record.id) is not None:
+            return None
+        seller = await self._entities.find_for(record.snapshot.site_id, record.organisation_id)
+        if seller is None:
+            await self._note(record, Automatic.NONE, note="no legal entity sells here")
+            return None
+        buyer = await self._customers.find_for(record.snapshot.driver_id, record.snapshot.group_id)
+        if record.kind is RecordKind.CREDIT:
+            return await self._take_back(record, seller, buyer)
+        mode = compose.automatic(seller, buyer)
+        if mode is not Automatic.RECEIPT or not record.gross:
+            outcome = mode if record.gross else Automatic.NONE
+            await self._note(record, outcome, seller, buyer, note="" if record.gross else "nothing to pay")
+            return None
+        document = await self._compose((record,), seller, buyer, kind=compose.kind_for(buyer))
+        return await self._make(
+            document,
+            lambda work: store.note_record(
+                work,
+                record,
+                outcome=Automatic.RECEIPT,
+                entity_id=seller.id,
+                customer_id=buyer.id if buyer else None,
+                document_id=document.id,
+            ),
+        )
+
+    async def draft(
+        self,
+        *,
+        legal_entity_id: str,
+        record_ids: Sequence[str],
+        customer_id: str | None = None,
+        kind: DocumentKind = DocumentKind.INVOICE,
+        purchase_code: str = "",
+        by: str = "",
+    ) -> Document:
+        """Return the draft of a document over charge records that none bills yet.
+
+        Raises NotFound, InvalidInput, and Conflict if one of them is billed already.
+        """
+        if kind not in {DocumentKind.INVOICE, DocumentKind.RECEIPT}:
+            raise InvalidInput("A draft is a receipt or an invoice.", field="kind")
+        if len(set(record_ids)) != len(record_ids):
+            raise InvalidInput("A charge record is named twice.", field="charge_record_ids")
+        seller = await self._entities.get(legal_entity_id)
+        buyer = await self._customers.get(customer_id) if customer_id else None
+        records = [await self._records.get(record_id) for record_id in record_ids]
+        if any(record.organisation_id != seller.organisation_id for record in records):
+            raise InvalidInput("A charge record belongs to another organisation.", field="charge_record_ids")
+        document = await self._compose(tuple(records), seller, buyer, kind=kind, purchase_code=purchase_code, by=by)
+        async with self._database.work() as work:
+            self._documents.keep(work, document)
+            for record in records:
+                await self._claim(work, record, document, seller, buyer)
+        return document
+
+    async def statement(
+        self, *, legal_entity_id: str, customer_id: str, period: str, currency: str, by: str = ""
+    ) -> Document:
+        """Return the customer's statement of a calendar month: all that was charged until its end and is not billed.
+
+        Made once: asked again, it is the same. Raises NotFound; InvalidInput if the month is not over; Conflict if
+        there is nothing to bill.
+        """
+        seller, buyer = await self._entities.get(legal_entity_id), await self._customers.get(customer_id)
+        before = compose.month_end(period, seller.time_zone)
+        known = await store.find_statement(self._database, seller.id, buyer.id, currency, period)
+        if known is not None:
+            return known
+        if self._clock.now() < before:
+            raise InvalidInput("The month is not over.", field="period")
+        found = await store.find_waiting(self._database, seller.id, buyer.id, currency, before, compose.MAX_RECORDS)
+        if not found:
+            raise Conflict("Nothing of that time waits to be billed.")
+        records = tuple([await self._records.get(record_id) for record_id in found])
+        document = await self._compose(records, seller, buyer, kind=DocumentKind.STATEMENT, period=period, by=by)
+
+        def claim(work: Work) -> None:
+            for record_id in found:
+                store.claim_record(work, record_id, document.id)
+
+        try:
+            return await self._make(document, claim)
+        except Conflict:  # two at once: the other's counts
+            made = await store.find_statement(self._database, seller.id, buyer.id, currency, period)
+            if made is None:
+                raise
+            return made
+
+    async def sweep(self) -> int:
+        """Bill what was issued since the last time, and what a month's end has made due. Returns how many were new.
+
+        What fails is looked at again the next time; the others go on.
+        """
+        now = self._clock.now()
+        since = await store.find_reached(self._database, SWEEP) or now - BACK_AT_FIRST
+        reached, count, after = now, 0, since - OVERLAP
+        while found := await store.find_unseen(self._database, after, PORTION):
+            for row in found:
+                if await self._bill_one(row["id"]):
+                    count += 1
+                else:
+                    reached = min(reached, row["issued_at"])
+            if len(found) < PORTION:
+                break
+            after = found[-1]["issued_at"]
+            if after == found[0]["issued_at"]:  # more of one instant than fit: those that fail must not stop the rest
+                after += timedelta(microseconds=1)
+        await self._credit_late()
+        if reached > since:
+            async with self._database.work() as work:
+                store.reach(work, SWEEP, reached)
+        return count
+
+    async def make_due_statements(self) -> list[Document]:
+        """Make the statements of months that are over, each once."""
+        made: list[Document] = []
+        now = self._clock.now()
+        for row in await store.find_due(self._database):
+            seller = await self._entities.get(row["legal_entity_id"])
+            period = compose.month_before(compose.month_of(now, seller.time_zone))
+            if row["first"] >= compose.month_end(period, seller.time_zone):
+                continue
+            customer_id, currency = row["customer_id"], row["currency"]
+            if await store.find_statement(self._database, seller.id, customer_id, currency, period) is not None:
+                continue  # what came late is on the next one
+            try:
+                made.append(
+                    await self.statement(
+                        legal_entity_id=seller.id, customer_id=customer_id, period=period, currency=currency
+                    )
+                )
+            except (Conflict, InvalidInput, NotFound) as error:
+                log.warning("statement.not_made", customer=customer_id, period=period, error=error.message)
+        return made
+
+    async def _bill_one(self, record_id: str) -> bool:
+        """Return whether it is kept what becomes of the record; what goes wrong is logged, and tried again."""
+        try:
+            await self.bill(await self._records.get(record_id))
+        except Unavailable:
+            raise
+        except Exception as error:  # one record that cannot be billed must not keep the others from it
+            if await store.find_record(self._database, record_id) is not None:
+                return True  # another process was faster
+            known = isinstance(error, IngufuError)
+            log.warning("record.not_billed", record=record_id, error=str(error)[:300], exc_info=not known)
+            return False
+        return True
+
+    async def _take_back(self, record: ChargeRecord, seller: LegalEntity, buyer: Customer | None) -> Document | None:
+        """Credit what bills the record that this one takes back; if nothing does yet, let it wait beside it."""
+        original = await store.find_record(self._database, record.corrects_id or "")
+        if original is None or not record.gross:
+            await self._note(record, Automatic.NONE, seller, buyer, note="nothing was billed")
+            return None
+        billed = await store.find(self._database, original["document_id"]) if original["document_id"] else None
+        if billed is None or billed.state is not DocumentState.FINALISED:
+            async with self._database.work() as work:
+                store.note_record(
+                    work,
+                    record,
+                    outcome=Automatic(original["outcome"]),
+                    entity_id=original["legal_entity_id"],
+                    customer_id=original["customer_id"],
+                )
+            return None
+        return await self._credit(record, billed, is_new=True)
+
+    async def _credit_late(self) -> None:
+        """Write the credit notes of credits that came before the document of their record was issued."""
+        for row in await store.find_late_credits(self._database, PORTION):
+            try:
+                record = await self._records.get(row["record_id"])
+                await self._credit(record, await self._documents.get(row["document_id"]), is_new=False)
+            except (Conflict, InvalidInput, NotFound) as error:
+                log.warning("record.not_credited", record=row["record_id"], error=error.message)
+
+    async def _credit(self, record: ChargeRecord, billed: Document, *, is_new: bool) -> Document | None:
+        """Take back what a document says of the record that this one takes back."""
+        taken = await store.find_credited(self._database, billed.id)
+        positions = [line.position for line in billed.lines if line.record_id == record.corrects_id]
+        left = [position for position in positions if position not in taken]
+
+        def keep(work: Work, credit_id: str | None) -> None:
+            if not is_new:
+                store.claim_record(work, record.id, credit_id) if credit_id else store.let_go(work, record.id)
+                return
+            outcome = Automatic.RECEIPT if credit_id else Automatic.NONE
+            buyer_id = billed.buyer.id if billed.buyer else None
+            store.note_record(
+                work,
+                record,
+                outcome=outcome,
+                entity_id=billed.seller.id,
+                customer_id=buyer_id,
+                document_id=credit_id,
+                note="" if credit_id else "credited already",
+            )
+
+        if left:
+            why = record.reason or CORRECTION
+            return await self._documents.credit(billed.id, reason=why, positions=left, also=keep)
+        async with self._database.work() as work:  # a person has credited it before
+            keep(work, None)
+        return None
+
+    async def _compose(
+        self,
+        records: tuple[ChargeRecord, ...],
+        seller: LegalEntity,
+        buyer: Customer | None,
+        *,
+        kind: DocumentKind,
+        period: str = "",
+        purchase_code: str = "",
+        by: str = "",
+    ) -> Document:
+        sessions = [record.transaction_id for record in records if record.transaction_id]
+        return compose.compose(
+            Draft(
+                id=self._ids.new(),
+                kind=kind,
+                seller=seller,
+                buyer=buyer,
+                records=records,
+                registers=await self._registers.registers(sessions),
+                period=period,
+                purchase_code=purchase_code,
+                code=self._documents.new_code(),
+                at=self._clock.now(),
+                by=by,
+            )
+        )
+
+    async def _make(self, document: Document, claim: Claim) -> Document:
+        """Return the document, finalised; as a draft that says why if the law wants more on it."""
+        try:
+            compose.check_complete(document)
+        except InvalidInput as error:
+            draft = replace(document, problem=error.message)
+            async with self._database.work() as work:
+                self._documents.keep(work, draft)
+                claim(work)
+            return draft
+
+        def prepare(work: Work) -> None:
+            store.add(work, document)
+            claim(work)
+
+        return await self._documents.issue(document, prepare)
+
+    async def _claim(
+        self, work: Work, record: ChargeRecord, document: Document, seller: LegalEntity, buyer: Customer | None
+    ) -> None:
+        known = await store.find_record(self._database, record.id)
+        if known is None:
+            store.note_record(
+                work,
+                record,
+                outcome=Automatic.NONE,
+                entity_id=seller.id,
+                customer_id=buyer.id if buyer else None,
+                document_id=document.id,
+            )
+        elif known["document_id"] is not None:
+            raise Conflict("A charge record is billed already.")
+        else:
+            store.claim_record(work, record.id, document.id)
+
+    async def _note(
+        self,
+        record: ChargeRecord,
+        outcome: Automatic,
+        seller: LegalEntity | None = None,
+        buyer: Customer | None = None,
+        *,
+        note: str = "",
+    ) -> None:
+        async with self._database.work() as work:
+            store.note_record(
+                work,
+                record,
+                outcome=outcome,
+                entity_id=seller.id if seller else None,
+                customer_id=buyer.id if buyer else None,
+                note=note,
+            )

@@ -1,0 +1,1 @@
+"""Every query of legal entities, customers and documents."""
