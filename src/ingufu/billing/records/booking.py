@@ -1,0 +1,71 @@
+"""How a charge record is booked: what its driver owes, what was earned by which dimension, and the taxes. Pure."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from ingufu.billing.records.model import ChargeRecord, RecordKind
+from ingufu.ledger.model import AccountKind, EntryKind, NewEntry, Posting
+from ingufu.tariffs.model import Dimension
+from ingufu.tariffs.priced import Line, TaxAmount
+
+ADJUSTMENT = "adjustment"
+RESERVATION = "reservation"
+_EARNED = {
+    Dimension.ENERGY: "energy",
+    Dimension.TIME: "time",
+    Dimension.PARKING_TIME: "parking",
+    Dimension.FLAT: "flat",
+}
+
+
+def entry_of(record: ChargeRecord) -> NewEntry | None:
+    """Return the entry of a record; None if nothing is owed by it. A credit takes back what its record booked."""
+    sign = -1 if record.kind is RecordKind.CREDIT else 1
+    billed = record.price.billed
+    amounts: dict[tuple[AccountKind, str], Decimal] = {}
+
+    def add(account: AccountKind, owner: str, amount: Decimal) -> None:
+        amounts[account, owner] = amounts.get((account, owner), Decimal(0)) + sign * amount
+
+    add(AccountKind.RECEIVABLE, debtor(record), billed.gross)
+    for line, net in zip(record.price.lines, billed.line_net, strict=False):
+        add(AccountKind.REVENUE, earned_by(line), -net)
+    add(AccountKind.REVENUE, ADJUSTMENT, sum(billed.line_net, Decimal(0)) - billed.net)  # of limits without a line
+    for tax in billed.taxes:
+        add(AccountKind.TAX, tax_owner(tax), -tax.amount)
+    add(AccountKind.ROUNDING, "", -(billed.gross - billed.net - _sum(tax.amount for tax in billed.taxes)))
+    postings = tuple(
+        Posting(account=account, owner=owner, amount=amount, currency=record.currency)
+        for (account, owner), amount in amounts.items()
+        if amount
+    )
+    if not postings:
+        return None
+    return NewEntry(
+        organisation_id=record.organisation_id,
+        kind=EntryKind.CREDIT if record.kind is RecordKind.CREDIT else EntryKind.CHARGE,
+        reference=f"charge-record:{record.id}",
+        at=record.issued_at,
+        text=record.reason,
+        postings=postings,
+    )
+
+
+def debtor(record: ChargeRecord) -> str:
+    """Return who owes it: its driver, or a guest who is known by the session alone."""
+    subject = record.transaction_id or f"reservation-{record.reservation_id}"
+    return record.snapshot.driver_id or f"transaction:{subject}"
+
+
+def earned_by(line: Line) -> str:
+    """Return the revenue account that a line belongs to."""
+    return RESERVATION if line.reservation is not None else _EARNED[line.dimension]
+
+
+def tax_owner(tax: TaxAmount) -> str:
+    """Return the tax account of a tax: its name and rate."""
+    return f"{tax.name} {tax.percent:f}"
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))

@@ -1,0 +1,208 @@
+"""What a session's price is made of, gathered: who, where, what was used, and the tariffs that price it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ingufu.billing.records import decide, store
+from ingufu.billing.records.currents import total_current
+from ingufu.billing.records.folding import Fault, Reading, faults_of, usage_of
+from ingufu.billing.records.model import Snapshot
+from ingufu.charging.model import Transaction, TransactionEvent
+from ingufu.charging.service import Charging
+from ingufu.core.errors import NotFound
+from ingufu.infra.storage.database import Database, Row
+from ingufu.reservations.model import Reservation
+from ingufu.tariffs.model import AppliedTariff
+from ingufu.tariffs.service import Tariffs
+from ingufu.tariffs.situations import Choice, Situation
+from ingufu.tariffs.usage import Activity, ReservedTime, Stretch, Usage
+
+_OUT_OF_ORDER = frozenset({"faulted", "unavailable"})
+replace = msgspec.structs.replace
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a session takes place, and whose revenue it is."""
+
+    station_id: str
+    station_identity: str = ""
+    site_id: str | None = None
+    site_name: str = ""
+    organisation_id: str
+    address: str = ""
+    city: str = ""
+    country: str = ""
+    time_zone: str = "UTC"
+    latitude: float | None = None
+    longitude: float | None = None
+    meter_serial: str | None = None
+
+
+class Making:
+    """Reads what charge records and running costs are made of. Writes nothing."""
+
+    def __init__(self, database: Database, charging: Charging, tariffs: Tariffs) -> None:
+        self._database = database
+        self._charging = charging
+        self._tariffs = tariffs
+
+    async def place(self, station_id: str) -> Place:
+        """Return where a station stands. Raises NotFound if there is no organisation whose revenue it could be."""
+        row: Row = await store.find_context(self._database, station_id) or {}
+        known = {name: value for name, value in row.items() if value is not None}
+        if "organisation_id" not in known:
+            operator = await store.find_operator(self._database)
+            if operator is None:
+                raise NotFound("There is no operator whose revenue this could be.")
+            known["organisation_id"] = operator
+        return Place(station_id=station_id, **known)
+
+    async def choose(self, transaction: Transaction, place: Place) -> Choice:
+        """Return which tariff prices a transaction, by what was so when it began, with every step of the choice."""
+        situation = Situation(
+            station_id=transaction.station_id,
+            evse=transaction.evse,
+            site_id=place.site_id,
+            driver_id=transaction.driver_id,
+            group_id=transaction.group_id,
+            kind=decide.kind_of(transaction.token_kind),
+        )
+        return await self._tariffs.applying(situation, transaction.started_at, until=transaction.ended_at)
+
+    async def tariffs(self, transaction: Transaction, place: Place) -> tuple[AppliedTariff, ...]:
+        """Return what prices a transaction: the tariff of its beginning, then those it was switched to. Maybe none."""
+        choice = await self.choose(transaction, place)
+        return await self._tariffs.of_session(
+            transaction.id, choice, transaction.started_at, until=transaction.ended_at
+        )
+
+    async def usage(
+        self,
+        transaction: Transaction,
+        energy_wh: Decimal,
+        place: Place,
+        tariffs: tuple[AppliedTariff, ...],
+        *,
+        until: datetime | None = None,
+    ) -> Usage:
+        """Return what a transaction used: so much energy, over its time."""
+        events = await self._charging.get_events(transaction.id)
+        readings = await store.find_readings(self._database, transaction.id)
+        if decide.needs_current(tariffs):
+            readings = _with_currents(readings, await store.find_currents(self._database, transaction.id))
+        usage = usage_of(transaction, events, readings, energy_wh, time_zone=place.time_zone, until=until)
+        if any(one.activity is Activity.PARKED for one in usage.stretches):
+            faults = await self._faults(transaction, usage)
+            if faults:
+                usage = usage_of(
+                    transaction, events, readings, energy_wh, time_zone=place.time_zone, faults=faults, until=until
+                )
+        return replace(usage, reservation=await self._reserved(transaction, events))
+
+    async def snapshot(self, transaction: Transaction, place: Place) -> Snapshot:
+        """Return who, where and with what."""
+        driver_id = transaction.driver_id
+        return Snapshot(
+            **_of_place(place),
+            evse=transaction.evse,
+            connector=transaction.connector,
+            plug=await store.find_plug(self._database, transaction.station_id, transaction.evse, transaction.connector),
+            token_value=decide.shown_token(transaction.token_value, transaction.token_kind),
+            token_kind=transaction.token_kind,
+            token_id=transaction.token_id,
+            driver_id=driver_id,
+            driver_name=await store.find_driver_name(self._database, driver_id) if driver_id else "",
+            group_id=transaction.group_id,
+            auth_method=decide.auth_method(transaction),
+            reference=transaction.reference,
+        )
+
+    # Reservations that nobody came for
+
+    async def tariffs_of_reservation(self, reservation: Reservation, place: Place) -> tuple[AppliedTariff, ...]:
+        """Return the tariff that prices a reservation, by what was so when it began. Maybe none."""
+        situation = Situation(
+            station_id=reservation.station_id,
+            evse=reservation.evse,
+            site_id=place.site_id,
+            driver_id=await self._driver_of(reservation),
+            kind=decide.kind_of(reservation.token_kind),
+        )
+        began_at = reservation.kept_at or reservation.created_at
+        choice = await self._tariffs.applying(situation, began_at, until=reservation.expires_at)
+        return (choice.applied,) if choice.applied is not None else ()
+
+    def usage_of_reservation(self, reservation: Reservation, place: Place) -> Usage:
+        """Return the time for which a place was kept in vain."""
+        began_at = reservation.kept_at or reservation.created_at
+        ended_at = max(min(reservation.ended_at or reservation.expires_at, reservation.expires_at), began_at)
+        reserved = ReservedTime(started_at=began_at, ended_at=ended_at, is_expired=True)
+        return Usage(time_zone=place.time_zone, reservation=reserved)
+
+    async def snapshot_of_reservation(self, reservation: Reservation, place: Place) -> Snapshot:
+        """Return who, where and with what, for a place that was kept in vain."""
+        driver_id = await self._driver_of(reservation)
+        return Snapshot(
+            **_of_place(place),
+            evse=reservation.evse,
+            token_value=decide.shown_token(reservation.token_value, reservation.token_kind),
+            token_kind=reservation.token_kind,
+            token_id=reservation.token_id,
+            driver_id=driver_id,
+            driver_name=await store.find_driver_name(self._database, driver_id) if driver_id else "",
+            reference=str(reservation.id),
+        )
+
+    async def _driver_of(self, reservation: Reservation) -> str | None:
+        if reservation.token_id is None:
+            return None
+        return await store.find_driver_of_token(self._database, reservation.token_id)
+
+    async def _faults(self, transaction: Transaction, usage: Usage) -> Sequence[Fault]:
+        since, until = usage.stretches[0].started_at, usage.stretches[-1].ended_at
+        rows = await store.find_statuses(self._database, transaction.station_id, since, until)
+        told = [
+            (row["occurred_at"], row["details"].get("after") in _OUT_OF_ORDER)
+            for row in rows
+            if transaction.evse is None or row["details"].get("evse") == transaction.evse
+        ]
+        return faults_of(told, until)
+
+    async def _reserved(self, transaction: Transaction, events: Iterable[TransactionEvent]) -> ReservedTime | None:
+        named = transaction.reservation_id is not None or any(one.facts.token is not None for one in events)
+        if not named:
+            return None
+        row = await store.find_reserved(self._database, transaction.station_id, transaction.id)
+        if row is None:
+            return None
+        began_at = min(row["kept_at"] or row["created_at"], transaction.started_at)
+        return ReservedTime(started_at=began_at, ended_at=transaction.started_at)
+
+
+def last_instant(usage: Usage) -> datetime | None:
+    """Return when what was used ended."""
+    if usage.stretches:
+        return usage.stretches[-1].ended_at
+    return usage.reservation.ended_at if usage.reservation is not None else None
+
+
+def first_instant(usage: Usage) -> datetime | None:
+    stretches: tuple[Stretch, ...] = usage.stretches
+    if stretches:
+        return stretches[0].started_at
+    return usage.reservation.started_at if usage.reservation is not None else None
+
+
+def _of_place(place: Place) -> dict[str, Any]:
+    names = set(Snapshot.__struct_fields__) & set(Place.__struct_fields__)
+    return {name: getattr(place, name) for name in names}
+
+
+def _with_currents(readings: Sequence[Reading], rows: Iterable[Row]) -> list[Reading]:
+    """Return the readings with the currents of all phases summed up."""
+    found = {row["at"]: total_current(row["samples"], row["current_a"]) for row in rows}
+    return [replace(one, current_a=found.get(one.at)) for one in readings]
