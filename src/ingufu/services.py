@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.service import Evidence
+from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
 from ingufu.charging.sampling.service import Samplings
@@ -44,3 +45,4 @@ class Services:
     samplings: Samplings
     price_feeds: PriceFeeds
     tariffs: Tariffs
+    charge_records: ChargeRecords

@@ -19,6 +19,8 @@ from ingufu.authorization.model import AuthorizationRules
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.model import EvidenceRules
 from ingufu.billing.evidence.service import Evidence
+from ingufu.billing.records.model import RecordRules
+from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.model import CertificateRules
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
@@ -79,6 +81,12 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
     vault = Vault(settings.data_folder / KEY_FILE)
     configuration = Configuration(database, clock, ids, stations, vault, configuration_rules(settings))
     price_feeds = PriceFeeds(database, clock, ids, vault, feed_rules(settings))
+    tariffs = Tariffs(database, clock, ids, price_feeds)
+    ledger = Ledger(database, clock, ids)
+    evidence = Evidence(database, clock, ids, charging, evidence_rules(settings))
+    charge_records = ChargeRecords(
+        database, clock, ids, charging, reservations, evidence, tariffs, ledger, record_rules(settings)
+    )
     return Services(
         database=database,
         clock=clock,
@@ -91,15 +99,16 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         admitting=admitting,
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),
-        ledger=Ledger(database, clock, ids),
+        ledger=ledger,
         reservations=reservations,
         charging=charging,
-        evidence=Evidence(database, clock, ids, charging, evidence_rules(settings)),
+        evidence=evidence,
         configuration=configuration,
         control=Control(database, clock, ids, configuration),
         samplings=Samplings(database, clock, stations, configuration),
         price_feeds=price_feeds,
-        tariffs=Tariffs(database, clock, ids, price_feeds),
+        tariffs=tariffs,
+        charge_records=charge_records,
     )
 
 
@@ -190,6 +199,11 @@ def certificate_rules(settings: Settings) -> CertificateRules:
         allows_private=given.allows_private_responders,
         accepts_unchecked=given.accepts_unchecked,
     )
+
+
+def record_rules(settings: Settings) -> RecordRules:
+    given = settings.billing
+    return RecordRules(grace_s=given.grace_s, shortest_s=given.shortest_s, cost_interval_s=given.cost_interval_s)
 
 
 def feed_rules(settings: Settings) -> FeedRules:

@@ -172,7 +172,20 @@ class ChargingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class BillingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the energy of sessions is judged before it is billed."""
+    """How sessions are billed, and how their energy is judged before."""
+
+    grace_s: Annotated[
+        float,
+        _says(
+            "How long after its end a session is billed: what its station still has to tell arrives.", ge=0, le=86_400
+        ),
+    ] = 10.0
+    shortest_s: Annotated[
+        float, _says("A session that is shorter and took no energy is not billed; 0: all are.", ge=0, le=86_400)
+    ] = 60.0
+    cost_interval_s: Annotated[
+        float, _says("How often stations are told what a running session costs; 0: never.", ge=0, le=86_400)
+    ] = 60.0
 
     tolerance_wh: Annotated[
         float, _says("Registers and signed readings may differ by so many Wh,", ge=0, le=1_000_000)

@@ -19,6 +19,9 @@ from conftest import run_sql
 from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
+from ingufu.billing.evidence.service import Evidence
+from ingufu.billing.records.model import RecordRules
+from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
 from ingufu.charging.sampling.service import Samplings
@@ -177,6 +180,10 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
     vault = Vault(Path(mkdtemp()) / "secrets.key")
     configuration = Configuration(database, clock, ids, stations, vault)
     price_feeds = PriceFeeds(database, clock, ids, vault, FeedRules(allows_private=True))
+    reservations = Reservations(database, clock, authorization, stations)
+    charging = Charging(database, clock, ids, authorization)
+    evidence = Evidence(database, clock, ids, charging)
+    tariffs, ledger = Tariffs(database, clock, ids, price_feeds), Ledger(database, clock, ids)
     return Services(
         database=database,
         clock=clock,
@@ -189,14 +196,18 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         admitting=admitting,
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),
-        ledger=Ledger(database, clock, ids),
-        reservations=Reservations(database, clock, authorization, stations),
-        charging=Charging(database, clock, ids, authorization),
+        ledger=ledger,
+        reservations=reservations,
+        charging=charging,
+        evidence=evidence,
         configuration=configuration,
         control=Control(database, clock, ids, configuration),
         samplings=Samplings(database, clock, stations, configuration),
         price_feeds=price_feeds,
-        tariffs=Tariffs(database, clock, ids, price_feeds),
+        tariffs=tariffs,
+        charge_records=ChargeRecords(
+            database, clock, ids, charging, reservations, evidence, tariffs, ledger, RecordRules(grace_s=0)
+        ),
     )
 
 
