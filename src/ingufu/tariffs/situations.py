@@ -119,3 +119,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     applied: AppliedTariff | None = None
     steps: tuple[Step, ...] = ()
+
+
+def kind_of_session(token_kind: str | None, *, is_known: bool) -> TariffKind:
+    """Return what kind of session a token makes: ad hoc if nobody is known, or who charges pays on the spot."""
+    return TariffKind.AD_HOC_PAYMENT if token_kind == "DirectPayment" or not is_known else TariffKind.REGULAR
