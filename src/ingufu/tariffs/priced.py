@@ -1,4 +1,8 @@
-"""What something costs, line by line, with the reason of every line. Amounts are exact until `billed` rounds them."""
+"""What something costs, line by line, with the reason of every line. Amounts are exact until `billed` rounds them.
+
+An amount without an end (a third of an hour at a price) is shown with 24 decimals; it is rounded for the bill from its
+exact value, never from what is shown.
+"""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +12,21 @@ import msgspec
 
 from ingufu.core.money import Rounding
 from ingufu.tariffs.model import Dimension, ReservationPart, Restrictions, Tax
+
+
+class RoundingPolicy(StrEnum):
+    """On what amounts are rounded to the smallest unit of the currency, once each."""
+
+    LINE = "line"
+    TAX_GROUP = "tax-group"  # all lines that bear the same taxes
+    TOTAL = "total"
+
+
+class RoundingRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How exact amounts become amounts that can be paid."""
+
+    policy: RoundingPolicy = RoundingPolicy.TAX_GROUP
+    rounding: Rounding = Rounding.HALF_UP
 
 
 class TaxAmount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,12 +46,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quantity: Decimal  # billed: kWh, hours or 1
     measured: Decimal  # what `quantity` was before its step or grace
     unit: str  # "kWh", "h" or "session"
-    unit_price: Decimal
+    unit_price: Decimal  # with what the feed said
+    feed_id: str | None = None  # set where the component follows a feed
+    feed_price: Decimal | None = None  # what it said; None with a feed: nothing, so that the price alone counts
     taxes: tuple[Tax, ...] | None = None
     tariff_id: str
     version: int
     element: int  # its place in the tariff, from 0
     restrictions: Restrictions = Restrictions()
+    is_tax_included: bool = False  # in the unit price
     step_size: int = 1
     grace_s: int = 0
     started_at: datetime | None = None  # the first and the last instant that it counts
@@ -56,7 +78,7 @@ class Limited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stretch in which the same components counted (OCPI ChargingPeriod)."""
+    """A stretch in which the same components counted (OCPI ChargingPeriod), as measured: no step is in it."""
 
     started_at: datetime
     tariff_id: str
@@ -65,7 +87,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_h: Decimal = Decimal(0)
     parking_h: Decimal = Decimal(0)
     reservation_h: Decimal = Decimal(0)
-    max_power_kw: Decimal | None = None
+    max_power_kw: Decimal | None = None  # of the powers that were measured
     min_power_kw: Decimal | None = None
 
 
@@ -79,6 +101,7 @@ class Billed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     line_net: tuple[Decimal, ...] = ()  # of each line; with limits spread over them they sum up to `net`
     line_gross: tuple[Decimal, ...] = ()
     rounding: Rounding = Rounding.HALF_UP
+    policy: RoundingPolicy = RoundingPolicy.TAX_GROUP
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
