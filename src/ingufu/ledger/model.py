@@ -129,3 +129,69 @@ class Entry(NewEntry, frozen=True, kw_only=True):
     number: int  # of the organisation, from 1 without gaps
     entered_at: datetime
     entered_by: str = ""
+
+
+class HoldStatus(StrEnum):
+    HELD = "held"
+    CAPTURED = "captured"  # some of it, or all; the rest went back
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Money set aside of a wallet for something that runs."""
+
+    id: str
+    organisation_id: str
+    driver_id: str
+    currency: str
+    amount: Decimal
+    captured: Decimal = Decimal(0)
+    status: HoldStatus = HoldStatus.HELD
+    reference: str  # what it is for, for instance "transaction:<id>"
+    created_at: datetime
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Voucher(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise of an amount to whoever knows the code, which is not kept: only its hash is."""
+
+    id: str
+    organisation_id: str
+    code_hash: str
+    hint: str  # the last characters of the code, so that it can be told from its neighbours
+    amount: Decimal  # of each use
+    currency: str
+    uses: int  # how often it can be used, each time by another driver
+    used: int = 0
+    text: str = ""
+    provider: str = ""  # through whom it was sold; empty: it was given away
+    issued_at: datetime
+    issued_by: str = ""
+    expires_at: datetime
+    ended_at: datetime | None = None  # what was not used has expired or was withdrawn
+
+
+class VoucherUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One use of a voucher."""
+
+    voucher_id: str
+    number: int
+    driver_id: str
+    reference: str
+    amount: Decimal
+    at: datetime
+    entry_id: str
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True):
+    """Money given back of what an entry had taken in."""
+
+    id: str  # of its own entry
+    entry_id: str  # that it gives back of
+    amount: Decimal
+    currency: str
+    reason: str
+    at: datetime
+    by: str = ""

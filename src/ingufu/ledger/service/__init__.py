@@ -1,6 +1,11 @@
 """Use cases of the ledger: the only door to it for other packages."""
 
-from ingufu.ledger.service.books import Ledger
+from ingufu.ledger.service.corrections import Corrections
 from ingufu.ledger.service.units import retried
+from ingufu.ledger.service.wallets import Wallets
 
-__all__ = ["Ledger", "retried"]
+__all__ = ["Ledger", "Wallets", "retried"]
+
+
+class Ledger(Corrections):
+    """The books of each organisation: entries, balances, and what is booked to set something right."""

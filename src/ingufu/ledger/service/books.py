@@ -13,7 +13,7 @@ from ingufu.core.texts import plain
 from ingufu.infra.storage.database import Database, Work
 from ingufu.ledger import decide, store
 from ingufu.ledger.decide import AccountKey
-from ingufu.ledger.model import Account, AccountKind, Entry, Finding, NewEntry, Posted
+from ingufu.ledger.model import Account, AccountKind, Entry, Finding, NewEntry, Posted, Posting
 
 _NAME_MAX = 200
 _WORDS = {
@@ -23,7 +23,7 @@ _WORDS = {
 }
 
 
-class Ledger:
+class Books:
     """Books what it is given, each reference once, in units of work of whoever asks.
 
     Reads see committed data. That a reference is booked once, that numbers have no gaps and that balances are what the
@@ -45,6 +45,7 @@ class Ledger:
         reference, or if a wallet, hold or voucher would be overdrawn (both also at the commit).
         """
         entry = decide.checked(entry)
+        lacking = await self._lacking(entry)  # before the look for the entry: what it took itself is not lacking
         known = await store.find_by_reference(self._database, entry.organisation_id, entry.reference)
         if known is not None:
             if not decide.is_same(known, entry):
@@ -52,7 +53,8 @@ class Ledger:
             return Posted(entry_id=known.id, is_new=False)
         if not entry.postings:
             return None
-        await self._check_room(entry)
+        if lacking is not None:
+            raise Conflict(lacking)
         made = Entry(
             **msgspec.structs.asdict(entry),
             id=self._ids.new(),
@@ -83,8 +85,7 @@ class Ledger:
             return Posted(entry_id=known.id, is_new=False)
         asked = decide.reversal_of(entry, at=at or self._clock.now(), text=plain(reason, _NAME_MAX))
         posted = await self.post(work, asked, by=by)
-        assert posted is not None  # noqa: S101 - what stands moves an amount, and so does its negation
-        return posted
+        return needed(posted)
 
     async def entry(self, organisation_id: str, entry_id: str) -> Entry:
         """Return the entry. Raises NotFound."""
@@ -92,6 +93,10 @@ class Ledger:
         if found is None or found.organisation_id != organisation_id:
             raise NotFound("There is no such entry.")
         return found
+
+    async def is_reversed(self, entry_id: str) -> bool:
+        """Return whether the entry was taken back as a whole."""
+        return await store.find_reversal(self._database, entry_id) is not None
 
     async def find_entry(self, organisation_id: str, reference: str) -> Entry | None:
         """Return what was booked under the reference."""
@@ -126,7 +131,14 @@ class Ledger:
         return dict(totals)
 
     async def verify(self) -> list[Finding]:
-        """Compare everything that is kept twice, in all books; what is found is a fault of the program or the disk."""
+        """Compare everything that is kept twice, in all books; what is found is a fault of the program or the disk.
+
+        What is booked while it reads may look like one, so that only what is found twice counts.
+        """
+        found = await self._differences()
+        return [one for one in await self._differences() if one in found] if found else []
+
+    async def _differences(self) -> list[Finding]:
         findings: list[Finding] = []
         sums = await store.sums(self._database)
         totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -144,8 +156,8 @@ class Ledger:
                 findings.append(_finding("numbers", row["organisation_id"], row["last"], row["entries"]))
         return findings
 
-    async def _check_room(self, entry: NewEntry) -> None:
-        """Raise Conflict with words where a bounded account would be overdrawn; the database refuses it anyhow."""
+    async def _lacking(self, entry: NewEntry) -> str | None:
+        """Return what to say if a bounded account would be overdrawn; the database refuses it anyhow."""
         bounded = {
             decide.account_id(entry.organisation_id, AccountKey(one.account, one.owner, one.currency)): one
             for one in entry.postings
@@ -156,7 +168,31 @@ class Ledger:
             found = known.get(account)
             room = -found.balance + (found.ceiling or Decimal(0)) if found else Decimal(0)
             if posting.amount > room:
-                raise Conflict(f"{_WORDS[posting.account]}: {room:f} {posting.currency} can be used.")
+                return f"{_WORDS[posting.account]}: {room:f} {posting.currency} can be used."
+        return None
+
+
+def needed(posted: Posted | None) -> Posted:
+    """Return what was posted where it is known that an amount moves."""
+    assert posted is not None  # noqa: S101 - only an entry of nothing is not made
+    return posted
+
+
+def move(
+    debit: tuple[AccountKind, str], credit: tuple[AccountKind, str], amount: Decimal, currency: str
+) -> tuple[Posting, Posting]:
+    """Return the postings that debit one account and credit another."""
+    return (
+        Posting(account=debit[0], owner=debit[1], amount=amount, currency=currency),
+        Posting(account=credit[0], owner=credit[1], amount=-amount, currency=currency),
+    )
+
+
+def positive(amount: Decimal) -> Decimal:
+    """Return the amount. Raises InvalidInput if it is not greater than zero."""
+    if not amount.is_finite() or amount <= 0:
+        raise InvalidInput("An amount is greater than zero.", field="amount")
+    return amount
 
 
 def _finding(rule: str, what: str, expected: object, found: object) -> Finding:

@@ -3,12 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-from ingufu.infra.storage.columns import Exact, Instant
+from ingufu.infra.storage.columns import Exact, Instant, Json
 
 revision: str = "0009"
 down_revision: str | None = "0008"
 
-_KEPT = ("ledger_entries", "ledger_postings")
+IS_HELD = sa.text("status = 'held'")
+IS_OPEN = sa.text("ended_at IS NULL")
+_KEPT = ("ledger_entries", "ledger_postings", "ledger_refunds", "ledger_shares", "ledger_voucher_uses")
 _REFUSAL = "The ledger is append-only: book a reversal or an adjustment instead."
 
 
@@ -16,6 +18,16 @@ def upgrade() -> None:
     _accounts()
     _entries()
     _postings()
+    _holds()
+    _vouchers()
+    _voucher_uses()
+    _refundables()
+    _refunds()
+    _agreements()
+    _shares()
+    _payouts()
+    _reports()
+    _report_rows()
     _refuse_changes()
 
 
@@ -98,6 +110,202 @@ def _postings() -> None:
     )
     op.create_index("ledger_postings_by_debit", "ledger_postings", ["debit_id", "entry_id"])
     op.create_index("ledger_postings_by_credit", "ledger_postings", ["credit_id", "entry_id"])
+
+
+def _holds() -> None:
+    op.create_table(
+        "ledger_holds",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("organisation_id", sa.Text, nullable=False),
+        sa.Column("driver_id", sa.Text, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("amount", Exact, nullable=False),
+        sa.Column("captured", Exact, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("reference", sa.Text, nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.Column("expires_at", Instant),
+        sa.Column("ended_at", Instant),
+        sa.UniqueConstraint("organisation_id", "reference", name="ledger_holds_reference"),
+        sa.CheckConstraint("amount > 0", name="ledger_holds_amount"),
+        sa.CheckConstraint("captured >= 0 AND captured <= amount", name="ledger_holds_captured"),
+    )
+    op.create_index("ledger_holds_by_driver", "ledger_holds", ["driver_id", "id"])
+    op.create_index("ledger_holds_due", "ledger_holds", ["expires_at"], sqlite_where=IS_HELD, postgresql_where=IS_HELD)
+
+
+def _vouchers() -> None:
+    op.create_table(
+        "ledger_vouchers",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("organisation_id", sa.Text, nullable=False),
+        sa.Column("code_hash", sa.Text, nullable=False, unique=True),
+        sa.Column("hint", sa.Text, nullable=False),
+        sa.Column("amount", Exact, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("uses", sa.Integer, nullable=False),
+        sa.Column("used", sa.Integer, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("issued_at", Instant, nullable=False),
+        sa.Column("issued_by", sa.Text, nullable=False),
+        sa.Column("expires_at", Instant, nullable=False),
+        sa.Column("ended_at", Instant),
+        sa.CheckConstraint("amount > 0", name="ledger_vouchers_amount"),
+        sa.CheckConstraint("used >= 0 AND used <= uses", name="ledger_vouchers_used"),
+    )
+    op.create_index("ledger_vouchers_by_books", "ledger_vouchers", ["organisation_id", "id"])
+    op.create_index(
+        "ledger_vouchers_due", "ledger_vouchers", ["expires_at"], sqlite_where=IS_OPEN, postgresql_where=IS_OPEN
+    )
+
+
+def _voucher_uses() -> None:
+    op.create_table(
+        "ledger_voucher_uses",
+        sa.Column("voucher_id", sa.Text, sa.ForeignKey("ledger_vouchers.id"), primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("driver_id", sa.Text, nullable=False),
+        sa.Column("reference", sa.Text, nullable=False),
+        sa.Column("amount", Exact, nullable=False),
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("entry_id", sa.Text, sa.ForeignKey("ledger_entries.id"), nullable=False),
+        sa.UniqueConstraint("voucher_id", "driver_id", name="ledger_voucher_uses_once"),
+    )
+
+
+def _refundables() -> None:
+    op.create_table(
+        "ledger_refundables",
+        sa.Column("entry_id", sa.Text, sa.ForeignKey("ledger_entries.id"), primary_key=True),
+        sa.Column("amount", Exact, nullable=False),
+        sa.Column("refunded", Exact, nullable=False),
+        sa.CheckConstraint("refunded >= 0 AND refunded <= amount", name="ledger_refundables_most"),
+    )
+
+
+def _refunds() -> None:
+    op.create_table(
+        "ledger_refunds",
+        sa.Column("id", sa.Text, sa.ForeignKey("ledger_entries.id"), primary_key=True),
+        sa.Column("entry_id", sa.Text, sa.ForeignKey("ledger_entries.id"), nullable=False),
+        sa.Column("amount", Exact, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+    )
+    op.create_index("ledger_refunds_by_entry", "ledger_refunds", ["entry_id", "at"])
+
+
+def _agreements() -> None:
+    op.create_table(
+        "ledger_agreements",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("organisation_id", sa.Text, nullable=False),
+        sa.Column("site_id", sa.Text, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("host_id", sa.Text),
+        sa.Column("host_name", sa.Text, nullable=False),
+        sa.Column("bank_account", sa.Text, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("percent", Exact, nullable=False),
+        sa.Column("base", sa.Text, nullable=False),
+        sa.Column("per_kwh", Exact, nullable=False),
+        sa.Column("per_session", Exact, nullable=False),
+        sa.Column("bears_fees", sa.Boolean, nullable=False),
+        sa.Column("valid_from", Instant, nullable=False),
+        sa.Column("valid_until", Instant),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.Column("created_by", sa.Text, nullable=False),
+        sa.UniqueConstraint("site_id", "number", name="ledger_agreements_number"),
+    )
+
+
+def _shares() -> None:
+    op.create_table(
+        "ledger_shares",
+        sa.Column("entry_id", sa.Text, sa.ForeignKey("ledger_entries.id"), primary_key=True),
+        sa.Column("organisation_id", sa.Text, nullable=False),
+        sa.Column("record_id", sa.Text, nullable=False),
+        sa.Column("agreement_id", sa.Text, sa.ForeignKey("ledger_agreements.id"), nullable=False),
+        sa.Column("site_id", sa.Text, nullable=False),
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("energy_wh", Exact, nullable=False),
+        sa.Column("based_on", Exact, nullable=False),
+        sa.Column("amount", Exact, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("parts", Json, nullable=False),
+        sa.UniqueConstraint("organisation_id", "record_id", name="ledger_shares_once"),
+    )
+    op.create_index("ledger_shares_by_site", "ledger_shares", ["site_id", "at", "entry_id"])
+
+
+def _payouts() -> None:
+    op.create_table(
+        "ledger_payouts",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("organisation_id", sa.Text, nullable=False),
+        sa.Column("site_id", sa.Text, nullable=False),
+        sa.Column("host_name", sa.Text, nullable=False),
+        sa.Column("bank_account", sa.Text, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("amount", Exact, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("bank_reference", sa.Text, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+        sa.Column("made_by", sa.Text, nullable=False),
+        sa.Column("ended_at", Instant),
+        sa.Column("ended_by", sa.Text, nullable=False),
+        sa.Column("made_entry_id", sa.Text, sa.ForeignKey("ledger_entries.id"), nullable=False),
+        sa.Column("ended_entry_id", sa.Text, sa.ForeignKey("ledger_entries.id")),
+        sa.CheckConstraint("amount > 0", name="ledger_payouts_amount"),
+    )
+    op.create_index("ledger_payouts_by_site", "ledger_payouts", ["site_id", "id"])
+    op.create_index("ledger_payouts_by_books", "ledger_payouts", ["organisation_id", "id"])
+
+
+def _reports() -> None:
+    op.create_table(
+        "ledger_reports",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("organisation_id", sa.Text, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("first_at", Instant, nullable=False),
+        sa.Column("last_at", Instant, nullable=False),
+        sa.Column("rows", sa.Integer, nullable=False),
+        sa.Column("imported_at", Instant, nullable=False),
+        sa.Column("imported_by", sa.Text, nullable=False),
+        sa.UniqueConstraint("organisation_id", "provider", "digest", name="ledger_reports_once"),
+    )
+    op.create_index("ledger_reports_by_books", "ledger_reports", ["organisation_id", "id"])
+
+
+def _report_rows() -> None:
+    op.create_table(
+        "ledger_report_rows",
+        sa.Column("report_id", sa.Text, sa.ForeignKey("ledger_reports.id"), primary_key=True),
+        sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("reference", sa.Text, nullable=False),
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("amount", Exact),
+        sa.Column("fee", Exact, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("booked", Exact),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("entry_id", sa.Text, sa.ForeignKey("ledger_entries.id")),
+        sa.Column("resolution", sa.Text, nullable=False),
+        sa.Column("resolved_at", Instant),
+        sa.Column("resolved_by", sa.Text, nullable=False),
+        sa.Column("resolved_entry_id", sa.Text, sa.ForeignKey("ledger_entries.id")),
+    )
+    op.create_index("ledger_report_rows_by_reference", "ledger_report_rows", ["provider", "reference"])
+    op.create_index("ledger_report_rows_by_state", "ledger_report_rows", ["report_id", "state"])
 
 
 def _refuse_changes() -> None:
