@@ -63,6 +63,11 @@ def _forbid_changes() -> None:
                 f"CREATE TRIGGER charge_records_no_{what.lower()} BEFORE {what} ON charge_records "
                 f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
             )
+        op.execute(  # INSERT OR REPLACE deletes without a word to the trigger above
+            "CREATE TRIGGER charge_records_no_replacement BEFORE INSERT ON charge_records "
+            "WHEN EXISTS (SELECT 1 FROM charge_records WHERE id = NEW.id) "
+            f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
+        )
         return
     op.execute(
         "CREATE FUNCTION charge_records_are_final() RETURNS trigger LANGUAGE plpgsql AS "

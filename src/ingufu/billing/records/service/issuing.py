@@ -68,9 +68,9 @@ class Issuing:
         self, work: Work, rating: Rating, draft: Draft, *, replaces: ChargeRecord | None = None, reason: str = ""
     ) -> Rating:
         """As `issue`, in a unit of work of the caller's."""
-        record = self._record(rating, draft, replaces, reason)
         if replaces is not None:
             await self.credit(work, replaces, reason=reason)
+        record = self._record(rating, draft, replaces, reason)
         await self._add(work, record, rating.subject)
         for applied in record.tariffs:
             self._tariffs.note_use(work, applied)

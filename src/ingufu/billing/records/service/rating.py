@@ -81,13 +81,19 @@ class Rater:
         fresh = [row for row in rows if row["id"] not in self._handled]
         subjects = await self._subjects(fresh)
         if subjects or reached != seen:
-            async with self._database.work() as work:
-                for rating in subjects:
-                    store.add_rating(work, rating)
-                if reached != seen:
-                    store.move_cursor(work, seen, reached)
+            try:
+                await self._enter(subjects, seen, reached)
+            except Conflict:  # another process has followed the same events
+                return 0
         self._handled = {row["id"] for row in rows if row["id"] > reached}
         return len(subjects)
+
+    async def _enter(self, subjects: list[Rating], seen: int | None, reached: int) -> None:
+        async with self._database.work() as work:
+            for rating in subjects:
+                store.add_rating(work, rating)
+            if reached != seen:
+                store.move_cursor(work, seen, reached)
 
     async def sweep(self, *, limit: int = 1000) -> int:
         """Enter ended sessions of the last days that nothing was ever heard of, and return how many."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from ingufu.billing.evidence.model import EnergyVerdict
 from ingufu.billing.evidence.service import Evidence
 from ingufu.billing.records import decide, store
 from ingufu.billing.records.model import (
@@ -16,7 +17,7 @@ from ingufu.billing.records.model import (
     SessionPrice,
 )
 from ingufu.billing.records.service.issuing import Draft, Issuing, subject_of
-from ingufu.billing.records.service.making import Making
+from ingufu.billing.records.service.making import Making, Place
 from ingufu.billing.records.service.rating import Rater
 from ingufu.charging.model import Transaction
 from ingufu.charging.service import Charging
@@ -159,19 +160,27 @@ class ChargeRecords:
         if decide.is_same_bill(record, priced.price, priced.usage):
             raise Conflict("It would come out the same: nothing is corrected.")
         place = await self._making.place(transaction.station_id)
-        draft = Draft(
-            organisation_id=record.organisation_id,
-            transaction_id=transaction.id,
-            verdict_number=verdict.number,
-            energy_wh=verdict.energy_wh,
-            confidence=verdict.confidence,
-            signature=verdict.signature,
-            snapshot=await self._making.snapshot(transaction, place),
-            usage=priced.usage,
-            tariffs=tariffs,
-            price=priced.price,
-        )
+        draft = await self._draft(transaction, verdict, place, priced)
         return await self._issuing.issue_in(work, rating, draft, replaces=record, reason=reason)
+
+    async def bill(self, work: Work, transaction_id: str, tariff: AppliedTariff) -> Rating:
+        """Issue the record of an ended session by this tariff, where none applied to it.
+
+        Raises NotFound, and Conflict while it runs, if it has a record, or if it cannot be billed as things are.
+        """
+        transaction = await self._charging.get(transaction_id)
+        verdict = await self._evidence.judge(transaction_id)
+        refused = decide.refuse(transaction, verdict, self.rules)
+        if refused is not None:
+            raise Conflict(f"The session cannot be billed as it is now: {refused.reason.value}.")
+        rating = await self.rating_of(transaction_id)
+        if rating is None:
+            raise Conflict("The session has only just ended. Try again in a few seconds.")
+        if rating.record_id is not None:
+            raise Conflict("The session has a charge record: correct that one.")
+        place = await self._making.place(transaction.station_id)
+        priced = await self._priced(transaction, (tariff,))
+        return await self._issuing.issue_in(work, rating, await self._draft(transaction, verdict, place, priced))
 
     async def rate_again(self, work: Work, transaction_id: str) -> Rating:
         """Have a session be looked at anew, as soon as the rater comes to it. Raises NotFound, Conflict while it runs.
@@ -208,6 +217,23 @@ class ChargeRecords:
         for rating in found:
             store.save_rating(work, rating, _woken(rating, now))
         return len(found)
+
+    async def _draft(
+        self, transaction: Transaction, verdict: EnergyVerdict, place: Place, priced: SessionPrice
+    ) -> Draft:
+        assert priced.price is not None and priced.usage is not None  # noqa: S101, PT018 - there are tariffs
+        return Draft(
+            organisation_id=place.organisation_id,
+            transaction_id=transaction.id,
+            verdict_number=verdict.number,
+            energy_wh=verdict.energy_wh,
+            confidence=verdict.confidence,
+            signature=verdict.signature,
+            snapshot=await self._making.snapshot(transaction, place),
+            usage=priced.usage,
+            tariffs=priced.tariffs,
+            price=priced.price,
+        )
 
     async def _standing(self, record_id: str) -> tuple[ChargeRecord, Rating]:
         record = await self.get(record_id)
