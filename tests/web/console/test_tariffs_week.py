@@ -8,8 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingufu.tariffs.model import (
+    AppliedTariff,
     Dimension,
     Element,
     FeedPrice,
@@ -20,6 +23,8 @@ from ingufu.tariffs.model import (
     Terms,
     Weekday,
 )
+from ingufu.tariffs.price import price
+from ingufu.tariffs.supposing import suppose
 from ingufu.web.console.price_words import PriceWords, Speech
 from ingufu.web.console.tariffs_drawing import Drawing, draw
 from ingufu.web.console.tariffs_week import Span, monday_of, week_of
@@ -171,6 +176,42 @@ def test_free_energy_and_no_energy_look_different() -> None:
         terms(element(priced("0"), days_of_week=WEEKDAYS)), WORDS, zone=KIGALI, at=datetime(2026, 3, 25, tzinfo=UTC)
     )
     assert [block.kind for block in drawn.blocks] == ["free"] * 5 + ["none"] * 2
+
+
+CLOCK = st.none() | st.sampled_from(
+    [time(0), time(1, 30), time(2), time(3), time(7, 15), time(12), time(22), time(23, 59)]
+)
+ELEMENTS = st.builds(
+    lambda price, start, end, days, dates, kwh, lasted: element(
+        priced(str(price)), start_time=start, end_time=end if end != start or end == time(0) else None,
+        days_of_week=tuple(days), start_date=dates, min_kwh=kwh, max_duration_s=lasted,
+    ),
+    st.integers(1, 500), CLOCK, CLOCK, st.lists(st.sampled_from(Weekday), unique=True, max_size=4),
+    st.none() | st.dates(MONDAY, MONDAY + timedelta(6)), st.none() | st.just(Decimal(5)), st.none() | st.just(7200),
+)  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(ELEMENTS, min_size=1, max_size=5),
+    st.sampled_from(["Africa/Kigali", "Europe/Paris", "America/St_Johns"]),
+    st.integers(0, 7 * 96 - 1),
+)
+def test_what_the_picture_says_is_what_a_session_is_billed(known: list[Element], name: str, quarter: int) -> None:
+    zone = ZoneInfo(name)
+    began_at = datetime(2026, 3, 23, tzinfo=zone).astimezone(UTC) + timedelta(minutes=15 * quarter)
+    local = began_at.astimezone(zone)
+    at_s = local.hour * HOUR + local.minute * 60
+    week = week_of(terms(*known), MONDAY, zone)
+    day = (local.date() - MONDAY).days
+    if day > 6:  # the week of the change of clocks is an hour shorter
+        return
+    (span,) = [one for one in week.days()[day] if one.start_s <= at_s < one.end_s]
+    shown = span.first(Dimension.ENERGY)
+    usage = suppose(started_at=began_at, energy_kwh=Decimal(1), charging_min=Decimal(1), time_zone=name)
+    tariff = AppliedTariff(tariff_id="t", version=1, terms=terms(*known))
+    billed = [line.unit_price for line in price(usage, [tariff]).lines if line.dimension is Dimension.ENERGY]
+    assert billed == ([] if shown is None else [shown.price])
 
 
 def test_week_begins_on_monday() -> None:

@@ -14,6 +14,7 @@ from ingufu.core.clock import Clock
 from ingufu.web.assets import Assets
 from ingufu.web.console import drawings, formats, translations
 from ingufu.web.console.price_words import PriceWords, Speech
+from ingufu.web.console.tariffs_words import TariffWords
 from ingufu.web.console.translations import LOCALE_FOLDER
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
@@ -41,6 +42,7 @@ def make_environment(
     # mypy does not see what the extension adds to the environment
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
     parsed = Locale.parse("en_GB" if locale == "en" else locale)  # days before months, 24 hours
+    prices = PriceWords(Speech(texts.gettext, parsed))
     environment.filters.update(_filters(parsed, clock.now))
     environment.globals.update(
         asset=assets.asset,
@@ -52,7 +54,8 @@ def make_environment(
         strip_parts=drawings.strip,
         fold_depth=_FOLD_DEPTH,
         plain_text=texts.gettext,
-        price_words=PriceWords(Speech(texts.gettext, parsed)),
+        price_words=prices,
+        tariff_words=TariffWords(prices),
     )
     return environment
 

@@ -40,6 +40,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     """What the fields say. Terms are there if nothing is wrong."""
 
     terms: Terms | None = None
+    seen: Terms | None = None  # what can be drawn of it while something is wrong; the same if nothing is
     problems: tuple[tuple[str, str], ...] = ()  # the field, and what is wrong with it
 
 
@@ -51,10 +52,11 @@ def read(draft: Draft, speech: Speech) -> Read:
 def read_json(source: str, speech: Speech) -> Read:
     """Return terms written as JSON; what is wrong with it otherwise."""
     try:
-        return Read(terms=msgspec.json.decode(source.encode(), type=Terms))
+        terms = msgspec.json.decode(source.encode(), type=Terms)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         said = text(speech, "This cannot be read as terms: %(error)s", error=str(error)[:300])
         return Read(problems=(("json", said),))
+    return Read(terms=terms, seen=terms)
 
 
 def json_of(terms: Terms) -> str:
@@ -81,10 +83,10 @@ class _Reader:
         elements = [self._element(f"r{name}") for name in self.draft.rules]
         if not elements:
             self._wrong("add-rule", text(self.speech, "Add a price rule: without one nothing has a price."))
-        if self.problems:
-            return Read(problems=tuple(self.problems))
         terms = Terms(currency=currency, elements=tuple(elements), tax_basis=basis, min_price=low, max_price=high)
-        return Read(terms=terms)
+        if self.problems:
+            return Read(seen=terms, problems=tuple(self.problems))
+        return Read(terms=terms, seen=terms)
 
     # ---- parts -----------------------------------------------------------------------------------------------------
     def _currency(self) -> str:

@@ -1,0 +1,161 @@
+"""The words for tariffs as pages tell of them: their terms, where they apply and why, what was changed."""
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+
+from ingufu.tariffs.changes import ChangeKind
+from ingufu.tariffs.model import Dimension, TariffKind, Terms, Weekday
+from ingufu.tariffs.situations import Step, StepCode, Target
+from ingufu.web.console.price_words import PriceWords, text
+from ingufu.web.console.tariffs_week import monday_of, week_of
+
+
+class TariffWords:
+    """Says in one language what pages tell of tariffs; plain text, for templates to escape."""
+
+    def __init__(self, prices: PriceWords) -> None:
+        self.prices = prices
+        self.speech = prices.speech
+
+    def weekdays(self) -> list[tuple[str, str]]:
+        """Return the days of the week with their short names."""
+        names = self.prices.locale.days["format"]["abbreviated"]
+        return [(day.value, names[place]) for place, day in enumerate(Weekday)]
+
+    def kind(self, kind: TariffKind | None) -> str:
+        """Return for which sessions a tariff is."""
+        words = {
+            None: text(self.speech, "every session"),
+            TariffKind.AD_HOC_PAYMENT: text(self.speech, "paying on the spot"),
+            TariffKind.REGULAR: text(self.speech, "known drivers"),
+            TariffKind.PROFILE_CHEAP: text(self.speech, "charging cheaply"),
+            TariffKind.PROFILE_FAST: text(self.speech, "charging fast"),
+            TariffKind.PROFILE_GREEN: text(self.speech, "charging green"),
+        }
+        return words[kind]
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """Return the kinds to choose from."""
+        return [(one.value, self.kind(one)) for one in TariffKind]
+
+    # ---- terms -----------------------------------------------------------------------------------------------------
+    def lines(self, terms: Terms) -> list[str]:
+        """Return what terms say, a line for each price, then for the least and the highest."""
+        said: list[str] = []
+        for element in terms.elements:
+            when = self.prices.when(element.restrictions)
+            for component in element.components:
+                price = self.prices.component(component, terms.currency, element.restrictions.reservation)
+                said.append(f"{price} ({when}; {self.prices.taxes(component.taxes, terms.tax_basis)})")
+        for limit, words in (
+            (terms.min_price, text(self.speech, "A session costs at least")),
+            (terms.max_price, text(self.speech, "A session costs at most")),
+        ):
+            if limit is not None:
+                said.append(f"{words} {self.prices.limit(limit, terms.currency)}")
+        return said
+
+    def compared(self, before: Terms, after: Terms) -> tuple[list[str], list[str]]:
+        """Return which lines went, and which came."""
+        old, new = self.lines(before), self.lines(after)
+        gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+        if not gone and not come and before != after:
+            come = [text(self.speech, "The same prices in another order, or rounded otherwise")]
+        return gone, come
+
+    def warnings(self, terms: Terms, on: date) -> list[str]:
+        """Return what a person should look at before these terms are used."""
+        said: list[str] = []
+        components = [component for element in terms.elements for component in element.components]
+        stepped = [one for one in components if one.step_size > 1 and one.dimension is not Dimension.FLAT]
+        if stepped:
+            said.append(
+                text(
+                    self.speech,
+                    "Quantities are rounded up to a step; in the EU, for one, a kWh must be billed as it is.",
+                )
+            )
+        has_energy = any(one.dimension is Dimension.ENERGY for one in components)
+        week = week_of(terms, monday_of(on), ZoneInfo("UTC"))
+        if has_energy and any(Dimension.ENERGY not in span.offers for span in week.spans):
+            said.append(text(self.speech, "In a part of the week energy has no price: it is free then."))
+        if any(one.taxes is None for one in components if one.price) and terms.tax_basis.value != "N/A":
+            said.append(text(self.speech, "Some prices do not say which taxes they hold."))
+        return said
+
+    # ---- where it applies ------------------------------------------------------------------------------------------
+    def target(self, target: Target) -> str:
+        """Return what a tariff can be given to."""
+        words = {
+            Target.DRIVER: text(self.speech, "Driver"),
+            Target.GROUP: text(self.speech, "Group of cards"),
+            Target.PLAN: text(self.speech, "Plan"),
+            Target.EVSE: text(self.speech, "EVSE"),
+            Target.STATION: text(self.speech, "Station"),
+            Target.SITE: text(self.speech, "Site"),
+            Target.EVERYONE: text(self.speech, "Everyone"),
+        }
+        return words[target]
+
+    def place(self, target: Target, label: str) -> str:
+        """Return one thing that a tariff applies to."""
+        return f"{self.target(target)}: {label}" if label else self.target(target)
+
+    def order(self) -> str:
+        """Return in which order the things that tariffs are given to are looked at."""
+        return " \N{RIGHTWARDS ARROW} ".join(self.target(one) for one in Target)
+
+    def step(self, step: Step, zone: Any) -> str:  # tzinfo
+        """Return one look of the choice of a tariff: what at, and why it won or lost."""
+        thing = "" if step.target is None else self.target(step.target)
+        name = step.tariff
+        said = {
+            StepCode.UNKNOWN_TARGET: lambda: text(self.speech, "not known here"),
+            StepCode.NOTHING_ASSIGNED: lambda: text(self.speech, "no tariff is given to it"),
+            StepCode.NOT_YET: lambda: text(
+                self.speech, "%(name)s applies only from %(when)s", name=name, when=self._when(step, "from", zone)
+            ),
+            StepCode.OVER: lambda: text(
+                self.speech, "%(name)s applied until %(when)s", name=name, when=self._when(step, "until", zone)
+            ),
+            StepCode.OTHER_KIND: lambda: text(self.speech, "%(name)s is for other sessions", name=name),
+            StepCode.NO_VERSION: lambda: text(self.speech, "%(name)s has no prices at that time", name=name),
+            StepCode.WINS: lambda: text(self.speech, "%(name)s applies", name=name),
+            StepCode.LESS_SPECIFIC: lambda: text(
+                self.speech, "%(name)s would apply, but what stands above goes first", name=name
+            ),
+            StepCode.ANY_KIND: lambda: text(
+                self.speech, "%(name)s would apply, but one for this very kind of session goes first", name=name
+            ),
+            StepCode.EARLIER: lambda: text(
+                self.speech, "%(name)s would apply, but another was given later and goes first", name=name
+            ),
+            StepCode.NOTHING_APPLIES: lambda: text(self.speech, "No tariff applies: the session has no price."),
+        }[step.code]()
+        return f"{thing}: {said}" if thing else said
+
+    def _when(self, step: Step, key: str, zone: Any) -> str:  # tzinfo
+        try:
+            at = datetime.fromisoformat(step.details.get(key, "")).astimezone(zone)
+        except ValueError:
+            return ""
+        return f"{format_datetime(at, 'medium', locale=self.prices.locale)} {at.tzname()}"
+
+    # ---- history ---------------------------------------------------------------------------------------------------
+    def change(self, kind: ChangeKind, version: int | None) -> str:
+        """Return what was done to a tariff."""
+        words = {
+            ChangeKind.CREATED: text(self.speech, "Made"),
+            ChangeKind.TERMS: text(self.speech, "New version %(number)s", number=version or ""),
+            ChangeKind.WITHDRAWN: text(self.speech, "Version %(number)s withdrawn", number=version or ""),
+            ChangeKind.DESCRIBED: text(self.speech, "Described otherwise"),
+            ChangeKind.RETIRED: text(self.speech, "Retired"),
+            ChangeKind.RESTORED: text(self.speech, "Brought back"),
+            ChangeKind.ASSIGNED: text(self.speech, "Given to"),
+            ChangeKind.REASSIGNED: text(self.speech, "Time changed in which it applies"),
+            ChangeKind.UNASSIGNED: text(self.speech, "Taken from"),
+        }
+        return words[kind]
