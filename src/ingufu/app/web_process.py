@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 
 import structlog
@@ -17,6 +17,7 @@ from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
+from ingufu.billing.records.jobs import RecordKeeper
 from ingufu.core.errors import Unavailable
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.web.app import close_streams, create_app
@@ -67,8 +68,22 @@ async def serve_web(settings: Settings, *, inherited: int | None = None) -> None
         listener = socket.socket(fileno=inherited)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C goes to both; the parent decides
         stop_with_parent(stop)
-    async with parts.asking_process(settings, wait_s=HUB_WAIT_S) as process:
+    async with parts.asking_process(settings, wait_s=HUB_WAIT_S) as process, billing(process):
         await _serve(settings, process, listener, stop)
+
+
+@contextlib.asynccontextmanager
+async def billing(process: AskingProcess) -> AsyncIterator[None]:
+    """Have sessions be billed beside the pages: here nothing that a station waits for is delayed by it."""
+    services = process.services
+    keeper = RecordKeeper(services.charge_records, services.clock)
+    tasks = [asyncio.create_task(keeper.run())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve(settings: Settings, process: AskingProcess, listener: socket.socket, stop: asyncio.Event) -> None:
