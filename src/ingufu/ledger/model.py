@@ -195,3 +195,94 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     at: datetime
     by: str = ""
+
+
+class ShareBase(StrEnum):
+    """Of what a host has its percentage."""
+
+    ENERGY_NET = "energy-net"  # energy, before taxes
+    NET = "net"  # everything, before taxes
+    GROSS = "gross"  # everything, with taxes: the operator bears them
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host of a site has of what is charged there. What replaces it is another agreement."""
+
+    id: str
+    organisation_id: str
+    site_id: str
+    number: int
+    host_id: str | None = None
+    host_name: str
+    bank_account: str = ""
+    currency: str  # records in other currencies have no share
+    percent: Decimal = Decimal(0)
+    base: ShareBase = ShareBase.ENERGY_NET
+    per_kwh: Decimal = Decimal(0)
+    per_session: Decimal = Decimal(0)
+    bears_fees: bool = False  # the provider's fees come off first
+    valid_from: datetime
+    valid_until: datetime | None = None
+    created_at: datetime
+    created_by: str = ""
+
+
+class Earned(msgspec.Struct, frozen=True, kw_only=True):
+    """What one charge record came to, as far as a host has a share in it. A credit has negative figures."""
+
+    organisation_id: str
+    record_id: str
+    site_id: str
+    at: datetime  # when it is booked
+    started_at: datetime  # the session: decides which agreement counts
+    currency: str
+    energy_net: Decimal
+    net: Decimal
+    gross: Decimal
+    fees: Decimal = Decimal(0)  # of payment providers, if they are known
+    energy_wh: Decimal
+    sessions: int = 1  # -1 in a credit
+    credits_id: str | None = None  # the record whose share a credit takes back
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host has of one charge record."""
+
+    entry_id: str
+    organisation_id: str
+    record_id: str
+    agreement_id: str
+    site_id: str
+    at: datetime
+    energy_wh: Decimal
+    based_on: Decimal  # what the percentage is of
+    amount: Decimal
+    currency: str
+    parts: dict[str, str] = {}  # percent, kwh, session: whole smallest units that sum up to the amount
+
+
+class PayoutStatus(StrEnum):
+    MADE = "made"  # taken off what is due, and on its way to the bank
+    PAID = "paid"  # the bank has paid it: booked, with its reference
+    CANCELLED = "cancelled"  # due again
+
+
+class Payout(msgspec.Struct, frozen=True, kw_only=True):
+    """Money on its way to the host of a site."""
+
+    id: str
+    organisation_id: str
+    site_id: str
+    host_name: str
+    bank_account: str
+    currency: str
+    amount: Decimal
+    status: PayoutStatus = PayoutStatus.MADE
+    bank_reference: str = ""
+    text: str = ""
+    made_at: datetime
+    made_by: str = ""
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    made_entry_id: str
+    ended_entry_id: str | None = None

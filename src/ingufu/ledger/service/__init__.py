@@ -1,10 +1,12 @@
 """Use cases of the ledger: the only door to it for other packages."""
 
 from ingufu.ledger.service.corrections import Corrections
+from ingufu.ledger.service.hosts import Hosts
 from ingufu.ledger.service.units import retried
+from ingufu.ledger.service.vouchers import Vouchers
 from ingufu.ledger.service.wallets import Wallets
 
-__all__ = ["Ledger", "Wallets", "retried"]
+__all__ = ["Hosts", "Ledger", "Vouchers", "Wallets", "retried"]
 
 
 class Ledger(Corrections):
