@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -83,6 +83,14 @@ def feed_ids(terms: Terms) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone. Raises InvalidInput if there is none called so."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidInput(f"“{name[:40]}” is no time zone, for instance Africa/Kigali.", field="time_zone") from error
+
+
 def read(raw: bytes, *, unit: FeedUnit, time_zone: str) -> tuple[FeedPrice, ...]:
     """Return the prices of a file per kWh, the earliest first. Raises InvalidInput that says what is wrong where."""
     if len(raw) > MAX_BYTES:
@@ -96,7 +104,7 @@ def read(raw: bytes, *, unit: FeedUnit, time_zone: str) -> tuple[FeedPrice, ...]
         raise InvalidInput("There is no price in it.")
     if len(rows) > MAX_PRICES:
         raise InvalidInput(f"A file has at most {MAX_PRICES} prices.")
-    return _checked(rows, unit, ZoneInfo(time_zone))
+    return _checked(rows, unit, zone_of(time_zone))
 
 
 def span(prices: Sequence[FeedPrice], since: datetime, until: datetime | None) -> tuple[FeedPrice, ...]:

@@ -51,6 +51,15 @@ versions = Table(
     Index("tariff_versions_one_last", "tariff_id", unique=True, sqlite_where=STANDS_LAST, postgresql_where=STANDS_LAST),
 )
 
+version_feeds = Table(  # which price feeds a version names: those stay
+    "tariff_version_feeds",
+    metadata,
+    Column("tariff_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("feed_id", Text, ForeignKey("price_feeds.id"), primary_key=True),
+    Index("tariff_version_feeds_by_feed", "feed_id"),
+)
+
 assignments = Table(
     "tariff_assignments",
     metadata,

@@ -19,6 +19,7 @@ DOCUMENT = json.loads(document_bytes())
 SAFE = {"get"}
 ENDLESS = {"listen"}  # it streams: test_live hears it
 WITHOUT_SCOPE = {"log_out", "change_own_password"}  # what everyone may who is known
+CHANGES_NOTHING = {"preview_price"}  # asked by POST, because of its length
 RUBBISH = (
     "", " ", "\x00", "%00", "..%2F..%2Fetc%2Fpasswd", "' OR 1=1 --", "<script>alert(1)</script>", "=1+1", "\U0001f50c",
     "x" * 3000, "-1", "0", "1e309", "NaN", "null", "true", "9" * 40, "2026-02-30T25:61:61Z", "{}", "[]", "\ud800",
@@ -67,6 +68,8 @@ async def test_viewer_changes_nothing(house: House) -> None:
     client = house.client(await house.key(*ROLE_SCOPES[Role.VIEWER]))
     for method, path, operation in operations():
         if method in SAFE or operation.get("security") == [] or operation["operationId"] in WITHOUT_SCOPE:
+            continue
+        if operation["operationId"] in CHANGES_NOTHING:
             continue
         answer = await client.request(method, filled(path, "1"), content=b"{}")
         assert answer.status_code == 403, f"{method} {path}: {answer.status_code} {answer.text}"

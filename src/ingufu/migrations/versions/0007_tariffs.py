@@ -184,3 +184,10 @@ def _feeds() -> None:
         sa.Column("price", sa.Text, nullable=False),
         sa.Column("loaded_at", Instant, nullable=False),
     )
+    op.create_table(
+        "tariff_version_feeds",
+        sa.Column("tariff_id", sa.Text, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("feed_id", sa.Text, sa.ForeignKey("price_feeds.id"), primary_key=True),
+    )
+    op.create_index("tariff_version_feeds_by_feed", "tariff_version_feeds", ["feed_id"])

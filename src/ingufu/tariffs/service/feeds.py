@@ -4,7 +4,6 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import structlog
@@ -93,7 +92,7 @@ class PriceFeeds:
         now = self._clock.now()
         decimals(new.currency)
         _check_every(new.every_s)
-        _check_zone(new.time_zone)
+        reading.zone_of(new.time_zone)
         name = await self._free_name(new.organisation_id, new.name, None)
         feed = Feed(
             id=self._ids.new(),
@@ -132,7 +131,7 @@ class PriceFeeds:
             _check_every(every_s)
             after = replace(after, every_s=every_s)
         if time_zone is not UNSET:
-            _check_zone(time_zone)
+            reading.zone_of(time_zone)
             after = replace(after, time_zone=time_zone)
         sealed = held.address
         if address is not UNSET:
@@ -303,13 +302,6 @@ def shown(address: str) -> str:
 def _check_every(every_s: int) -> None:
     if not EVERY_MIN_S <= every_s <= EVERY_MAX_S:
         raise InvalidInput("Fetch every 5 minutes to every 7 days.", field="every_s")
-
-
-def _check_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidInput(f"“{name[:40]}” is no time zone, for instance Africa/Kigali.", field="time_zone") from error
 
 
 def _seal_of(feed_id: str) -> str:

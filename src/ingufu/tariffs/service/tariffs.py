@@ -11,6 +11,7 @@ from ingufu.core.texts import plain
 from ingufu.infra.storage.database import Work
 from ingufu.tariffs import decide
 from ingufu.tariffs.changes import Change, ChangeKind, differences
+from ingufu.tariffs.checking import check_terms
 from ingufu.tariffs.events import TariffChanged, TariffCreated, TariffRetired
 from ingufu.tariffs.feeds import feed_ids
 from ingufu.tariffs.model import Tariff, TariffKind, TariffVersion, Terms
@@ -60,7 +61,7 @@ class Tariffs(Placing, Finding):
         name = _name(new.name)
         if await self.find_by_name(new.organisation_id, name) is not None:
             raise Conflict(f"There is a tariff called {name} already.")
-        await self._check(new.terms)
+        await self.check(new.terms)
         tariff = Tariff(
             id=self._ids.new(),
             organisation_id=new.organisation_id,
@@ -95,7 +96,7 @@ class Tariffs(Placing, Finding):
         held = await self._held(tariff_id)
         if held.tariff.is_retired:
             raise Conflict("The tariff is retired.")
-        await self._check(terms)
+        await self.check(terms)
         now = self._clock.now()
         known = await store.versions_of(self._database, tariff_id)
         version = TariffVersion(
@@ -201,8 +202,9 @@ class Tariffs(Placing, Finding):
         self._emit_changed(work, tariff_id, by)
         return after
 
-    async def _check(self, terms: Terms) -> None:
+    async def check(self, terms: Terms) -> None:
         """Raise InvalidInput for terms that cannot price anything, or name a feed that is not there."""
+        check_terms(terms)
         for feed_id in feed_ids(terms):
             feed = await self._feeds.find(feed_id)
             if feed is None:

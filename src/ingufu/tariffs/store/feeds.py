@@ -12,7 +12,7 @@ from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, upsert
 from ingufu.tariffs.feeds import Feed
 from ingufu.tariffs.model import FeedPrice
-from ingufu.tariffs.tables import feed_prices, feeds, versions
+from ingufu.tariffs.tables import feed_prices, feeds, version_feeds
 
 PRICES_MAX = 20_000
 
@@ -71,11 +71,7 @@ _SAVE_PRICE = upsert(feed_prices, ("feed_id", "from_at"))
 _REMOVE_PRICE = delete(feed_prices).where(
     feed_prices.c.feed_id == bindparam("feed"), feed_prices.c.from_at == bindparam("at")
 )
-_IS_NAMED = (
-    select(versions.c.tariff_id)
-    .where(versions.c.withdrawn_at.is_(None), versions.c.terms.like(bindparam("words")))
-    .limit(1)
-)
+_IS_NAMED = select(version_feeds.c.tariff_id).where(version_feeds.c.feed_id == bindparam("feed")).limit(1)
 
 
 class HeldFeed(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +101,7 @@ async def all_feeds(database: Database) -> list[Feed]:
 
 async def is_named(database: Database, feed_id: str) -> bool:
     """Return whether a version of a tariff names the feed."""
-    return await database.fetch_one(_IS_NAMED, {"words": f'%"feed_id":"{feed_id}"%'}) is not None
+    return await database.fetch_one(_IS_NAMED, {"feed": feed_id}) is not None
 
 
 def add(work: Work, feed: Feed, name_key: str, address: str | None) -> None:

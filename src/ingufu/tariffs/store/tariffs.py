@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, upda
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, insert_or_ignore
 from ingufu.tariffs.changes import Change
+from ingufu.tariffs.feeds import feed_ids
 from ingufu.tariffs.model import Tariff, TariffVersion
 from ingufu.tariffs.situations import Assignment, Where
-from ingufu.tariffs.tables import assignments, changes, generations, switches, tariffs, versions
+from ingufu.tariffs.tables import assignments, changes, generations, switches, tariffs, version_feeds, versions
 
 HISTORY_MAX = 500
 
@@ -40,6 +41,7 @@ _TOUCH = (
 _VERSION = [versions.c[name] for name in TariffVersion.__struct_fields__]
 _VERSIONS_OF = select(*_VERSION).where(versions.c.tariff_id == bindparam("tariff")).order_by(versions.c.number)
 _ADD_VERSION = insert(versions)
+_ADD_FEED = insert(version_feeds)
 _IS_IT = and_(versions.c.tariff_id == bindparam("tariff"), versions.c.number == bindparam("of"))
 _END = update(versions).where(_IS_IT).values(valid_until=bindparam("until"))
 _WITHDRAW = update(versions).where(_IS_IT).values(withdrawn_at=bindparam("at"))
@@ -145,7 +147,10 @@ async def versions_of_all(database: Database, tariff_ids: Sequence[str]) -> list
 
 
 def add_version(work: Work, version: TariffVersion) -> None:
+    """Add a version; the unit is undone with Conflict if a price feed that it names is gone."""
     work.execute(_ADD_VERSION, msgspec.structs.asdict(version) | {"currency": version.terms.currency})
+    for feed_id in feed_ids(version.terms):
+        work.execute(_ADD_FEED, {"tariff_id": version.tariff_id, "number": version.number, "feed_id": feed_id})
 
 
 def end_version(work: Work, version: TariffVersion, until: datetime | None) -> None:
