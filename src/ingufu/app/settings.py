@@ -199,7 +199,7 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_hours: Annotated[float, _says("A session that lasted longer is looked at by a person.", gt=0, le=8760)] = 48.0
     max_gap_minutes: Annotated[
         float, _says("Time without a reading, where readings are all there is, that a person looks at.", gt=0, le=1440)
-    ] = 60.0
+    ] = 15.0
     small_wh: Annotated[
         float,
         _says("A doubtful session that can be no more than this is billed without a look; 0: none.", ge=0, le=100_000),

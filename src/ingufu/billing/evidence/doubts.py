@@ -16,12 +16,13 @@ LOOSE_PART = Decimal("0.1")  # sampled power is no meter
 OUTLIER_PART = Decimal("0.1")  # of the readings: so few may be slips of the meter
 ROLL_PART = Decimal("0.99")  # a register that falls from so near its end to its begin has rolled over
 ROLLS = tuple(Decimal(10) ** digits for digits in range(7, 13))  # Wh at which registers begin anew: 10 MWh to 1 TWh
-OF_THE_SESSION = frozenset({"implausible-power", "overlap"})  # doubts that a signed reading does not take away
+OF_THE_SESSION = frozenset({"overlap"})  # doubts that a signed reading does not take away
+TOO_MUCH = frozenset({"implausible-power", "no-duration"})
 
 
 def examine(facts: Facts, rules: EvidenceRules) -> tuple[Decimal, list[Reason]]:
     """Return the energy, or what is proposed for it, with everything that speaks against it."""
-    energy, reasons = _follow_registers(facts, rules)
+    energy, reasons = follow_registers(facts, rules)
     reasons += _find_faults(facts, energy, rules)
     bound = _most_by_power(facts, rules)
     scaled = _unscale(facts, energy, rules)
@@ -63,7 +64,8 @@ def most_of(facts: Facts) -> Decimal | None:
     return max(spread, facts.energy_wh, *(value - (facts.start_wh or ZERO) for value in facts.other_ends), ZERO)
 
 
-def _follow_registers(facts: Facts, rules: EvidenceRules) -> tuple[Decimal, list[Reason]]:
+def follow_registers(facts: Facts, rules: EvidenceRules) -> tuple[Decimal, list[Reason]]:
+    """Return the energy by registers and readings alone, and what is odd about them."""
     energy = max(facts.energy_wh, ZERO)
     start, end = facts.start_wh, facts.end_wh
     if facts.source is EnergySource.NOTHING:
@@ -100,7 +102,7 @@ def _roll_over(facts: Facts, rules: EvidenceRules) -> Decimal | None:
 
 def _judge_readings(facts: Facts, rules: EvidenceRules) -> list[Reason]:
     """Return what is missing where only readings tell of the energy: how long before the end, and how much."""
-    if facts.start_wh is None or not facts.readings:
+    if facts.start_wh is None or len(facts.readings) < 2:
         return [Reason(code="register-missing", detail="A register is missing at one end.")]
     last = facts.readings[-1]
     text = f"The last register is of {last.at:%H:%M:%S} UTC."

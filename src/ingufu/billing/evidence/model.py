@@ -85,7 +85,7 @@ class EvidenceRules(msgspec.Struct, frozen=True, kw_only=True):
     tolerance_percent: Decimal = Decimal("0.5")  # or by this part of the energy, whichever is more
     max_power_w: Decimal = Decimal(500_000)  # where nothing is entered for the connector
     max_hours: Decimal = Decimal(48)  # a session that is longer is looked at
-    max_gap_s: int = 3600  # between readings, where they are all there is
+    max_gap_s: int = 900  # between readings, where they are all there is
     small_wh: Decimal = Decimal(0)  # a session that can be no more than this is billed without a look; 0: never
     reviews_unset_clocks: bool = True
 

@@ -46,7 +46,9 @@ def reconcile(facts: Facts, rules: EvidenceRules) -> Outcome:
 
 def _prove(facts: Facts, energy: Decimal, rules: EvidenceRules) -> Outcome:
     """Return the outcome where signed readings say the energy: registers that disagree are looked at, no more."""
-    told, found = doubts.examine(facts, rules)
+    told, _ = doubts.follow_registers(facts, rules)
+    _, found = doubts.examine(facts, rules)
+    found = [reason for reason in found if reason.code not in doubts.TOO_MUCH]
     kept = [reason for reason in found if reason.code in doubts.OF_THE_SESSION]
     reasons = [Reason(code="signed-verified", is_doubt=False, detail=f"{energy} Wh by signed readings.")]
     is_told = facts.source is not EnergySource.NOTHING
@@ -104,5 +106,6 @@ def _is_small(facts: Facts, energy: Decimal, rules: EvidenceRules) -> bool:
 
 
 def _kept(energy: Decimal) -> Decimal:
-    """Return the energy as it can be kept: six places, nothing rounded up, never negative."""
-    return max(energy, Decimal(0)).quantize(QUANTUM, ROUND_FLOOR)
+    """Return the energy as it is kept: six places without trailing zeros, nothing rounded up, never negative."""
+    kept = max(energy, Decimal(0)).quantize(QUANTUM, ROUND_FLOOR)
+    return kept.quantize(Decimal(1)) if kept == kept.to_integral_value() else kept.normalize()

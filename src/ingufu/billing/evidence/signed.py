@@ -245,11 +245,11 @@ def _find_fault(records: list[Record], registers: list[Register], begins: list[R
     flawed = next((one for one in registers if one.flaw), None)
     if flawed is not None:
         return f"The meter says that a reading is not good: {flawed.flaw}."
-    if not begins or not ends:
-        return f"No signed reading of the {'end' if begins else 'begin'} came."
     serials = {record.serials[0] if record.serials else None for record in records}
     if len(serials) > 1:
         return f"They are of several meters: {', '.join(sorted(serial or '?' for serial in serials))}."
+    if not begins or not ends:
+        return f"No signed reading of the {'end' if begins else 'begin'} came."
     if len({one.wh for one in begins}) > 1:
         return "The begin is told with several values."
     if not registers[0].is_begin or not registers[-1].is_end:
