@@ -12,7 +12,7 @@ import pytest
 from ingufu.stations.model import ConnectorStatus
 from ingufu.views.frames import Frame
 from ingufu.web.console.log import decoded, excerpt
-from ingufu.web.console.sessions import cell
+from ingufu.web.spreadsheets import cell
 from web.console.conftest import House, Person, words
 from web.console.network import HOSTILE, Network, session, status
 

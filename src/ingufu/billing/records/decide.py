@@ -10,12 +10,11 @@ from ingufu.authorization.decide import MASK, is_secret
 from ingufu.billing.evidence.model import EnergyVerdict, Standing
 from ingufu.billing.records.model import ChargeRecord, RatingReason, RatingState, RecordKind, RecordRules
 from ingufu.charging.model import Transaction
-from ingufu.tariffs.model import AppliedTariff, TariffKind
+from ingufu.tariffs.model import AppliedTariff
 from ingufu.tariffs.priced import Price
 from ingufu.tariffs.usage import Usage
 
 ENGINE = "ingufu-1"  # the rules by which a price is worked out; a change of them that changes a bill counts it up
-_NOBODY = frozenset({None, "NoAuthorization", "DirectPayment"})  # token kinds of those who pay on the spot
 LONGEST_WAIT_S = 3600.0
 
 
@@ -74,11 +73,6 @@ def credit_of(record: ChargeRecord, *, id_: str, reason: str, at: datetime) -> C
         gross=-record.gross,
         issued_at=at,
     )
-
-
-def kind_of(token_kind: str | None) -> TariffKind:
-    """Return for which kind of session a tariff is looked for."""
-    return TariffKind.AD_HOC_PAYMENT if token_kind in _NOBODY else TariffKind.REGULAR
 
 
 def auth_method(transaction: Transaction) -> str:

@@ -1,6 +1,5 @@
 """Every query of charge records and of the way to them."""
 
-import zlib
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from ingufu.accounts.model import OrganisationKind
 from ingufu.accounts.tables import organisations
 from ingufu.authorization.tables import drivers, tokens
+from ingufu.billing.records.documents import read_document, write_document
 from ingufu.billing.records.folding import Reading
 from ingufu.billing.records.model import ChargeRecord, Rating, RatingReason, RatingState
 from ingufu.billing.records.tables import cursors, ratings, records, refusals
@@ -23,9 +23,6 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import connectors, stations
 
 CURSOR = "rating"
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(ChargeRecord).decode
 
 # Records
 
@@ -47,18 +44,19 @@ _PLAIN = tuple(name for name in _COLUMNS if name in ChargeRecord.__struct_fields
 
 async def find(database: Database, record_id: str) -> ChargeRecord | None:
     row = await database.fetch_one(_BY_ID, {"id": record_id})
-    return read(row["document"]) if row else None
+    return read_document(row["document"]) if row else None
 
 
 async def find_of_transaction(database: Database, transaction_id: str) -> list[ChargeRecord]:
     """Return all records of a transaction and their credits, in the order in which they were issued."""
     return [
-        read(row["document"]) for row in await database.fetch_all(_OF_TRANSACTION, {"transaction_id": transaction_id})
+        read_document(row["document"])
+        for row in await database.fetch_all(_OF_TRANSACTION, {"transaction_id": transaction_id})
     ]
 
 
 async def find_of_subject(database: Database, subject: str) -> list[ChargeRecord]:
-    return [read(row["document"]) for row in await database.fetch_all(_OF_SUBJECT, {"subject": subject})]
+    return [read_document(row["document"]) for row in await database.fetch_all(_OF_SUBJECT, {"subject": subject})]
 
 
 def add(work: Work, record: ChargeRecord, subject: str) -> None:
@@ -77,13 +75,8 @@ def row_of(record: ChargeRecord, subject: str) -> Row:
         "token_id": record.snapshot.token_id,
         "group_id": record.snapshot.group_id,
         "tariff_id": record.tariffs[0].tariff_id if record.tariffs else None,
-        "document": zlib.compress(_encode(record), 6),
+        "document": write_document(record),
     }
-
-
-def read(document: bytes) -> ChargeRecord:
-    """Return the record that was kept so."""
-    return _decode(zlib.decompress(document))
 
 
 # Ratings

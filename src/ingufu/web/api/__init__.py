@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from ingufu.web.api import (
     accounts,
     authorities,
+    charge_records,
     commands,
     configuration,
     control,
@@ -52,6 +53,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *tariffs.ROUTES,
     *pricing.ROUTES,
     *price_feeds.ROUTES,
+    *charge_records.ROUTES,
     *authorities.ROUTES,
     *accounts.ROUTES,
 )
@@ -78,6 +80,7 @@ TAGS: Mapping[str, str] = {  # in the order in which people look for them
     "tariffs": "What charging costs, since when, and where each tariff applies.",
     "pricing": "Which tariff applies and why, and what a session would cost, line by line.",
     "price_feeds": "Prices that vary in time, uploaded or fetched.",
+    "charge_records": "What sessions came to, line by line; corrected by credits, never edited. Prices of sessions.",
     "authorities": "The authorities whose contract certificates are trusted (Plug & Charge).",
     "accounts": "Who runs the network: organisations, users, API keys, and the audit trail.",
     "documents": "The description of this API.",

@@ -1,7 +1,5 @@
 """Sessions: the list with search, filters, sums and export."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
@@ -20,6 +18,7 @@ from ingufu.views.console_sites import SitePlace
 from ingufu.views.paging import Page
 from ingufu.views.timeline import EventFilter
 from ingufu.views.transactions import Match, TransactionQuery, TransactionRow
+from ingufu.web import spreadsheets
 from ingufu.web.console import live, present
 from ingufu.web.console.pages import Pages, page, path_of
 from ingufu.web.console.station import SessionRow
@@ -32,7 +31,6 @@ ROWS = 50
 SUMMED = 20_000  # sessions added up while one waits
 EXPORTED_AT_ONCE = 500
 UNASKED = timedelta(days=30)  # what is added up if no time was asked for
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")  # with which a cell begins that a spreadsheet takes for a formula
 _COLUMNS = (
     "id", "reference", "station", "station_name", "site", "evse", "connector", "driver", "token", "token_kind",
     "verdict", "started_at", "ended_at", "time_zone", "energy_wh", "energy_source", "stop_reason", "is_open",
@@ -125,7 +123,7 @@ async def export_sessions(web: WebContext, principal: Principal, criteria: ListQ
     day = web.services.clock.now().strftime("%Y-%m-%d")
     return Stream(
         _lines(web, principal, query, match, places),
-        media_type="text/csv; charset=utf-8",
+        media_type=spreadsheets.MEDIA_TYPE,
         headers={"Content-Disposition": f'attachment; filename="sessions-{day}.csv"'},
     )
 
@@ -136,34 +134,17 @@ def rows_of(found: Sequence[TransactionRow], places: Sequence[SitePlace]) -> tup
     return tuple(SessionRow(row, present.zone(zones.get(row.site_id or "", "UTC"))) for row in found)
 
 
-def cell(value: Any) -> str:
-    """Return a value as a cell that no spreadsheet takes for a formula: what comes from outside may try."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, str) and value.startswith(_RISKY):
-        return f"'{value}"
-    return str(value)
-
-
 async def _lines(
     web: WebContext, principal: Principal, query: TransactionQuery, match: Match | None, places: Sequence[SitePlace]
 ) -> AsyncIterator[bytes]:
-    yield b"\xef\xbb\xbf" + _csv([_COLUMNS])  # the mark by which spreadsheets know UTF-8
+    yield spreadsheets.MARK + spreadsheets.lines([_COLUMNS])
     zones = {place.id: place.time_zone for place in places}
     while True:
         found = await _page(web, principal, query, match)
-        yield _csv([_record(row, zones.get(row.site_id or "", "UTC")) for row in found.items])
+        yield spreadsheets.lines([_record(row, zones.get(row.site_id or "", "UTC")) for row in found.items])
         if found.next is None:
             return
         query = msgspec.structs.replace(query, cursor=found.next)
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
-    written = io.StringIO()
-    csv.writer(written).writerows([[cell(value) for value in row] for row in rows])
-    return written.getvalue().encode()
 
 
 def _record(row: TransactionRow, zone: str) -> list[Any]:

@@ -18,7 +18,7 @@ from ingufu.infra.storage.database import Database, Row
 from ingufu.reservations.model import Reservation
 from ingufu.tariffs.model import AppliedTariff
 from ingufu.tariffs.service import Tariffs
-from ingufu.tariffs.situations import Choice, Situation
+from ingufu.tariffs.situations import Choice, Situation, kind_of_session
 from ingufu.tariffs.usage import Activity, ReservedTime, Stretch, Usage
 
 _OUT_OF_ORDER = frozenset({"faulted", "unavailable"})
@@ -69,7 +69,7 @@ class Making:
             site_id=place.site_id,
             driver_id=transaction.driver_id,
             group_id=transaction.group_id,
-            kind=decide.kind_of(transaction.token_kind),
+            kind=kind_of_session(transaction.token_kind, is_known=_is_known(transaction)),
         )
         return await self._tariffs.applying(situation, transaction.started_at, until=transaction.ended_at)
 
@@ -130,7 +130,7 @@ class Making:
             evse=reservation.evse,
             site_id=place.site_id,
             driver_id=await self._driver_of(reservation),
-            kind=decide.kind_of(reservation.token_kind),
+            kind=kind_of_session(reservation.token_kind, is_known=reservation.token_id is not None),
         )
         began_at = reservation.kept_at or reservation.created_at
         choice = await self._tariffs.applying(situation, began_at, until=reservation.expires_at)
@@ -195,6 +195,10 @@ def first_instant(usage: Usage) -> datetime | None:
     if stretches:
         return stretches[0].started_at
     return usage.reservation.started_at if usage.reservation is not None else None
+
+
+def _is_known(transaction: Transaction) -> bool:
+    return any((transaction.token_id, transaction.driver_id, transaction.group_id))
 
 
 def _of_place(place: Place) -> dict[str, Any]:

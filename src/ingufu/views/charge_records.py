@@ -1,0 +1,298 @@
+"""Charge records as lists show and exports tell them, and the sessions that have none yet."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, Select, false, func, select
+
+from ingufu.authorization.tables import drivers
+from ingufu.billing.evidence.model import Confidence, SignatureState
+from ingufu.billing.records.documents import read_document
+from ingufu.billing.records.model import ChargeRecord, RatingReason, RatingState, RecordKind
+from ingufu.billing.records.tables import ratings, records
+from ingufu.charging.tables import transactions
+from ingufu.core.errors import NotFound
+from ingufu.infra.storage.database import Database
+from ingufu.sites.tables import sites
+from ingufu.stations.tables import stations
+from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
+from ingufu.views.transactions import Instant
+
+EXPORTED_AT_ONCE = 500
+
+Id = Annotated[str, Meta(max_length=100)]
+
+
+class RecordQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which charge records, in which order."""
+
+    station: Annotated[str, Meta(max_length=100, description="Id or identity of the station.")] | None = None
+    site_id: Annotated[tuple[Id, ...], Meta(max_length=100)] = ()
+    transaction_id: Id | None = None
+    driver_id: Id | None = None
+    token_id: Id | None = None
+    tariff_id: Id | None = None
+    kind: RecordKind | None = None
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")] | None = None
+    since: Annotated[Instant | None, Meta(description="Issued at this instant or later.")] = None
+    until: Annotated[Instant | None, Meta(description="Issued before this instant.")] = None
+    started_since: Annotated[Instant | None, Meta(description="Of sessions that began then or later.")] = None
+    started_until: Annotated[Instant | None, Meta(description="Of sessions that began before.")] = None
+    sort: Literal["issued_at", "-issued_at"] = "-issued_at"
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class RecordRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A charge record in a list. Amounts are in whole smallest units of the currency, negative in a credit."""
+
+    id: str
+    kind: RecordKind
+    corrects_id: str | None = None
+    transaction_id: str | None = None
+    organisation_id: str
+    site_id: str | None = None
+    site_name: str | None = None
+    time_zone: str = "UTC"
+    station_id: str
+    station_identity: str | None = None
+    driver_id: str | None = None
+    driver_name: str | None = None
+    token_id: str | None = None
+    tariff_id: str | None = None
+    started_at: datetime
+    ended_at: datetime
+    energy_wh: Decimal
+    currency: str
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    confidence: Confidence
+    signature: SignatureState
+    issued_at: datetime
+
+
+class RatingQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which ended sessions, by how far they are on their way to a charge record."""
+
+    state: RatingState | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class RatingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An ended session, or a reservation that nobody came for, on its way to a charge record."""
+
+    subject: str
+    state: RatingState
+    reason: Annotated[RatingReason, Meta(description="Why there is no charge record.")]
+    detail: str = ""
+    transaction_id: str | None = None
+    reservation_id: int | None = None
+    record_id: str | None = None
+    station_id: str | None = None
+    station_identity: str | None = None
+    site_id: str | None = None
+    site_name: str | None = None
+    time_zone: str = "UTC"
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    energy_wh: Decimal | None = None
+    due_at: datetime | None = None
+    attempts: int = 0
+    updated_at: datetime
+
+
+class Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """What charge records come to in one currency, credits taken off."""
+
+    currency: str
+    count: int
+    energy_wh: Decimal
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+
+async def list_records(database: Database, query: RecordQuery, site_ids: SiteIds) -> Page[RecordRow]:
+    """Return one page of the charge records that one may see. They are too many to be counted."""
+    order = _order(query)
+    statement = _rows().where(*_conditions(query, site_ids))
+    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
+    rows, cursor = cut(rows, order, query.limit)
+    return Page(items=tuple(_row(row) for row in rows), next=cursor)
+
+
+async def get_record(database: Database, record_id: str, site_ids: SiteIds) -> ChargeRecord:
+    """Return the record. Raises NotFound, also if it is not one's to see."""
+    statement = select(records.c.document).where(records.c.id == record_id, _seen(site_ids))
+    rows = await database.select(statement)
+    if not rows:
+        raise NotFound("There is no such charge record.")
+    return read_document(rows[0]["document"])
+
+
+async def list_chain(database: Database, record: ChargeRecord) -> tuple[RecordRow, ...]:
+    """Return what was issued for the session of a record, in order."""
+    subject = record.transaction_id or f"reservation:{record.reservation_id}"
+    statement = _rows().where(records.c.subject == subject).order_by(records.c.issued_at, records.c.id)
+    return tuple(_row(row) for row in await database.select(statement))
+
+
+async def export_records(
+    database: Database, query: RecordQuery, site_ids: SiteIds
+) -> AsyncIterator[Sequence[ChargeRecord]]:
+    """Yield all charge records that fit and that one may see, whole, some at a time, the first issued first."""
+    query = msgspec.structs.replace(query, sort="issued_at", limit=EXPORTED_AT_ONCE, cursor=None)
+    order = _order(query)
+    chosen = select(records.c.document).select_from(_JOINED).where(*_conditions(query, site_ids))
+    while True:
+        rows = await database.select(ordered(chosen, order, cursor=query.cursor, limit=query.limit))
+        rows, cursor = cut(rows, order, query.limit)
+        yield [read_document(row["document"]) for row in rows]
+        if cursor is None:
+            return
+        query = msgspec.structs.replace(query, cursor=cursor)
+
+
+async def sum_records(database: Database, query: RecordQuery, site_ids: SiteIds) -> tuple[Sum, ...]:
+    """Return what the charge records that fit come to, by currency."""
+    is_charge = records.c.kind == RecordKind.CHARGE.value
+    sign = func.sum(records.c.energy_wh).filter(is_charge)
+    credited = func.sum(records.c.energy_wh).filter(~is_charge)
+    statement = (
+        select(
+            records.c.currency,
+            func.count().label("number"),
+            sign.label("charged_wh"),
+            credited.label("credited_wh"),
+            *(func.sum(records.c[name]).label(name) for name in ("net", "tax", "gross")),
+        )
+        .select_from(_JOINED)
+        .where(*_conditions(query, site_ids))
+        .group_by(records.c.currency)
+        .order_by(records.c.currency)
+    )
+    return tuple(
+        Sum(
+            currency=row["currency"],
+            count=row["number"],
+            energy_wh=(row["charged_wh"] or Decimal(0)) - (row["credited_wh"] or Decimal(0)),
+            net=row["net"],
+            tax=row["tax"],
+            gross=row["gross"],
+        )
+        for row in await database.select(statement)
+    )
+
+
+async def list_ratings(database: Database, query: RatingQuery, site_ids: SiteIds) -> Page[RatingRow]:
+    """Return one page of what is on its way to a charge record, what changed last first."""
+    order = Order(ratings.c.updated_at, datetime, ratings.c.subject, name="updated_at", is_descending=True)
+    statement = _rating_rows()
+    if query.state is not None:
+        statement = statement.where(ratings.c.state == query.state.value)
+    if site_ids is not None:
+        statement = statement.where(seen(site_ids))
+    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
+    rows, cursor = cut(rows, order, query.limit)
+    return Page(items=tuple(_rating(row) for row in rows), next=cursor)
+
+
+async def count_ratings(database: Database, state: RatingState, site_ids: SiteIds, *, most: int = 1000) -> int:
+    """Return how many sessions are in a state, of at most so many."""
+    inner = select(ratings.c.subject).select_from(ratings.outerjoin(stations, stations.c.id == ratings.c.station_id))
+    inner = inner.where(ratings.c.state == state.value)
+    if site_ids is not None:
+        inner = inner.where(seen(site_ids))
+    rows = await database.select(select(func.count().label("number")).select_from(inner.limit(most).subquery()))
+    return int(rows[0]["number"])
+
+
+_JOINED = (
+    records.outerjoin(stations, stations.c.id == records.c.station_id)
+    .outerjoin(sites, sites.c.id == records.c.site_id)
+    .outerjoin(drivers, drivers.c.id == records.c.driver_id)
+)
+
+
+def _rows() -> Select[Any]:
+    own = [records.c[name] for name in RecordRow.__struct_fields__ if name in records.columns]
+    return select(
+        *own,
+        stations.c.identity.label("station_identity"),
+        sites.c.name.label("site_name"),
+        sites.c.time_zone,
+        drivers.c.name.label("driver_name"),
+    ).select_from(_JOINED)
+
+
+def _rating_rows() -> Select[Any]:
+    own = [ratings.c[name] for name in RatingRow.__struct_fields__ if name in ratings.columns]
+    return select(
+        *own,
+        stations.c.identity.label("station_identity"),
+        stations.c.site_id,
+        sites.c.name.label("site_name"),
+        sites.c.time_zone,
+        transactions.c.started_at,
+        transactions.c.ended_at,
+        transactions.c.energy_wh,
+    ).select_from(
+        ratings.outerjoin(stations, stations.c.id == ratings.c.station_id)
+        .outerjoin(sites, sites.c.id == stations.c.site_id)
+        .outerjoin(transactions, transactions.c.id == ratings.c.transaction_id)
+    )
+
+
+def _row(row: dict[str, Any]) -> RecordRow:
+    return msgspec.convert({**row, "time_zone": row["time_zone"] or "UTC"}, RecordRow)
+
+
+def _rating(row: dict[str, Any]) -> RatingRow:
+    return msgspec.convert({**row, "time_zone": row["time_zone"] or "UTC"}, RatingRow)
+
+
+def _order(query: RecordQuery) -> Order:
+    is_descending = query.sort.startswith("-")
+    return Order(records.c.issued_at, datetime, records.c.id, name="issued_at", is_descending=is_descending)
+
+
+def _seen(site_ids: SiteIds) -> ColumnElement[bool]:
+    """Return the condition that a record is of a site that one may see: the one that stood in it when it was made."""
+    if site_ids is None:
+        return records.c.id.is_not(None)
+    return records.c.site_id.in_(sorted(site_ids)) if site_ids else false()
+
+
+def _conditions(query: RecordQuery, site_ids: SiteIds) -> list[ColumnElement[bool]]:
+    exact = {
+        records.c.transaction_id: query.transaction_id,
+        records.c.driver_id: query.driver_id,
+        records.c.token_id: query.token_id,
+        records.c.tariff_id: query.tariff_id,
+        records.c.currency: query.currency,
+        records.c.kind: None if query.kind is None else query.kind.value,
+    }
+    found: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
+    if site_ids is not None:
+        found.append(_seen(site_ids))
+    if query.station is not None:
+        found.append(named(query.station))
+    if query.site_id:
+        found.append(records.c.site_id.in_(query.site_id))
+    bounds = (
+        (records.c.issued_at, query.since, query.until),
+        (records.c.started_at, query.started_since, query.started_until),
+    )
+    for column, since, until in bounds:
+        if since is not None:
+            found.append(column >= since)
+        if until is not None:
+            found.append(column < until)
+    return found
