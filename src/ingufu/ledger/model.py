@@ -286,3 +286,72 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str = ""
     made_entry_id: str
     ended_entry_id: str | None = None
+
+
+class ReportedKind(StrEnum):
+    """What a line of a provider's report is of."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    PAYOUT = "payout"  # what the provider pays to the bank
+
+
+class MatchState(StrEnum):
+    MATCHED = "matched"
+    MISSING_HERE = "missing-here"  # the provider reports it, and nothing is booked
+    MISSING_THERE = "missing-there"  # it is booked, and the provider does not report it
+    AMOUNT_DIFFERS = "amount-differs"
+    DUPLICATE = "duplicate"  # reported before, in this file or in another
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a provider's report."""
+
+    line: int
+    reference: str
+    at: datetime
+    kind: ReportedKind = ReportedKind.PAYMENT
+    amount: Decimal  # what comes in is positive, what goes out negative
+    fee: Decimal = Decimal(0)
+    currency: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's report as it was taken in."""
+
+    id: str
+    organisation_id: str
+    provider: str
+    name: str
+    digest: str
+    first_at: datetime
+    last_at: datetime
+    rows: int
+    imported_at: datetime
+    imported_by: str = ""
+
+
+class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a report, beside what is booked."""
+
+    report_id: str
+    line: int
+    provider: str
+    reference: str
+    at: datetime
+    kind: ReportedKind
+    amount: Decimal | None = None  # None: the provider does not report it
+    fee: Decimal = Decimal(0)
+    currency: str
+    booked: Decimal | None = None  # None: nothing is booked
+    state: MatchState
+    entry_id: str | None = None
+    resolution: str = ""
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+    resolved_entry_id: str | None = None
+
+    @property
+    def difference(self) -> Decimal:
+        """What the clearing account lacks to say what the provider says."""
+        return (self.amount or Decimal(0)) - (self.booked or Decimal(0))

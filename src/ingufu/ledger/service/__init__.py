@@ -2,11 +2,12 @@
 
 from ingufu.ledger.service.corrections import Corrections
 from ingufu.ledger.service.hosts import Hosts
+from ingufu.ledger.service.reconciliation import Reconciliation
 from ingufu.ledger.service.units import retried
 from ingufu.ledger.service.vouchers import Vouchers
 from ingufu.ledger.service.wallets import Wallets
 
-__all__ = ["Hosts", "Ledger", "Vouchers", "Wallets", "retried"]
+__all__ = ["Hosts", "Ledger", "Reconciliation", "Vouchers", "Wallets", "retried"]
 
 
 class Ledger(Corrections):
