@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from ingufu.app.settings import Settings, split_address
 from ingufu.billing.records.jobs import RecordKeeper
 from ingufu.core.errors import Unavailable
 from ingufu.ocpp.catalogue import Catalogue
+from ingufu.tariffs.jobs import FeedKeeper
 from ingufu.web.app import close_streams, create_app
 from ingufu.web.context import WebContext, WebSettings
 
@@ -89,6 +91,10 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
 async def _serve(settings: Settings, process: AskingProcess, listener: socket.socket, stop: asyncio.Event) -> None:
     app = create_app(web_context(settings, process))
     server = Server(_config(settings, app))
+    services = process.services
+    fetching = asyncio.create_task(
+        FeedKeeper(services.price_feeds, services.clock, secrets.SystemRandom().random).run()
+    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
@@ -99,6 +105,8 @@ async def _serve(settings: Settings, process: AskingProcess, listener: socket.so
         close_streams(app)
         server.should_exit = True
     await serving
+    fetching.cancel()
+    await asyncio.wait((fetching,))
     if not server.started:
         raise Unavailable("The web process could not start; the log says why.")
 

@@ -7,6 +7,7 @@ began later; then the one that was made later.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 
@@ -61,10 +62,8 @@ def applied(name: str, version: TariffVersion, *, from_at: datetime | None = Non
 def chained(versions: Sequence[TariffVersion]) -> tuple[TariffVersion, ...]:
     """Return the versions with the end that each should have: where the next begins. The withdrawn ones stay."""
     standing = sorted((one for one in versions if one.withdrawn_at is None), key=_order)
-    ends = [*(one.valid_from for one in standing[1:]), None]
-    fitted = {
-        one.number: msgspec.structs.replace(one, valid_until=end) for one, end in zip(standing, ends, strict=True)
-    }
+    ends = {before.number: after.valid_from for before, after in pairwise(standing)}
+    fitted = {one.number: msgspec.structs.replace(one, valid_until=ends.get(one.number)) for one in standing}
     return tuple(fitted.get(one.number, one) for one in versions)
 
 
