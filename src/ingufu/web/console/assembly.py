@@ -27,6 +27,10 @@ from ingufu.web.console import (
     station,
     stations,
     steering,
+    tariffs,
+    tariffs_calculator,
+    tariffs_editor,
+    tariffs_feeds,
     tokens,
 )
 from ingufu.web.console.pages import page
@@ -53,6 +57,10 @@ ROUTES = (
     *reservations.ROUTES,
     *admission.ROUTES,
     *tokens.ROUTES,
+    *tariffs.ROUTES,
+    *tariffs_editor.ROUTES,
+    *tariffs_calculator.ROUTES,
+    *tariffs_feeds.ROUTES,
 )
 ROOT_ROUTES = (*login.ROOT_ROUTES, *static.ROUTES)
 

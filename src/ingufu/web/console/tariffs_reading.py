@@ -64,7 +64,7 @@ def json_of(terms: Terms) -> str:
     return msgspec.json.format(msgspec.json.encode(terms), indent=2).decode()
 
 
-class _Wrong(Exception):
+class Wrong(ValueError):
     """A field cannot be read; the text says what to try."""
 
 
@@ -236,7 +236,7 @@ class _Reader:
             try:
                 return time.fromisoformat(typed) if typed else None
             except ValueError as error:
-                raise _Wrong(text(self.speech, "Write the time as hours and minutes, as in 18:30.")) from error
+                raise Wrong(text(self.speech, "Write the time as hours and minutes, as in 18:30.")) from error
 
         return self._read(name, parse)
 
@@ -246,7 +246,7 @@ class _Reader:
             try:
                 return date.fromisoformat(typed) if typed else None
             except ValueError as error:
-                raise _Wrong(text(self.speech, "Write the date as year, month and day, as in 2026-12-31.")) from error
+                raise Wrong(text(self.speech, "Write the date as year, month and day, as in 2026-12-31.")) from error
 
         return self._read(name, parse)
 
@@ -257,7 +257,7 @@ class _Reader:
     def _read(self, name: str, parse: Callable[[], T]) -> T | None:
         try:
             return parse()
-        except _Wrong as wrong:
+        except Wrong as wrong:
             self._wrong(name, str(wrong))
         except ValueError:
             self._wrong(name, text(self.speech, "Choose one of what is offered."))
@@ -276,17 +276,17 @@ class _Reader:
 
 
 def number_of(typed: str, speech: Speech) -> Decimal | None:
-    """Return a number as people write it, with a point or a comma. Raises `_Wrong` where it could mean two things."""
+    """Return a number as people write it, with a point or a comma. Raises `Wrong` where it could mean two things."""
     squeezed = typed.replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
     if not squeezed:
         return None
     found = _NUMBER.fullmatch(squeezed)
     if found is None:
-        raise _Wrong(text(speech, "Write a plain number, as in 1250 or 0.25."))
+        raise Wrong(text(speech, "Write a plain number, as in 1250 or 0.25."))
     whole, sign, rest = found.groups()
     if sign == "," and len(rest) == _THOUSANDS and whole.strip("0"):
         thousand, fraction = f"{whole}{rest}", f"{whole}.{rest}"
-        raise _Wrong(text(speech, "Is that %(first)s or %(second)s? Write it so.", first=thousand, second=fraction))
+        raise Wrong(text(speech, "Is that %(first)s or %(second)s? Write it so.", first=thousand, second=fraction))
     return Decimal(squeezed.replace(",", "."))
 
 
@@ -296,11 +296,11 @@ def span_of(typed: str, speech: Speech) -> int | None:
         return None
     found = _SPAN.fullmatch(f"{typed} min" if typed.isdecimal() else typed)
     if found is None or not any(found.groups()):
-        raise _Wrong(text(speech, "Write minutes, as in 90, or with units, as in 1 h 30 min or 45 s."))
+        raise Wrong(text(speech, "Write minutes, as in 90, or with units, as in 1 h 30 min or 45 s."))
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     total_s = hours * 3600 + minutes * 60 + seconds
     if total_s > MAX_SPAN_S:
-        raise _Wrong(text(speech, "A year is the most."))
+        raise Wrong(text(speech, "A year is the most."))
     return total_s
 
 

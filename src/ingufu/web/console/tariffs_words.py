@@ -1,16 +1,15 @@
 """The words for tariffs as pages tell of them: their terms, where they apply and why, what was changed."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
 from ingufu.tariffs.changes import ChangeKind
-from ingufu.tariffs.model import Dimension, TariffKind, Terms, Weekday
+from ingufu.tariffs.checking import Doubt, Warned, warnings
+from ingufu.tariffs.model import TariffKind, Terms, Weekday
 from ingufu.tariffs.situations import Step, StepCode, Target
 from ingufu.web.console.price_words import PriceWords, text
-from ingufu.web.console.tariffs_week import monday_of, week_of
 
 
 class TariffWords:
@@ -66,25 +65,37 @@ class TariffWords:
             come = [text(self.speech, "The same prices in another order, or rounded otherwise")]
         return gone, come
 
-    def warnings(self, terms: Terms, on: date) -> list[str]:
-        """Return what a person should look at before these terms are used."""
-        said: list[str] = []
-        components = [component for element in terms.elements for component in element.components]
-        stepped = [one for one in components if one.step_size > 1 and one.dimension is not Dimension.FLAT]
-        if stepped:
-            said.append(
-                text(
-                    self.speech,
-                    "Quantities are rounded up to a step; in the EU, for one, a kWh must be billed as it is.",
-                )
-            )
-        has_energy = any(one.dimension is Dimension.ENERGY for one in components)
-        week = week_of(terms, monday_of(on), ZoneInfo("UTC"))
-        if has_energy and any(Dimension.ENERGY not in span.offers for span in week.spans):
-            said.append(text(self.speech, "In a part of the week energy has no price: it is free then."))
-        if any(one.taxes is None for one in components if one.price) and terms.tax_basis.value != "N/A":
-            said.append(text(self.speech, "Some prices do not say which taxes they hold."))
-        return said
+    def warnings(self, terms: Terms) -> list[str]:
+        """Return what is allowed in terms, and may still not be meant; each once."""
+        return list(dict.fromkeys(self._doubt(one) for one in warnings(terms)))
+
+    def _doubt(self, found: Warned) -> str:
+        what = "" if found.dimension is None else self.prices.dimension(found.dimension)
+        said: dict[Doubt, str] = {
+            Doubt.STEP_ROUNDS_UP: text(
+                self.speech, "Quantities are rounded up to a step; in the EU, for one, a kWh must be billed as it is."
+            ),
+            Doubt.GAP_IN_WEEK: text(
+                self.speech, "At some hours of the week this has no price and is free: %(what)s.", what=what
+            ),
+            Doubt.NO_FALLBACK: text(
+                self.speech,
+                "In some situations this is free: %(what)s. A last rule that always fits says what it costs then.",
+                what=what,
+            ),
+            Doubt.NEVER_REACHED: text(
+                self.speech, "%(where)s never counts, since one above it always fits.", where=self._place(found.field)
+            ),
+            Doubt.TAX_UNKNOWN: text(self.speech, "Some prices do not say which taxes they hold."),
+            Doubt.MORE_DECIMALS_THAN_OCPI: text(
+                self.speech, "Roaming partners see prices with four decimals; here some have more."
+            ),
+        }
+        return said[found.doubt]
+
+    def _place(self, field: str) -> str:
+        number = next((int(part) + 1 for part in field.split(".") if part.isdecimal()), 1)
+        return text(self.speech, "Rule %(number)s", number=number)
 
     # ---- where it applies ------------------------------------------------------------------------------------------
     def target(self, target: Target) -> str:

@@ -164,6 +164,13 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submit-on-change]") && !event.target.form?.hasAttribute("hx-get")) event.target.form.requestSubmit();
 });
 
+// A file that is chosen fills a text field, so that it is seen before it is sent.
+document.addEventListener("change", async (event) => {
+  const field = document.getElementById(event.target.dataset?.fills ?? "");
+  const [file] = event.target.files ?? [];
+  if (field && file) field.value = await file.text();
+});
+
 // A form that does something is sent once.
 document.addEventListener("submit", (event) => {
   const form = event.target;
