@@ -93,7 +93,9 @@ class LegalEntity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     untaxed_category: str = "O"  # what a price without any tax means: O, E or Z
     exemption: str = ""  # the article or the words by which no tax is due (category E)
     outside: str = ""  # the same where the sale is no subject of the tax (category O)
-    numbers: dict[str, str] = DEFAULT_NUMBERS  # template by kind of document
+    numbers: dict[str, str] = msgspec.field(
+        default_factory=lambda: dict(DEFAULT_NUMBERS)
+    )  # template by kind of document
     automatic: Automatic = Automatic.RECEIPT
     payment_days: int = 14
     retention_years: int = 10

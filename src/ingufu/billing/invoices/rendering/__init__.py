@@ -1,0 +1,1 @@
+"""Documents as people and machines read them: HTML, PDF, JSON, and UBL for EN 16931."""
