@@ -14,7 +14,7 @@ from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
-from ingufu.ledger.service import Ledger
+from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
 from ingufu.reservations.service import Reservations
 from ingufu.sites.service import Sites
 from ingufu.stations.service import Stations
@@ -37,6 +37,10 @@ class Services:
     authorization: Authorization
     local_lists: LocalLists
     ledger: Ledger
+    wallets: Wallets
+    vouchers: Vouchers
+    hosts: Hosts
+    reconciliation: Reconciliation
     reservations: Reservations
     charging: Charging
     evidence: Evidence

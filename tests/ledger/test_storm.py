@@ -142,7 +142,7 @@ class Storm:
     def reverse(self, number: int) -> Do:
         del number
         entry_id = self.chance.choice(self.entries or ["none"])
-        return lambda work: self.ledger.reverse(work, ORG, entry_id, reason="Storm")
+        return lambda work: self.ledger.take_back(work, ORG, entry_id, reason="Storm")
 
     def share(self, number: int) -> Do:
         _, currency, amount = self.draw()

@@ -309,3 +309,20 @@ async def test_card_payment_fee_settlement_and_write_off_meet_in_the_bank(ledger
                 work, ORG, "carol", amount=Decimal(1), currency="KWD", reason="Gone", reference="w"
             )
         )
+
+
+async def test_staff_take_back_only_what_nothing_else_rests_on(
+    ledger: Ledger, wallets: Wallets, do: Do, filled: Posted
+) -> None:
+    await do(lambda work: wallets.hold(work, ORG, "alice", estimate=Decimal(400), currency="RWF", reference="tx:1"))
+    await do(lambda work: wallets.capture(work, ORG, "tx:1", amount=Decimal(300)))
+    for reference in ("hold:tx:1", "capture:tx:1"):
+        entry = await ledger.find_entry(ORG, reference)
+        assert entry is not None
+        with pytest.raises(Conflict, match="belongs to something else"):
+            await do(lambda work, it=entry: ledger.take_back(work, ORG, it.id, reason="Oops"))
+    paid = await do(
+        lambda work: wallets.spend(work, ORG, "alice", amount=Decimal(50), currency="RWF", reference="record:1")
+    )
+    await do(lambda work: ledger.take_back(work, ORG, paid.entry_id, reason="Wrong driver", by="Ada"))
+    assert await in_wallet(wallets) == 700

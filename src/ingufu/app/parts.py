@@ -39,7 +39,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.infra.vault import KEY_FILE, Vault
-from ingufu.ledger.service import Ledger
+from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
@@ -100,6 +100,10 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),
         ledger=ledger,
+        wallets=Wallets(database, clock, ids, ledger),
+        vouchers=Vouchers(database, clock, ids, ledger),
+        hosts=Hosts(database, clock, ids, ledger),
+        reconciliation=Reconciliation(database, clock, ids, ledger),
         reservations=reservations,
         charging=charging,
         evidence=evidence,

@@ -41,7 +41,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.infra.vault import Vault
-from ingufu.ledger.service import Ledger
+from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
@@ -197,6 +197,10 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         authorization=authorization,
         local_lists=LocalLists(database, clock, ids, admitting, stations),
         ledger=ledger,
+        wallets=Wallets(database, clock, ids, ledger),
+        vouchers=Vouchers(database, clock, ids, ledger),
+        hosts=Hosts(database, clock, ids, ledger),
+        reconciliation=Reconciliation(database, clock, ids, ledger),
         reservations=reservations,
         charging=charging,
         evidence=evidence,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from ingufu.billing.records.model import ChargeRecord, RecordKind
-from ingufu.ledger.model import AccountKind, EntryKind, NewEntry, Posting
+from ingufu.ledger.model import AccountKind, Earned, EntryKind, NewEntry, Posting
 from ingufu.tariffs.model import Dimension
 from ingufu.tariffs.priced import Line, TaxAmount
 
@@ -48,6 +48,29 @@ def entry_of(record: ChargeRecord) -> NewEntry | None:
         at=record.issued_at,
         text=record.reason,
         postings=postings,
+    )
+
+
+def earned_of(record: ChargeRecord) -> Earned | None:
+    """Return what the host of the record's site may have a share in; None if it was at no site."""
+    if record.snapshot.site_id is None:
+        return None
+    is_credit = record.kind is RecordKind.CREDIT
+    lines = zip(record.price.lines, record.price.billed.line_net, strict=False)
+    energy = _sum(net for line, net in lines if line.reservation is None and line.dimension is Dimension.ENERGY)
+    return Earned(
+        organisation_id=record.organisation_id,
+        record_id=record.id,
+        site_id=record.snapshot.site_id,
+        at=record.issued_at,
+        started_at=record.started_at,
+        currency=record.currency,
+        energy_net=-energy if is_credit else energy,
+        net=record.net,
+        gross=record.gross,
+        energy_wh=-record.energy_wh if is_credit else record.energy_wh,
+        sessions=-1 if is_credit else 1,
+        credits_id=record.corrects_id if is_credit else None,
     )
 
 

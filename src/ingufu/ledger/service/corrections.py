@@ -13,6 +13,7 @@ from ingufu.ledger.store import wallets as store
 
 _REASON_MAX = 400
 _REFUNDED = frozenset({EntryKind.PAYMENT, EntryKind.TOP_UP})
+_TAKEN_BACK = frozenset({EntryKind.PAYMENT, EntryKind.TOP_UP, EntryKind.FEE, EntryKind.WRITE_OFF, EntryKind.ADJUSTMENT})
 
 
 class Corrections(Books):
@@ -29,6 +30,18 @@ class Corrections(Books):
         if posted.is_new and entry.kind in _REFUNDED:
             store.give_back_all(work, entry_id, most=_most(entry))
         return posted
+
+    async def take_back(self, work: Work, organisation_id: str, entry_id: str, *, reason: str, by: str = "") -> Posted:
+        """Take back, as staff do, what was booked by hand or by mistake; `reverse` for what nothing else rests on.
+
+        Raises Conflict for an entry that belongs to a charge record, a hold, a voucher, a refund, a host's share or a
+        payout: those are taken back where they were made, so that they know of it.
+        """
+        entry = await self.entry(organisation_id, entry_id)
+        is_of_hold = any(one.account is AccountKind.HOLD for one in entry.postings)
+        if entry.kind not in _TAKEN_BACK or is_of_hold:
+            raise Conflict("This entry belongs to something else; take that back, or book an adjustment.")
+        return await self.reverse(work, organisation_id, entry_id, reason=reason, by=by)
 
     async def refund(
         self,

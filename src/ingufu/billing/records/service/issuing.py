@@ -6,7 +6,7 @@ import msgspec
 
 from ingufu.billing.evidence.model import Confidence, SignatureState
 from ingufu.billing.records import decide, store
-from ingufu.billing.records.booking import entry_of
+from ingufu.billing.records.booking import earned_of, entry_of
 from ingufu.billing.records.events import ChargeRecordIssued
 from ingufu.billing.records.model import (
     ChargeRecord,
@@ -100,6 +100,9 @@ class Issuing:
         entry = entry_of(record)
         if entry is not None:
             await self._ledger.post(work, entry)
+        earned = earned_of(record)
+        if earned is not None:
+            await self._ledger.share(work, earned)
         work.emit(
             ChargeRecordIssued(
                 occurred_at=record.issued_at,
