@@ -18,7 +18,7 @@ from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
-from ingufu.billing.records.jobs import RecordKeeper
+from ingufu.billing.records.jobs import CostKeeper, RecordKeeper
 from ingufu.core.errors import Unavailable
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.tariffs.jobs import FeedKeeper
@@ -79,7 +79,8 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
     """Have sessions be billed beside the pages: here nothing that a station waits for is delayed by it."""
     services = process.services
     keeper = RecordKeeper(services.charge_records, services.clock)
-    tasks = [asyncio.create_task(keeper.run())]
+    costs = CostKeeper(services.charge_records, services.control, process.link)
+    tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(costs.run())]
     try:
         yield
     finally:

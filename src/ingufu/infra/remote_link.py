@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from ingufu.core import admission, commands, configuration, control, errors
+from ingufu.core import admission, commands, configuration, control, costs, errors
 from ingufu.core.commands import CALL_TIMEOUT_S, Command, Outcome, RawReply, ReplyKind, StationLink, outcome_type
 from ingufu.infra.bus.port import Bus
 
@@ -41,6 +41,7 @@ _COMMANDS: Mapping[str, type[Command[Any]]] = {
         control.ExtendedTriggerMessage,
         control.ListEventStreams,
         control.UsePriorityCharging,
+        costs.TellCost,
     )
 }
 _ERRORS: Mapping[str, type[errors.IngufuError]] = {

@@ -20,7 +20,7 @@ class LimitKind(StrEnum):
 class TransactionLimit(msgspec.Struct, frozen=True, kw_only=True):
     """How far a transaction may go. What is None is not limited."""
 
-    max_cost: Decimal | None = None  # in the currency of the tariff; kept and passed on, as we know no prices
+    max_cost: Decimal | None = None  # taxes included, in the currency of the tariff
     max_energy_wh: Decimal | None = None
     max_time_s: int | None = None  # from the start of the transaction
     max_soc_percent: int | None = None

@@ -96,6 +96,11 @@ _LIMITED = (
         ),
     )
 )
+_LIMITED_BY_COST = (
+    select(controls)
+    .select_from(_IS_RUNNING)
+    .where(transactions.c.is_open.is_(True), controls.c.max_cost.is_not(None), controls.c.reached.is_(None))
+)
 _DOUBTFUL = (
     select(controls)
     .select_from(_IS_RUNNING)
@@ -193,6 +198,11 @@ async def find_controls_at(database: Database, station_id: str) -> list[Transact
 async def find_limited(database: Database) -> list[TransactionControl]:
     """Return what is asked of the open transactions that we have to look after ourselves."""
     return [_control(row) for row in await database.fetch_all(_LIMITED, may_lag=True)]
+
+
+async def find_limited_by_cost(database: Database) -> list[TransactionControl]:
+    """Return what is asked of the open transactions that may cost so much and no more, and have not come to it."""
+    return [_control(row) for row in await database.fetch_all(_LIMITED_BY_COST, may_lag=True)]
 
 
 async def find_doubtful(database: Database) -> list[TransactionControl]:

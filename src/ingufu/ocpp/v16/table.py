@@ -1,6 +1,7 @@
 """OCPP 1.6: every message that stations send and every command of ours, one row each."""
 
 from ingufu.core import admission, commands, configuration, control
+from ingufu.core import costs as core_costs
 from ingufu.ocpp.completion import NO_REGISTER
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
@@ -9,6 +10,7 @@ from ingufu.ocpp.v16 import (
     charging,
     configuration_keys,
     contracts,
+    costs,
     lists,
     refusals,
     reservations,
@@ -114,6 +116,7 @@ OUTBOUND: OutboundTable = {
     control.ExtendedTriggerMessage: Outbound(
         "ExtendedTriggerMessage", triggers.extended, types.ExtendedTriggerMessageResponse, triggers.outcome
     ),
+    core_costs.TellCost: Outbound("DataTransfer", costs.tell, types.DataTransferResponse, costs.told),
     commands.ResetStation: Outbound("Reset", stations.reset, types.ResetResponse, stations.plain_outcome),
     commands.StartCharging: Outbound(
         "RemoteStartTransaction",

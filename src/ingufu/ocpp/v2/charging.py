@@ -24,7 +24,7 @@ from ingufu.core.commands import Outcome, StartCharging, StopCharging
 from ingufu.ocpp import wire
 from ingufu.ocpp.salvage import Oddities, find_gaps, salvage
 from ingufu.ocpp.table import CallContext, QuickStep, given
-from ingufu.ocpp.v2 import authorization, control, types
+from ingufu.ocpp.v2 import authorization, control, costs, types
 from ingufu.services import Services
 
 _PLAIN = msgspec.json.Decoder(float_hook=Decimal)
@@ -52,6 +52,8 @@ async def transaction_event(
     response = types.TransactionEventResponse()
     if request.id_token is not UNSET and recorded.verdict is not None:
         response = types.TransactionEventResponse(id_token_info=authorization.id_token_info(recorded.verdict))
+    if report.kind is ReportKind.ENDED:
+        response = await costs.with_total(context, response, report, recorded)
     if not context.services.control.concerns(report):
         return response
     following = await context.services.control.follow(context.work, report, recorded)

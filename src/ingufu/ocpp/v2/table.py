@@ -1,6 +1,7 @@
 """OCPP 2.0.1 and 2.1: every message that stations send and every command of ours, one row each."""
 
 from ingufu.core import admission, commands, configuration, control
+from ingufu.core import costs as core_costs
 from ingufu.ocpp.notices import keeping
 from ingufu.ocpp.payload import Payload
 from ingufu.ocpp.table import Inbound, InboundTable, Loss, Outbound, OutboundTable
@@ -8,6 +9,7 @@ from ingufu.ocpp.v2 import (
     authorization,
     certificates,
     charging,
+    costs,
     device_model,
     lists,
     refusals,
@@ -170,6 +172,7 @@ OUTBOUND: OutboundTable = {
         types.GetTransactionStatusResponse,
         control_messages.status_outcome,
     ),
+    core_costs.TellCost: Outbound("CostUpdated", costs.cost_updated, types.CostUpdatedResponse, costs.told),
     commands.ResetStation: Outbound("Reset", stations.reset, types.ResetResponse, stations.reset_outcome),
     commands.StartCharging: Outbound(
         "RequestStartTransaction",

@@ -11,7 +11,8 @@ from ingufu.billing.records import decide, store
 from ingufu.billing.records.currents import total_current
 from ingufu.billing.records.folding import Fault, Reading, faults_of, usage_of
 from ingufu.billing.records.model import Snapshot
-from ingufu.charging.model import Transaction, TransactionEvent
+from ingufu.charging.figures import summarise
+from ingufu.charging.model import EventFacts, MeterReading, Transaction, TransactionEvent, TransactionReport
 from ingufu.charging.service import Charging
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database, Row
@@ -88,10 +89,13 @@ class Making:
         tariffs: tuple[AppliedTariff, ...],
         *,
         until: datetime | None = None,
+        told: TransactionReport | None = None,
     ) -> Usage:
-        """Return what a transaction used: so much energy, over its time."""
+        """Return what a transaction used: so much energy, over its time. `told` is not stored yet, and counts too."""
         events = await self._charging.get_events(transaction.id)
         readings = await store.find_readings(self._database, transaction.id)
+        if told is not None:
+            events, readings = [*events, _event(told)], [*readings, *map(_reading, told.readings)]
         if decide.needs_current(tariffs):
             readings = _with_currents(readings, await store.find_currents(self._database, transaction.id))
         usage = usage_of(transaction, events, readings, energy_wh, time_zone=place.time_zone, until=until)
@@ -199,6 +203,24 @@ def first_instant(usage: Usage) -> datetime | None:
 
 def _is_known(transaction: Transaction) -> bool:
     return any((transaction.token_id, transaction.driver_id, transaction.group_id))
+
+
+def _event(report: TransactionReport) -> TransactionEvent:
+    facts = EventFacts(register_wh=report.register_wh)
+    return TransactionEvent(
+        key="told",
+        kind=report.kind,
+        seq=report.seq,
+        at=report.at,
+        received_at=report.received_at,
+        state=report.state,
+        facts=facts,
+    )
+
+
+def _reading(taken: MeterReading) -> Reading:
+    seen = summarise(taken.samples)
+    return Reading(at=taken.at, context=seen.context, energy_wh=seen.energy_wh, power_w=seen.power_w)
 
 
 def _of_place(place: Place) -> dict[str, Any]:

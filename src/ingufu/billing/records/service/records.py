@@ -1,6 +1,7 @@
 """Charge records as others use them: read, taken back, corrected; and what a session costs now, or would cost."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -16,10 +17,11 @@ from ingufu.billing.records.model import (
     RecordRules,
     SessionPrice,
 )
+from ingufu.billing.records.service.costs import Costs
 from ingufu.billing.records.service.issuing import Draft, Issuing, subject_of
 from ingufu.billing.records.service.making import Making, Place
 from ingufu.billing.records.service.rating import Rater
-from ingufu.charging.model import Transaction
+from ingufu.charging.model import Transaction, TransactionReport
 from ingufu.charging.service import Charging
 from ingufu.core.clock import Clock
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
@@ -59,6 +61,7 @@ class ChargeRecords:
         self._making = Making(database, charging, tariffs)
         self._issuing = Issuing(database, clock, ids, ledger, tariffs)
         self.rules = rules
+        self.costs = Costs(database, clock, self)
         self.rater = Rater(database, clock, charging, reservations, evidence, self._making, self._issuing, rules)
 
     async def get(self, record_id: str) -> ChargeRecord:
@@ -100,6 +103,18 @@ class ChargeRecords:
             return SessionPrice(rating=rating)
         found = await self._priced(transaction, tariffs)
         return replace(found, rating=rating)
+
+    async def total_of(self, transaction: Transaction, told: TransactionReport) -> Decimal | None:
+        """Return what a session that ends with this report costs, taxes included; None: no tariff applies.
+
+        By the station's own words: a person, or late data, may still decide otherwise.
+        """
+        place = await self._making.place(transaction.station_id)
+        tariffs = await self._making.tariffs(transaction, place)
+        if not tariffs or decide.is_too_short(transaction, transaction.energy_wh, self.rules):
+            return None
+        usage = await self._making.usage(transaction, transaction.energy_wh, place, tariffs, told=told)
+        return price(usage, tariffs).billed.gross
 
     async def what_if(self, transaction_id: str, tariffs: tuple[AppliedTariff, ...]) -> SessionPrice:
         """Return what a session would cost by other tariffs; nothing is stored. Raises NotFound, InvalidInput."""

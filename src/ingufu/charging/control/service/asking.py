@@ -57,6 +57,10 @@ class Control(RemoteStarts, Follower):
         """Return what is asked of the open transactions that have a limit."""
         return await store.find_limited(self._database)
 
+    async def limited_by_cost(self) -> list[TransactionControl]:
+        """Return what is asked of the open transactions with a limit of cost that they have not come to."""
+        return await store.find_limited_by_cost(self._database)
+
     async def doubtful(self) -> list[TransactionControl]:
         """Return what is known of the open transactions that their stations, when asked, said are over."""
         return await store.find_doubtful(self._database)
