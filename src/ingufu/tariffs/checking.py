@@ -74,7 +74,7 @@ def check_terms(terms: Terms) -> None:
         _check_element(element, terms.tax_basis, f"elements.{place}")
     for name, limit in (("min_price", terms.min_price), ("max_price", terms.max_price)):
         if limit is not None:
-            _check_limit(limit, terms.tax_basis, name)
+            _check_limit(limit, terms, name)
     if terms.min_price is not None and terms.max_price is not None:
         for name in ("before_taxes", "after_taxes"):
             least, most = getattr(terms.min_price, name), getattr(terms.max_price, name)
@@ -183,18 +183,22 @@ def _check_calendar(one: Restrictions, at: str) -> None:
         _refuse(f"{at}.days_of_week", "A day is named twice.")
 
 
-def _check_limit(limit: PriceLimit, basis: TaxBasis, at: str) -> None:
+def _check_limit(limit: PriceLimit, terms: Terms, at: str) -> None:
     bounds = {"before_taxes": limit.before_taxes, "after_taxes": limit.after_taxes}
     if all(bound is None for bound in bounds.values()):
         _refuse(at, "Give the amount before taxes, after them, or both.")
     for name, bound in bounds.items():
         if bound is not None:
             _check_price(bound, f"{at}.{name}")
+            if _decimals(bound) > decimals(terms.currency):
+                _refuse(
+                    f"{at}.{name}", f"{terms.currency} has {decimals(terms.currency)} decimals: nobody can pay that."
+                )
     if limit.before_taxes is None or limit.after_taxes is None:
         return
     if limit.after_taxes < limit.before_taxes:
         _refuse(f"{at}.after_taxes", "With taxes it is less than without.")
-    if basis is TaxBasis.NONE and limit.after_taxes != limit.before_taxes:
+    if terms.tax_basis is TaxBasis.NONE and limit.after_taxes != limit.before_taxes:
         _refuse(f"{at}.after_taxes", "The tariff says that no tax applies.")
 
 

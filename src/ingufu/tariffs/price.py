@@ -15,10 +15,10 @@ from ingufu.tariffs.arranging import arranged, reserved_stretch
 from ingufu.tariffs.counting import Count, counted
 from ingufu.tariffs.cutting import Exact, Run, cut
 from ingufu.tariffs.limiting import limit
-from ingufu.tariffs.model import AppliedTariff, Dimension
+from ingufu.tariffs.model import AppliedTariff, Dimension, PriceLimit
 from ingufu.tariffs.plan import Priced, plan_of
-from ingufu.tariffs.priced import Billed, Line, Period, Price, RoundingRule, TaxAmount
-from ingufu.tariffs.rounding import bill
+from ingufu.tariffs.priced import Line, Period, Price, RoundingRule, TaxAmount
+from ingufu.tariffs.rounding import Bounds, bill
 from ingufu.tariffs.timeline import Phase, moments_of, phases_of
 from ingufu.tariffs.usage import Activity, Stretch, Usage
 
@@ -102,7 +102,7 @@ def _priced(parts: list[_Part], promised: Phase, rule: RoundingRule, *, is_charg
         time_h=quantity_of(session[-1].end.us, Dimension.TIME) if session else _ZERO,
         parking_h=quantity_of(_parked_us(session), Dimension.TIME) if session else _ZERO,
         reservation_h=quantity_of(reserved[-1].end.us, Dimension.TIME) if reserved else _ZERO,
-        billed=_billed(amounts, promised, rule, is_limited=bool(limits)),
+        billed=bill(amounts, terms.currency, rule, _bounds(least, terms.max_price), is_held=bool(limits)),
     )
 
 
@@ -175,16 +175,11 @@ def _taxes(amounts: Amounts) -> tuple[TaxAmount, ...]:
     )
 
 
-def _billed(amounts: Amounts, promised: Phase, rule: RoundingRule, *, is_limited: bool) -> Billed:
-    """Round the amounts; where rounding each group by itself would pass the most that a session costs, the totals."""
-    terms = promised.plan.terms
-    billed = bill(amounts, terms.currency, rule, is_total_fixed=is_limited)
-    if is_limited or terms.max_price is None:
-        return billed
-    most = terms.max_price
-    is_over_net = most.before_taxes is not None and billed.net > most.before_taxes
-    is_over_gross = most.after_taxes is not None and billed.gross > most.after_taxes
-    return bill(amounts, terms.currency, rule, is_total_fixed=True) if is_over_net or is_over_gross else billed
+def _bounds(least: PriceLimit | None, most: PriceLimit | None) -> Bounds | None:
+    if least is None and most is None:
+        return None
+    least, most = least or PriceLimit(), most or PriceLimit()
+    return (least.before_taxes, most.before_taxes), (least.after_taxes, most.after_taxes)
 
 
 def _parked_us(runs: list[Run]) -> Exact:

@@ -12,6 +12,8 @@ from ingufu.tariffs.model import Tax
 from ingufu.tariffs.priced import Billed, RoundingPolicy, RoundingRule, TaxAmount
 
 _Round: TypeAlias = Callable[[int, int], int]
+Bounds: TypeAlias = tuple[tuple[Decimal | None, Decimal | None], tuple[Decimal | None, Decimal | None]]
+"""Of the net and of the gross total: the least and the most."""
 
 
 class _Group(msgspec.Struct, eq=False):
@@ -25,27 +27,28 @@ class _Group(msgspec.Struct, eq=False):
     tax_units: list[int] = []
 
 
-def bill(amounts: Amounts, currency: str, rule: RoundingRule, *, is_total_fixed: bool) -> Billed:
+def bill(
+    amounts: Amounts, currency: str, rule: RoundingRule, bounds: Bounds | None = None, *, is_held: bool = False
+) -> Billed:
     """Return what is owed: net and tax make gross, the lines make the totals, all in whole smallest units.
 
     Prices without taxes are rounded net first and taxed then; prices that hold them are rounded gross first, and the
-    tax is taken out of that. What is over of a sum goes to the lines with the largest remainders. Where a bound of
-    the tariff fixed the total, the totals are rounded first whatever the policy, so that the bound is not passed.
+    tax is taken out of that. What is over of a sum goes to the lines with the largest remainders. Rounding
+    never brings a total beyond the bounds of the tariff. Where a bound acts (`is_held`), tax is no share of net any
+    more: the totals are rounded, each by itself, and shared out.
     """
     exponent = decimals(currency)
-    scale = 10**exponent
     rounding = _half_up if rule.rounding is Rounding.HALF_UP else _half_even
-    groups = _groups(amounts.shares, is_by_line=rule.policy is RoundingPolicy.LINE)
-
-    def in_units(amount: int) -> int:
-        return rounding(amount * scale, amounts.whole)
-
-    if is_total_fixed or rule.policy is RoundingPolicy.TOTAL:
-        _round_totals(groups, amounts, in_units, rounding, is_total_fixed=is_total_fixed)
+    ledger = _Rounded(amounts, 10**exponent, rounding, is_by_line=rule.policy is RoundingPolicy.LINE)
+    if is_held:
+        ledger.round_each_total()
+    elif rule.policy is RoundingPolicy.TOTAL:
+        ledger.round_totals()
     else:
-        for group in groups:
-            _round_group(group, in_units, rounding)
-    return _billed(groups, len(amounts.shares), exponent, rule)
+        ledger.round_groups()
+    if bounds is not None:
+        ledger.hold(bounds)
+    return _billed(ledger.groups, len(amounts.shares), exponent, rule)
 
 
 def shared_out(total: int, weights: Sequence[int]) -> list[int]:
@@ -81,39 +84,65 @@ def _groups(shares: list[Share], *, is_by_line: bool) -> list[_Group]:
     return list(found.values())
 
 
-def _round_group(group: _Group, in_units: Callable[[int], int], rounding: _Round) -> None:
-    """Round what the price says first, net or gross; tax is counted of the rounded amount."""
-    tax = sum(group.taxes)
-    if not group.shares[0].slot.is_gross:
-        group.units = in_units(group.net)
-        group.tax_units = [
-            rounding(group.units * one, group.net) if group.net else in_units(one) for one in group.taxes
-        ]
-        return
-    gross = group.net + tax
-    gross_units = in_units(gross)
-    tax_units = rounding(gross_units * tax, gross) if gross else 0
-    group.units = gross_units - tax_units
-    group.tax_units = shared_out(tax_units, group.taxes) if group.taxes else []
+class _Rounded:
+    """Groups of lines, on their way to whole smallest units."""
 
+    def __init__(self, amounts: Amounts, scale: int, rounding: _Round, *, is_by_line: bool) -> None:
+        self.groups = _groups(amounts.shares, is_by_line=is_by_line)
+        self._amounts = amounts
+        self._scale = scale
+        self._rounding = rounding
 
-def _round_totals(
-    groups: list[_Group],
-    amounts: Amounts,
-    in_units: Callable[[int], int],
-    rounding: _Round,
-    *,
-    is_total_fixed: bool,
-) -> None:
-    net, gross = amounts.net, amounts.gross
-    gross_units, units = in_units(gross), in_units(net)
-    if amounts.shares and amounts.shares[0].slot.is_gross and gross and not is_total_fixed:
-        units = gross_units - rounding(gross_units * (gross - net), gross)
-    for group, group_units in zip(groups, shared_out(units, [group.net for group in groups]), strict=True):
-        group.units = group_units
-    taxes = [(group, one) for group in groups for one in group.taxes]
-    for (group, _), tax_units in zip(taxes, shared_out(gross_units - units, [one for _, one in taxes]), strict=True):
-        group.tax_units = [*group.tax_units, tax_units]
+    def round_groups(self) -> None:
+        """Round what the price says first, net or gross; tax is counted of the rounded amount."""
+        rounding = self._rounding
+        for group in self.groups:
+            net, tax = group.net, sum(group.taxes)
+            if not group.shares[0].slot.is_gross:
+                group.units = self._units(net)
+                group.tax_units = [rounding(group.units * one, net) if net else self._units(one) for one in group.taxes]
+                continue
+            gross_units = self._units(net + tax)
+            tax_units = rounding(gross_units * tax, net + tax) if net + tax else 0
+            group.units = gross_units - tax_units
+            group.tax_units = shared_out(tax_units, group.taxes) if group.taxes else []
+
+    def round_totals(self) -> None:
+        net, gross = self._amounts.net, self._amounts.gross
+        gross_units, units = self._units(gross), self._units(net)
+        if self._amounts.shares and self._amounts.shares[0].slot.is_gross and gross:
+            units = gross_units - self._rounding(gross_units * (gross - net), gross)
+        self._share_out(units, gross_units)
+
+    def round_each_total(self) -> None:
+        self._share_out(self._units(self._amounts.net), self._units(self._amounts.gross))
+
+    def hold(self, bounds: Bounds) -> None:
+        """Bring the totals within their bounds."""
+        units = sum(group.units for group in self.groups)
+        gross_units = units + sum(sum(group.tax_units) for group in self.groups)
+        held, held_gross = self._held(units, bounds[0]), self._held(gross_units, bounds[1])
+        if (held, held_gross) != (units, gross_units):
+            self._share_out(min(held, held_gross), held_gross)
+
+    def _held(self, units: int, bounds: tuple[Decimal | None, Decimal | None]) -> int:
+        for bound, closer in zip(bounds, (max, min), strict=True):
+            if bound is not None:
+                numerator, denominator = bound.as_integer_ratio()
+                units = closer(units, self._rounding(numerator * self._scale, denominator))
+        return units
+
+    def _share_out(self, units: int, gross_units: int) -> None:
+        groups = self.groups
+        for group, group_units in zip(groups, shared_out(units, [group.net for group in groups]), strict=True):
+            group.units, group.tax_units = group_units, []
+        taxes = [(group, one) for group in groups for one in group.taxes]
+        shares = shared_out(gross_units - units, [one for _, one in taxes])
+        for (group, _), tax_units in zip(taxes, shares, strict=True):
+            group.tax_units.append(tax_units)
+
+    def _units(self, amount: int) -> int:
+        return self._rounding(amount * self._scale, self._amounts.whole)
 
 
 def _billed(groups: list[_Group], lines: int, exponent: int, rule: RoundingRule) -> Billed:
