@@ -38,6 +38,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "set_priority": {"priority": 1},
     "use_priority_charging": {"is_active": True},
     "ask_sampling": {"occasion": "started"},
+    "set_site_evidence": {"demands_signatures": True},
 }
 QUERIES = {"list_variable_changes": {"variable": "OCPPCommCtrlr.HeartbeatInterval"}}
 # What is here, but has no report, stream or profile, or a station that has to say more than the stand-in does.

@@ -199,6 +199,10 @@ class Evidence:
         )
         return msgspec.structs.replace(key, valid_until=at)
 
+    async def demands_signatures(self, transaction_id: str) -> bool:
+        """Return whether the session's site bills verified sessions only. Raises NotFound."""
+        return await self._demands(await self._charging.get(transaction_id))
+
     async def site(self, site_id: str) -> SiteEvidence:
         """Return what a site asks of the evidence: nothing, where nothing was set."""
         return await store.find_site(self._database, site_id) or SiteEvidence(site_id=site_id)

@@ -48,7 +48,7 @@ _CHECKS_OF = (
     .where(checks.c.transaction_id == bindparam("transaction_id"), checks.c.number == bindparam("number"))
     .order_by(checks.c.position)
 )
-_ITEM = select(*(items.c[name] for name in ReviewItem.__struct_fields__)).where(
+_ITEM = select(*(items.c[name] for name in ReviewItem.__struct_fields__ if name != "reasons"), items.c.doubts).where(
     items.c.transaction_id == bindparam("transaction_id")
 )
 _OPEN_ITEMS = select(items.c.transaction_id).where(items.c.closed_at.is_(None)).order_by(items.c.opened_at)
@@ -131,7 +131,11 @@ async def find_checks(database: Database, transaction_id: str, number: int) -> l
 
 async def find_item(database: Database, transaction_id: str) -> ReviewItem | None:
     row = await database.fetch_one(_ITEM, {"transaction_id": transaction_id})
-    return msgspec.convert(row, ReviewItem, builtin_types=_BUILTIN) if row else None
+    if row is None:
+        return None
+    values = dict(row)
+    codes = tuple(code for code in str(values.pop("doubts")).split("|") if code)
+    return ReviewItem(**values, reasons=codes)
 
 
 async def find_open_items(database: Database, station_id: str | None) -> list[str]:
@@ -253,7 +257,9 @@ def keep_records(work: Work, transaction_id: str, values: Iterable[tuple[str, Si
 
 
 def put_item(work: Work, item: ReviewItem) -> None:
-    work.execute(_PUT_ITEM, msgspec.structs.asdict(item) | {"reasons": list(item.reasons)})
+    row = msgspec.structs.asdict(item)
+    row["doubts"] = f"|{'|'.join(row.pop('reasons'))}|"
+    work.execute(_PUT_ITEM, row)
 
 
 def close_item(work: Work, transaction_id: str, at: datetime, by: str) -> None:

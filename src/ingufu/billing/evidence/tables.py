@@ -72,7 +72,7 @@ items = Table(
     Column("station_id", Text, nullable=False),
     Column("number", Integer, nullable=False),  # of the verdict that waits
     Column("proposed_wh", Exact, nullable=False),
-    Column("reasons", Json, nullable=False),  # codes of the doubts
+    Column("doubts", Text, nullable=False),  # their codes, each between bars
     Column("opened_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("closed_at", Instant),

@@ -83,7 +83,7 @@ def _review() -> None:
         sa.Column("station_id", sa.Text, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("proposed_wh", Exact, nullable=False),
-        sa.Column("reasons", Json, nullable=False),
+        sa.Column("doubts", sa.Text, nullable=False),
         sa.Column("opened_at", Instant, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
         sa.Column("closed_at", Instant),
