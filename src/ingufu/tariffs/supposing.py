@@ -4,7 +4,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ingufu.core.errors import InvalidInput
+from ingufu.tariffs.arranging import LONGEST
 from ingufu.tariffs.usage import Activity, ReservedTime, Stretch, Usage
+
+_LONGEST_MIN = LONGEST // timedelta(minutes=1)
 
 
 def suppose(
@@ -58,7 +61,6 @@ def suppose(
 
 
 def _minutes(minutes: Decimal, field: str) -> timedelta:
-    try:
-        return timedelta(microseconds=int(minutes * 60_000_000))
-    except OverflowError as error:
-        raise InvalidInput("That is longer than any session.", field=field) from error
+    if minutes > _LONGEST_MIN:
+        raise InvalidInput("That is longer than any session.", field=field)
+    return timedelta(microseconds=int(minutes * 60_000_000))
