@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
+from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.infra.storage.database import Database
@@ -22,6 +23,7 @@ from ingufu.views.session import ReadingQuery, SeriesPoint
 from ingufu.views.timeline import EventFilter
 from ingufu.views.transactions import TransactionView
 from ingufu.web.console import live, present
+from ingufu.web.console.charge_records import tariff_options
 from ingufu.web.console.log import rows_of
 from ingufu.web.console.pages import Pages, page, path_of
 from ingufu.web.context import WebContext
@@ -33,12 +35,20 @@ READINGS = 200
 EVENTS = 200
 FRAMES = 20
 PARTS = "pages/sessions/session_parts.html"
+PRICE = "pages/sessions/price.html"
+PRICED_EVERY_S = 10.0  # while readings come in
 CONTROL = "pages/sessions/steering.html"
 
 
-@page("/sessions/{session:str}", scope=Scope.TRANSACTIONS_READ)
+class SessionQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The page as its address has it."""
+
+    tariff: Annotated[str, Meta(max_length=100)] = ""  # by which the session is priced beside its own
+
+
+@page("/sessions/{session:str}", scope=Scope.TRANSACTIONS_READ, query=SessionQuery)
 async def show_session(
-    web: WebContext, pages: Pages, principal: Principal, request: Asked, session: str
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, session: str, criteria: SessionQuery
 ) -> Response[str]:
     """Show a session"""
     database = web.services.database
@@ -66,6 +76,7 @@ async def show_session(
         frames=rows_of(frames),
         has_chart=bool(series),
         control=await _control(web, it),
+        pricing=await _pricing(web, principal, it, criteria.tariff),
         signed=await metering.list_signed(database, it.id),
         legend=names if it.soc_percent is not None else names[:2],
     )
@@ -102,14 +113,21 @@ async def follow_session(
     first = await transaction_views.get_transaction(database, session, principal.site_ids)
     zone = present.zone(await _zone(database, first))
 
+    priced_at = web.services.clock.monotonic()
+
     async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
+        nonlocal priced_at
         mine = None if events is None else [event for event in events if event.transaction_id == first.id]
         if mine is not None and all(event.kind == "TransactionUpdated" for event in mine):
-            return live.Change(figures=_figures(pages, request, mine))
+            parts: dict[str, str] = {}
+            if mine and web.services.clock.monotonic() - priced_at >= PRICED_EVERY_S:
+                priced_at = web.services.clock.monotonic()
+                parts = await _price_part(web, pages, principal, request, first)
+            return live.Change(figures=_figures(pages, request, mine), parts=parts)
         it = await transaction_views.get_transaction(database, session, principal.site_ids)
         anomalies = await views.list_anomalies(database, it.id)
         steering, may = await _control(web, it), pages.may(request)
-        parts = {
+        parts = await _price_part(web, pages, principal, request, it) | {
             "session-control": pages.macro(
                 request, CONTROL, "session_control", it, steering, may, path_of("sessions", it.id), zone
             ),
@@ -125,6 +143,34 @@ async def follow_session(
 
     wanted = EventFilter(station_ids=frozenset({first.station_id}), site_ids=principal.site_ids)
     return live.stream(request, hub, principal, wanted, tell)
+
+
+async def _pricing(web: WebContext, principal: Principal, it: TransactionView, tariff_id: str) -> dict[str, Any] | None:
+    """Return what the session costs, and by another tariff if one is asked for; None: the reader may not see prices."""
+    if Scope.MONEY_READ not in principal.scopes:
+        return None
+    records = web.services.charge_records
+    options = await tariff_options(web)
+    named = dict(options)
+    other = None
+    if tariff_id in named:
+        tariff = await records.tariff_at(tariff_id, it.started_at, until=it.ended_at)
+        other = await records.what_if(it.id, (tariff,))
+    return {
+        "cost": await records.running(it.id),
+        "tariffs": options,
+        "other": other,
+        "other_name": named.get(tariff_id, ""),
+    }
+
+
+async def _price_part(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, it: TransactionView
+) -> dict[str, str]:
+    pricing = await _pricing(web, principal, it, "")
+    if pricing is None:
+        return {}
+    return {"session-price": pages.macro(request, PRICE, "session_price", it, pricing["cost"], pricing["tariffs"])}
 
 
 async def _control(web: WebContext, it: TransactionView) -> ControlView:
