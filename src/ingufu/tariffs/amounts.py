@@ -13,6 +13,8 @@ from ingufu.tariffs.plan import Slot
 
 DECIMALS = 24  # of an exact amount as it is shown: far beyond any currency, and short of no finite one in practice
 _PLACES = Decimal(1).scaleb(-DECIMALS)
+_SCALE = 10**DECIMALS
+ZERO = Decimal(0)
 _WIDE = Context(prec=80, rounding=ROUND_HALF_EVEN)
 _UNITS = {
     Dimension.ENERGY: 1000 * PARTS_PER_WH,
@@ -64,9 +66,11 @@ def amounts_of(counts: Sequence[Count]) -> Amounts:
 
 
 def decimal_of(numerator: int, denominator: int) -> Decimal:
-    """Return a quotient as it is shown: exactly, or with `DECIMALS` decimals."""
+    """Return a quotient as it is shown: exactly if `DECIMALS` decimals hold it, else rounded to them."""
+    if not numerator:
+        return ZERO
     value = _WIDE.divide(Decimal(numerator), Decimal(denominator))
-    return value if value.as_tuple().exponent >= -DECIMALS else _WIDE.quantize(value, _PLACES)  # type: ignore[operator]
+    return _WIDE.quantize(value, _PLACES) if numerator * _SCALE % denominator else value
 
 
 def quantity_of(amount: Exact, dimension: Dimension) -> Decimal:

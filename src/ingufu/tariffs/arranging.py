@@ -1,13 +1,14 @@
 """Stretches brought into order and held to what they promise; what cannot be priced is refused, never guessed."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 
 from ingufu.core.errors import InvalidInput
 from ingufu.tariffs.usage import ReservedTime, Stretch
 
 LONGEST = timedelta(days=3660)  # ten years: beyond that a clock was wrong, and time bands would be cut a million times
+_NOTHING = Decimal(0)
 _MOST_WH = Decimal(10) ** 15
 _EARLIEST_YEAR, _LATEST_YEAR = 1970, 9000
 
@@ -20,25 +21,11 @@ def arranged(stretches: Sequence[Stretch]) -> Sequence[Stretch]:
     """
     if not stretches:
         return stretches
-    stretches = _in_utc(stretches)
-    end = stretches[0].started_at
-    is_sorted = True
-    for stretch in stretches:
-        if stretch.started_at != end or stretch.ended_at <= end:
-            is_sorted = False
-            break
-        end = stretch.ended_at
-    if not is_sorted:
-        stretches = _sorted(stretches)
-    total_wh = Decimal(0)
-    for stretch in stretches:
-        energy_wh = stretch.energy_wh
-        if not energy_wh >= 0:
-            raise InvalidInput("The energy of a stretch is negative.", field="stretches.energy_wh")
-        total_wh += energy_wh
-    if not total_wh < _MOST_WH:
-        raise InvalidInput("The energy of the session is beyond all measure.", field="stretches.energy_wh")
-    _check_span(stretches[0].started_at, stretches[-1].ended_at, "stretches")
+    if not _is_arranged(stretches):
+        stretches = _sorted([_checked(stretch) for stretch in stretches])
+    started_at, ended_at = stretches[0].started_at, stretches[-1].ended_at
+    if started_at.year < _EARLIEST_YEAR or ended_at.year > _LATEST_YEAR or ended_at - started_at > LONGEST:
+        raise InvalidInput("The time of the session is beyond all measure.", field="stretches")
     return stretches
 
 
@@ -47,26 +34,37 @@ def reserved_stretch(reserved: ReservedTime) -> Stretch:
     return arranged((Stretch(started_at=reserved.started_at, ended_at=reserved.ended_at),))[0]
 
 
-def _in_utc(stretches: Sequence[Stretch]) -> Sequence[Stretch]:
-    if all(stretch.started_at.tzinfo is UTC and stretch.ended_at.tzinfo is UTC for stretch in stretches):
-        return stretches
-    return [
-        Stretch(
-            started_at=_utc(stretch.started_at),
-            ended_at=_utc(stretch.ended_at),
-            activity=stretch.activity,
-            energy_wh=stretch.energy_wh,
-            power_w=stretch.power_w,
-            current_a=stretch.current_a,
-        )
-        for stretch in stretches
-    ]
+def _is_arranged(stretches: Sequence[Stretch]) -> bool:
+    """Return whether there is nothing to do; quick, since nearly all usages are so."""
+    end = stretches[0].started_at
+    if end.tzinfo is not UTC:
+        return False
+    for stretch in stretches:
+        ended_at = stretch.ended_at
+        if stretch.started_at != end or ended_at.tzinfo is not UTC or ended_at <= end:
+            return False
+        if not _NOTHING <= stretch.energy_wh < _MOST_WH:
+            return False
+        end = ended_at
+    return True
 
 
-def _utc(at: datetime) -> datetime:
-    if at.tzinfo is None:
+def _checked(stretch: Stretch) -> Stretch:
+    """Return the stretch with its instants in UTC. Raises InvalidInput for what no stretch has."""
+    if stretch.started_at.tzinfo is None or stretch.ended_at.tzinfo is None:
         raise InvalidInput("An instant of a stretch lacks its time zone.", field="stretches")
-    return at.astimezone(UTC)
+    if not stretch.energy_wh >= 0:
+        raise InvalidInput("The energy of a stretch is negative.", field="stretches.energy_wh")
+    if not stretch.energy_wh < _MOST_WH:
+        raise InvalidInput("The energy of the session is beyond all measure.", field="stretches.energy_wh")
+    return Stretch(
+        started_at=stretch.started_at.astimezone(UTC),
+        ended_at=stretch.ended_at.astimezone(UTC),
+        activity=stretch.activity,
+        energy_wh=stretch.energy_wh,
+        power_w=stretch.power_w,
+        current_a=stretch.current_a,
+    )
 
 
 def _sorted(stretches: Sequence[Stretch]) -> Sequence[Stretch]:
@@ -92,8 +90,3 @@ def _order(stretch: Stretch) -> tuple[object, ...]:
         -1 if stretch.power_w is None else stretch.power_w,
         -1 if stretch.current_a is None else stretch.current_a,
     )
-
-
-def _check_span(started_at: datetime, ended_at: datetime, field: str) -> None:
-    if started_at.year < _EARLIEST_YEAR or ended_at.year > _LATEST_YEAR or ended_at - started_at > LONGEST:
-        raise InvalidInput("The time of the session is beyond all measure.", field=field)

@@ -20,7 +20,8 @@ US = timedelta(microseconds=1)
 _ENDLESS = Decimal("Infinity")
 _PAST = datetime.min.replace(tzinfo=UTC)
 _FUTURE = datetime.max.replace(tzinfo=UTC)
-_ONE = Fraction(1)
+_Part: TypeAlias = tuple[Exact, Exact]
+_END: _Part = (1, 1)
 _FREE = Choice(flat=None, energy=None, time=None)
 
 
@@ -49,13 +50,9 @@ def cut(stretches: Sequence[Stretch], moments: tuple[Moment, ...], started_at: d
     if not stretches:
         return []
     walk = _Walk(moments, started_at, stretches[0].activity)
-    is_point = all(_is_nothing(stretch) for stretch in stretches)
     for stretch in stretches:
-        if is_point or not _is_nothing(stretch):
-            walk.take(stretch)
-            if is_point:
-                break
-    return walk.finish()
+        walk.take(stretch)
+    return walk.finish(stretches[0])
 
 
 def micros(time: timedelta) -> int:
@@ -66,10 +63,6 @@ def parts(energy_wh: Decimal | Fraction) -> Exact:
     scaled = energy_wh * PARTS_PER_WH
     whole = int(scaled)
     return whole if whole == scaled else Fraction(scaled)
-
-
-def _is_nothing(stretch: Stretch) -> bool:
-    return not stretch.energy_wh and stretch.started_at == stretch.ended_at
 
 
 class _Walk:
@@ -93,6 +86,8 @@ class _Walk:
     def take(self, stretch: Stretch) -> None:
         """Go to the end of the next stretch."""
         started_at, ended_at, activity = stretch.started_at, stretch.ended_at, stretch.activity
+        if started_at == ended_at and not stretch.energy_wh:
+            return
         while started_at >= self._until:
             self._pass_moment(self._energy_wh)
         if self._energy_wh >= self._limit:
@@ -113,46 +108,57 @@ class _Walk:
         if stretch.power_w is not None:
             self._load(stretch.power_w)
 
-    def finish(self) -> list[Run]:
+    def finish(self, first: Stretch) -> list[Run]:
+        """Return the runs; of a session without any time or energy one, that of its start."""
+        if self._open is None:
+            self._choose(first)
+            self._begin(Place(0, 0), is_free=False)
         if self._open is not None:
             self._open.end = Place(micros(self._at - self._started_at), parts(self._energy_wh))
         return self._runs
 
     def _cut(self, stretch: Stretch, after_wh: Decimal) -> None:
-        """Go through a stretch in which something changes: from each change to the next, in parts of the stretch."""
+        """Go through a stretch in which something changes: from each change to the next, in parts of the stretch.
+
+        A part is a pair, numerator and denominator: most are whole microseconds, for which fractions would be slow.
+        """
         began_us, length_us = (
             micros(stretch.started_at - self._started_at),
             micros(stretch.ended_at - stretch.started_at),
         )
-        done = Fraction(0)
+        began_with, energy = parts(self._energy_wh), parts(stretch.energy_wh)
+        done: _Part = (0, 1)
         while True:
-            here_wh = Fraction(self._energy_wh) + done * Fraction(stretch.energy_wh)
             self._choose(stretch)
             free_to = self._part_of_time(stretch, self._free_until, length_us)
-            place = Place(_whole(began_us + done * length_us), parts(here_wh))
-            if self._open is None or self._is_new(self._open, is_free=done < free_to):
-                self._begin(place, is_free=done < free_to)
+            is_free = _is_before(done, free_to)
+            if self._open is None or self._is_new(self._open, is_free=is_free):
+                self._begin(
+                    Place(began_us + _times(length_us, done), began_with + _times(energy, done)), is_free=is_free
+                )
             if stretch.power_w is not None:
                 self._load(stretch.power_w)
-            to_moment = self._part_of_time(stretch, self._until, length_us)
-            to_bound = _ONE
+            to_moment, to_bound = self._part_of_time(stretch, self._until, length_us), _END
             if after_wh > self._limit:
-                to_bound = Fraction(self._limit - self._energy_wh) / Fraction(stretch.energy_wh)
-            nearest = min(to_moment, to_bound, free_to if free_to > done else _ONE)
-            if nearest >= 1:
+                to_bound = (parts(self._limit) - began_with, energy)
+            nearest = to_bound if _is_before(to_bound, to_moment) else to_moment
+            if is_free and _is_before(free_to, nearest):
+                done = free_to
+                continue
+            if not _is_before(nearest, _END):
                 return
             done = nearest
-            here_wh = Fraction(self._energy_wh) + done * Fraction(stretch.energy_wh)
-            if to_moment == done:
-                self._pass_moment(here_wh)
-            elif to_bound == done:
-                self._pass_bound(here_wh)
+            here = Fraction(began_with + _times(energy, done)) / PARTS_PER_WH
+            if not _is_before(done, to_moment):
+                self._pass_moment(here)
+            else:
+                self._pass_bound(here)
 
-    def _part_of_time(self, stretch: Stretch, at: datetime, length_us: int) -> Fraction:
-        """Return in which part of the stretch an instant lies; the end if it is not before that."""
-        if at >= stretch.ended_at:
-            return _ONE if at > stretch.started_at else Fraction(0)
-        return Fraction(micros(at - stretch.started_at), length_us) if at > stretch.started_at else Fraction(0)
+    def _part_of_time(self, stretch: Stretch, at: datetime, length_us: int) -> "_Part":
+        """Return in which part of the stretch an instant lies; its end if it is not before that."""
+        if at <= stretch.started_at:
+            return (0, 1)
+        return _END if at >= stretch.ended_at else (micros(at - stretch.started_at), length_us)
 
     def _pass_moment(self, here_wh: Decimal | Fraction) -> None:
         moment = self._moments[self._next]
@@ -223,5 +229,10 @@ def _power_of(stretch: Stretch) -> Decimal | Fraction | None:
     return Fraction(stretch.energy_wh) * US_PER_HOUR / length_us if length_us else None
 
 
-def _whole(number: Fraction) -> Exact:
-    return number.numerator if number.denominator == 1 else number
+def _is_before(one: _Part, other: _Part) -> bool:
+    return one[0] * other[1] < other[0] * one[1]
+
+
+def _times(quantity: Exact, part: _Part) -> Exact:
+    numerator = quantity * part[0]
+    return Fraction(numerator) / part[1] if numerator % part[1] else numerator // part[1]

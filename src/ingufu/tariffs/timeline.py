@@ -39,6 +39,8 @@ def phases_of(tariffs: Sequence[AppliedTariff], priced: Priced, started_at: date
 
     Raises InvalidInput if there is none, if they differ in currency, or if two count from the same instant on.
     """
+    if len(tariffs) == 1 and tariffs[0].from_at is None:
+        return (Phase(tariff=tariffs[0], plan=plan_of(tariffs[0].terms, priced), from_at=started_at),)
     if not tariffs:
         raise InvalidInput("There is no tariff to price this by.", field="tariffs")
     if len({tariff.terms.currency for tariff in tariffs}) > 1:
