@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "build" / "test-assets" / "axe.min.js"
@@ -43,6 +43,7 @@ def browser() -> Iterator[Browser]:
         if "browser" in os.environ.get("INGUFU_REQUIRE", ""):
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=DEADLINE_MS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         yield started

@@ -84,7 +84,7 @@ async def show_new_tariff(
     sites = await tariffs_places.sites_of(web, principal)
     draft = starting_point(criteria.start, await tariffs_places.usual_currency(web, sites))
     draft.put("zone", tariffs_places.zones_of(sites)[0])
-    return await _show(desk, draft, focus="name")
+    return await _show(desk, draft, focus="name", is_fresh=True)
 
 
 @page("/tariffs/{tariff_id:str}/edit", scope=Scope.TARIFFS_WRITE, is_for_network=True)
@@ -293,6 +293,7 @@ async def _show(
     problems: tuple[tuple[str, str], ...] | list[tuple[str, str]] = (),
     *,
     focus: str | None = None,
+    is_fresh: bool = False,
 ) -> Response[Any]:
     """Show the form with everything as it was typed, and what is wrong beside its fields."""
     sites = await tariffs_places.sites_of(desk.web, desk.principal)
@@ -309,7 +310,7 @@ async def _show(
         "kinds": desk.words.kinds(),
         "feeds": [(feed.id, f"{feed.name} ({feed.currency})") for feed in feeds],
         "zones": list(dict.fromkeys([draft.text("zone"), *tariffs_places.zones_of(sites)])),
-        "preview": msgspec.structs.replace(preview, problems=() if problems else preview.problems),
+        "preview": msgspec.structs.replace(preview, problems=() if problems or is_fresh else preview.problems),
         "focus": focus,
         "is_json": draft.text("view") == "json",
     }

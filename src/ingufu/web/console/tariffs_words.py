@@ -7,7 +7,7 @@ from babel.dates import format_datetime
 
 from ingufu.tariffs.changes import ChangeKind
 from ingufu.tariffs.checking import Doubt, Warned, warnings
-from ingufu.tariffs.model import TariffKind, Terms, Weekday
+from ingufu.tariffs.model import Dimension, TariffKind, Terms, Weekday
 from ingufu.tariffs.situations import Step, StepCode, Target
 from ingufu.web.console.price_words import PriceWords, text
 
@@ -67,7 +67,7 @@ class TariffWords:
 
     def warnings(self, terms: Terms) -> list[str]:
         """Return what is allowed in terms, and may still not be meant; each once."""
-        return list(dict.fromkeys(self._doubt(one) for one in warnings(terms)))
+        return list(dict.fromkeys(self._doubt(one) for one in warnings(terms) if not _is_usual(one)))
 
     def _doubt(self, found: Warned) -> str:
         what = "" if found.dimension is None else self.prices.dimension(found.dimension)
@@ -170,3 +170,8 @@ class TariffWords:
             ChangeKind.UNASSIGNED: text(self.speech, "Taken from"),
         }
         return words[kind]
+
+
+def _is_usual(found: Warned) -> bool:
+    """Whether it is what people mean: fees besides energy count at some times, in some situations, and else not."""
+    return found.doubt in {Doubt.GAP_IN_WEEK, Doubt.NO_FALLBACK} and found.dimension is not Dimension.ENERGY
