@@ -32,3 +32,15 @@ class Signing(Protocol):
     async def stamps(self, document_ids: Sequence[str]) -> Mapping[str, FiscalStamp]:
         """Return what was answered, or is awaited; nothing for documents that need no signature."""
         ...
+
+
+class DocumentSource(Protocol):
+    """Where documents are read."""
+
+    async def get(self, document_id: str) -> Document:
+        """Raises NotFound."""
+        ...
+
+    async def credits_of(self, document_id: str) -> list[Document]:
+        """Return the credit notes of the document, drafts among them, without their lines."""
+        ...

@@ -1,8 +1,9 @@
 """Invoices as other packages use them."""
 
+from ingufu.billing.invoices.service.archive import Archive
 from ingufu.billing.invoices.service.billing import Invoicing
 from ingufu.billing.invoices.service.customers import CustomerFields, Customers
 from ingufu.billing.invoices.service.documents import Documents
 from ingufu.billing.invoices.service.entities import EntityFields, LegalEntities
 
-__all__ = ["CustomerFields", "Customers", "Documents", "EntityFields", "Invoicing", "LegalEntities"]
+__all__ = ["Archive", "CustomerFields", "Customers", "Documents", "EntityFields", "Invoicing", "LegalEntities"]

@@ -300,20 +300,19 @@ class Invoicing:
 
     async def _make(self, document: Document, claim: Claim) -> Document:
         """Return the document, finalised; as a draft that says why if the law wants more on it."""
-        try:
-            compose.check_complete(document)
-        except InvalidInput as error:
-            draft = replace(document, problem=error.message)
-            async with self._database.work() as work:
-                self._documents.keep(work, draft)
-                claim(work)
-            return draft
 
         def prepare(work: Work) -> None:
             store.add(work, document)
             claim(work)
 
-        return await self._documents.issue(document, prepare)
+        try:
+            return await self._documents.issue(document, prepare)
+        except InvalidInput as error:  # of the law, or of the fiscal device
+            draft = replace(document, problem=error.message)
+        async with self._database.work() as work:
+            self._documents.keep(work, draft)
+            claim(work)
+        return draft
 
     async def _claim(
         self, work: Work, record: ChargeRecord, document: Document, seller: LegalEntity, buyer: Customer | None
