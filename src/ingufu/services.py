@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.service import Evidence
+from ingufu.billing.fiscal.wiring import Money
 from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.service import Authorities, Contracts
 from ingufu.charging.control.service import Control
@@ -50,3 +51,4 @@ class Services:
     price_feeds: PriceFeeds
     tariffs: Tariffs
     charge_records: ChargeRecords
+    money: Money

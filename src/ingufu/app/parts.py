@@ -19,6 +19,7 @@ from ingufu.authorization.model import AuthorizationRules
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.model import EvidenceRules
 from ingufu.billing.evidence.service import Evidence
+from ingufu.billing.fiscal.wiring import money
 from ingufu.billing.records.model import RecordRules
 from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.model import CertificateRules
@@ -113,6 +114,16 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         price_feeds=price_feeds,
         tariffs=tariffs,
         charge_records=charge_records,
+        money=money(
+            database,
+            clock,
+            ids,
+            os.urandom,
+            vault=vault,
+            ledger=ledger,
+            charging=charging,
+            records=charge_records,
+        ),
     )
 
 

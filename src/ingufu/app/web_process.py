@@ -18,6 +18,8 @@ from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
+from ingufu.billing.fiscal.jobs import keep_signing
+from ingufu.billing.invoices.jobs import keep_invoicing
 from ingufu.billing.records.jobs import CostKeeper, RecordKeeper
 from ingufu.core.errors import Unavailable
 from ingufu.ocpp.catalogue import Catalogue
@@ -80,7 +82,12 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
     services = process.services
     keeper = RecordKeeper(services.charge_records, services.clock)
     costs = CostKeeper(services.charge_records, services.control, process.link)
-    tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(costs.run())]
+    tasks = [
+        asyncio.create_task(keeper.run()),
+        asyncio.create_task(costs.run()),
+        asyncio.create_task(keep_invoicing(services.money.invoicing)),
+        asyncio.create_task(keep_signing(services.money.fiscal)),
+    ]
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from ingufu.billing.invoices import compose
 from ingufu.billing.invoices.model import DocumentKind, FiscalStamp
 from ingufu.billing.invoices.parties import Address
 from ingufu.billing.invoices.rendering import page, pdf, words
+from ingufu.billing.invoices.rendering.printing import Printer
 from ingufu.billing.invoices.rendering.sheet import Sheet, sheet
 
 HOSTILE = '#panic("x") *bold* _it_ $1/0$ <b>&amp; "q" \\ `raw` @ref // no /* no */ #import "@preview/x:1.0.0"'
@@ -103,7 +104,7 @@ def test_a_statement_of_many_sessions_goes_over_numbered_pages() -> None:
 
 
 async def test_drawing_does_not_hold_up_the_loop() -> None:
-    printer = pdf.Printer()
+    printer = Printer()
     assert await printer.pdf(laid_out("KWD")) == pdf.draw(laid_out("KWD"))
 
 

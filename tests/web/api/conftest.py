@@ -1,6 +1,7 @@
 """A running web process for each test: real HTTP over a socket, real storage, and a recording link behind the bus."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,6 +21,7 @@ from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
 from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.service import Evidence
+from ingufu.billing.fiscal.wiring import money
 from ingufu.billing.records.model import RecordRules
 from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.service import Authorities, Contracts
@@ -184,6 +186,9 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
     charging = Charging(database, clock, ids, authorization)
     evidence = Evidence(database, clock, ids, charging)
     tariffs, ledger = Tariffs(database, clock, ids, price_feeds), Ledger(database, clock, ids)
+    charge_records = ChargeRecords(
+        database, clock, ids, charging, reservations, evidence, tariffs, ledger, RecordRules(grace_s=0)
+    )
     return Services(
         database=database,
         clock=clock,
@@ -209,8 +214,9 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         samplings=Samplings(database, clock, stations, configuration),
         price_feeds=price_feeds,
         tariffs=tariffs,
-        charge_records=ChargeRecords(
-            database, clock, ids, charging, reservations, evidence, tariffs, ledger, RecordRules(grace_s=0)
+        charge_records=charge_records,
+        money=money(
+            database, clock, ids, os.urandom, vault=vault, ledger=ledger, charging=charging, records=charge_records
         ),
     )
 

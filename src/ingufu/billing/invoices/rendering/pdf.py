@@ -1,6 +1,5 @@
 """Documents as PDF, by typst: the same document always gives the same bytes."""
 
-import asyncio
 import functools
 from importlib.resources import files
 
@@ -9,21 +8,8 @@ import typst
 
 from ingufu.billing.invoices.rendering.sheet import Sheet
 
-AT_ONCE = 2  # drawings; a statement of a thousand sessions takes a second of a core
 _TEMPLATE = "document.typ"
 _EPOCH = 0  # the instant of issue stands in the document itself
-
-
-class Printer:
-    """Draws in threads, a few at a time, so that nothing else waits."""
-
-    def __init__(self) -> None:
-        self._room = asyncio.Semaphore(AT_ONCE)
-
-    async def pdf(self, sheet: Sheet, *, attached: bytes = b"") -> bytes:
-        """Return the sheet as PDF; with the e-invoice `attached`, as PDF/A-3 that machines can read, too."""
-        async with self._room:
-            return await asyncio.to_thread(draw, sheet, attached=attached)
 
 
 def draw(sheet: Sheet, *, attached: bytes = b"") -> bytes:
