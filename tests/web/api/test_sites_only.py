@@ -19,7 +19,7 @@ from web.api.conftest import House
 
 DOCUMENT = json.loads(document_bytes())
 NAMED = {"{station}", "{transaction_id}", "{site_id}"}
-FOR_NETWORK = {"create_site", "delete_site"}  # refused whatever they name
+FOR_NETWORK = {"create_site", "delete_site", "switch_tariff"}  # refused whatever they name
 BODIES: dict[str, dict[str, Any]] = {
     "set_password": {"password": "0123456789abcdef"},
     "set_boot_answer": {"boot_answer": "Pending"},
