@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ingufu.core.clock import FrozenClock
-from ingufu.core.errors import Conflict, InvalidInput, NotFound
+from ingufu.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database, Work
 from ingufu.ledger.model import AccountKind, Voucher
@@ -164,3 +164,19 @@ async def test_wrong_codes_and_terms_are_refused(vouchers: Vouchers, do: Do, iss
     ):
         with pytest.raises(InvalidInput):
             await issue(**terms)
+
+
+async def test_who_guesses_codes_is_stopped_and_the_right_code_waits_too(
+    vouchers: Vouchers, do: Do, issue: Issue, clock: FrozenClock
+) -> None:
+    _, code = await issue()
+    for number in range(10):
+        with pytest.raises(NotFound):
+            await do(lambda work, n=number: vouchers.redeem(work, ORG, f"guess {n}", f"driver-{n}", tried_by="key"))
+    with pytest.raises(TooManyRequests) as stopped:
+        await do(lambda work: vouchers.redeem(work, ORG, code, "alice", tried_by="key"))
+    assert 0 < stopped.value.retry_after_s <= 601
+    await do(lambda work: vouchers.redeem(work, ORG, code, "alice", tried_by="another key"))
+    clock.advance(601)
+    with pytest.raises(NotFound):
+        await do(lambda work: vouchers.redeem(work, ORG, "guess", "alice", tried_by="key"))

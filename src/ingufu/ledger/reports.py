@@ -15,7 +15,7 @@ from ingufu.core.money import minor_units
 from ingufu.ledger.decide import LONGEST_NAME, MAX_AMOUNT
 from ingufu.ledger.model import MatchState, Reported, ReportedKind, ReportRow
 
-MAX_BYTES = 4_000_000
+MAX_BYTES = 1_000_000
 MAX_ROWS = 10_000  # they are kept in one commit, for which stations wait
 MAX_COLUMNS = 100
 MAX_FIELD = 2000

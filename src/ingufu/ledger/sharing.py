@@ -25,6 +25,8 @@ class Shared(NamedTuple):
 def check(agreement: Agreement) -> None:
     """Raise InvalidInput for what cannot be agreed on."""
     decimals(agreement.currency)
+    if not all(value.is_finite() for value in (agreement.percent, agreement.per_kwh, agreement.per_session)):
+        raise InvalidInput("A percentage and a price are numbers.", field="percent")
     if not 0 <= agreement.percent <= MAX_PERCENT or agreement.percent != agreement.percent.quantize(_EXACT):
         raise InvalidInput("A percentage lies between 0 and 100, with at most six decimals.", field="percent")
     for name, price in (("per_kwh", agreement.per_kwh), ("per_session", agreement.per_session)):

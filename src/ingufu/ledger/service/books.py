@@ -189,9 +189,9 @@ def move(
 
 
 def positive(amount: Decimal) -> Decimal:
-    """Return the amount. Raises InvalidInput if it is not greater than zero."""
-    if not amount.is_finite() or amount <= 0:
-        raise InvalidInput("An amount is greater than zero.", field="amount")
+    """Return the amount. Raises InvalidInput if it is not greater than zero, or too large to be booked."""
+    if not amount.is_finite() or not 0 < amount <= decide.MAX_AMOUNT:
+        raise InvalidInput("An amount is greater than zero, and not beyond measure.", field="amount")
     return amount
 
 

@@ -194,6 +194,7 @@ class Corrections(Books):
     ) -> Posted:
         """Give up what somebody owes. Raises Conflict for more than is owed."""
         owed = await self.balance(organisation_id, AccountKind.RECEIVABLE, owner, currency=currency)
+        positive(amount)
         full = f"write-off:{reference}"
         if amount > owed and await self.find_entry(organisation_id, full) is None:
             raise Conflict(f"{max(owed, Decimal(0)):f} {currency} are owed.")

@@ -177,10 +177,10 @@ class Hosts:
             raise NotFound("There is no agreement about this site in this currency.")
         account = await self._books.account(organisation_id, AccountKind.PAYABLE, site_id, currency=currency)
         due = -account.balance if account else Decimal(0)
-        amount = due if amount is None else amount
+        amount = due if amount is None else positive(amount)
         if amount > due or account is None or due <= 0:
             raise Conflict(f"{max(due, Decimal(0)):f} {currency} are due.")
-        if rounded(positive(amount), currency) != amount:
+        if rounded(amount, currency) != amount:
             raise InvalidInput("An amount is given in whole smallest units.", field="amount")
         now, payout_id = self._clock.now(), self._ids.new()
         entry = NewEntry(

@@ -16,6 +16,7 @@ from ingufu.core.money import rounded
 from ingufu.core.texts import plain
 from ingufu.infra.storage.database import Database, Work
 from ingufu.ledger.model import AccountKind, EntryKind, NewEntry, Voucher, VoucherUse
+from ingufu.ledger.service.attempts import Attempts
 from ingufu.ledger.service.books import Books, move, needed, positive
 from ingufu.ledger.service.units import retried
 from ingufu.ledger.store import vouchers as store
@@ -52,6 +53,7 @@ class Vouchers:
         self._ids = ids
         self._books = books
         self._random_bytes = random_bytes
+        self._attempts = Attempts(clock)
 
     async def issue(
         self,
@@ -107,15 +109,26 @@ class Vouchers:
         return voucher, code
 
     async def redeem(
-        self, work: Work, organisation_id: str, code: str, driver_id: str, *, pays_debt: bool = False, by: str = ""
+        self,
+        work: Work,
+        organisation_id: str,
+        code: str,
+        driver_id: str,
+        *,
+        pays_debt: bool = False,
+        tried_by: str = "",
+        by: str = "",
     ) -> VoucherUse:
         """Let the driver have the voucher's amount: in the wallet, or first against what is owed and the rest there.
 
         A second time returns the first use. Raises NotFound for a code that is none, Conflict for one that has expired
-        or is used up. Whoever lets people try codes limits how often.
+        or is used up, TooManyRequests after too many wrong codes for this driver, or of who tries them.
         """
+        who = (f"driver:{driver_id}", f"by:{tried_by}") if tried_by else (f"driver:{driver_id}",)
+        self._attempts.check(*who)
         voucher = await store.find_by_code(self._database, code_hash(code))
         if voucher is None or voucher.organisation_id != organisation_id:
+            self._attempts.count(*who)
             raise NotFound("There is no such voucher.")
         known = await store.find_use(self._database, voucher.id, driver_id)
         if known is not None:

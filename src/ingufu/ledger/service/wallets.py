@@ -153,6 +153,8 @@ class Wallets:
         Raises NotFound, InvalidInput, and Conflict for more than is held, or if the hold has ended otherwise.
         """
         hold = await self.get_hold(organisation_id, reference)
+        if amount:
+            positive(amount)
         if hold.status is HoldStatus.CAPTURED and hold.captured == amount:
             return hold
         if hold.status is not HoldStatus.HELD:
@@ -253,7 +255,7 @@ class Wallets:
         self, work: Work, organisation_id: str, driver_id: str, *, limit: Decimal, currency: str
     ) -> None:
         """Let the wallet be overdrawn by so much; 0 not at all. Conflict at the commit if it is overdrawn by more."""
-        if limit < 0 or limit > decide.MAX_AMOUNT or limit != rounded(limit, currency):
+        if not limit.is_finite() or not 0 <= limit <= decide.MAX_AMOUNT or limit != rounded(limit, currency):
             raise InvalidInput("A limit is zero or more, in whole smallest units.", field="limit")
         key = AccountKey(AccountKind.WALLET, driver_id, currency)
         account = decide.account_id(organisation_id, key)

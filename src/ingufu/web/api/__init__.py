@@ -14,6 +14,8 @@ from ingufu.web.api import (
     diagnosis,
     events,
     evidence,
+    hosts,
+    ledger,
     limits,
     local_lists,
     metering,
@@ -21,6 +23,7 @@ from ingufu.web.api import (
     price_feeds,
     pricing,
     quirks,
+    reconciliation,
     reservations,
     sampling,
     session,
@@ -31,6 +34,8 @@ from ingufu.web.api import (
     templates,
     tokens,
     transactions,
+    vouchers,
+    wallets,
 )
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
@@ -59,6 +64,11 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *price_feeds.ROUTES,
     *charge_records.ROUTES,
     *authorities.ROUTES,
+    *ledger.ROUTES,
+    *wallets.ROUTES,
+    *vouchers.ROUTES,
+    *hosts.ROUTES,
+    *reconciliation.ROUTES,
     *accounts.ROUTES,
 )
 
@@ -88,6 +98,11 @@ TAGS: Mapping[str, str] = {  # in the order in which people look for them
     "price_feeds": "Prices that vary in time, uploaded or fetched.",
     "charge_records": "What sessions came to, line by line; corrected by credits, never edited. Prices of sessions.",
     "authorities": "The authorities whose contract certificates are trusted (Plug & Charge).",
+    "ledger": "Double entry, append-only: accounts, entries, what is booked by hand; it always sums to zero.",
+    "wallets": "Money that drivers have with us, what is held of it, and by how much it may be overdrawn.",
+    "vouchers": "Amounts for whoever knows a code.",
+    "hosts": "What the hosts of sites have of the revenue, what is due to them, and what was paid out.",
+    "reconciliation": "What payment providers report, beside what is booked.",
     "accounts": "Who runs the network: organisations, users, API keys, and the audit trail.",
     "documents": "The description of this API.",
     "health": "Whether everything works, and figures for Prometheus.",

@@ -1,0 +1,301 @@
+"""Hosts of sites: what they have of the revenue, what is due to them, what was paid out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+from msgspec import Meta
+
+from ingufu.accounts.model import Principal, Scope
+from ingufu.core import errors
+from ingufu.core.errors import NotFound
+from ingufu.infra.storage.database import Work
+from ingufu.ledger.model import Agreement, Payout, ShareBase
+from ingufu.ledger.service import retried
+from ingufu.views import hosts as views
+from ingufu.views.hosts import (
+    AgreementRow,
+    PayableRow,
+    PayoutQuery,
+    PayoutRow,
+    ShareQuery,
+    ShareRow,
+    Statement,
+)
+from ingufu.views.ledger import Currency, Id
+from ingufu.views.paging import Page
+from ingufu.web import access, spreadsheets
+from ingufu.web.api.ledger import CHANGES, Amount, Instant, attachment, books_of
+from ingufu.web.context import WebContext
+from ingufu.web.routes import route
+
+_PAYOUTS = (
+    "id", "made_at", "site_name", "host_name", "bank_account", "currency", "amount", "status", "bank_reference",
+    "text",
+)  # fmt: skip
+Price = Annotated[Decimal, Meta(description="Exact, before rounding; at most six decimals.")]
+
+
+class NewAgreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a host is to have of what is charged at a site."""
+
+    site_id: Id
+    host_name: Annotated[str, Meta(min_length=1, max_length=200)]
+    host_id: Annotated[Id | None, Meta(description="The host's organisation, where it is entered.")] = None
+    bank_account: Annotated[str, Meta(max_length=100)] = ""
+    currency: Currency
+    percent: Annotated[Decimal, Meta(description="0 to 100.")] = Decimal(0)
+    base: Annotated[
+        ShareBase, Meta(description="Of what: energy before taxes, everything before taxes, or with them.")
+    ] = ShareBase.ENERGY_NET
+    per_kwh: Price = Decimal(0)
+    per_session: Price = Decimal(0)
+    bears_fees: Annotated[bool, Meta(description="The provider's fees come off first.")] = False
+    valid_from: Annotated[Instant, Meta(description="Sessions that begin at this instant or later.")]
+    valid_until: Instant | None = None
+
+
+class AgreementEnd(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an agreement ends."""
+
+    until: Instant
+
+
+class StatementQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of which time."""
+
+    currency: Currency
+    since: Annotated[Instant, Meta(description="From this instant.")]
+    until: Annotated[Instant, Meta(description="Before this instant.")]
+
+
+class NewPayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be paid out."""
+
+    site_id: Id
+    currency: Currency
+    amount: Annotated[Amount | None, Meta(description="null: all that is due.")] = None
+    text: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Paid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the bank has paid it."""
+
+    bank_reference: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+@route("GET", "/ledger/agreements", scope=Scope.MONEY_READ)
+async def list_agreements(web: WebContext, principal: Principal) -> list[AgreementRow]:
+    """List agreements with hosts
+
+    Of the sites that one may see, the latest of each site first.
+    """
+    return list(await views.list_agreements(web.services.database, await books_of(web), principal.site_ids))
+
+
+@route("POST", "/ledger/agreements", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewAgreement, raises=CHANGES)
+async def agree_with_host(web: WebContext, principal: Principal, given: NewAgreement) -> AgreementRow:
+    """Agree with a host
+
+    One that has no end ends where the new one begins. What was shared already stays as it is.
+    """
+    await access.check_site_exists(web, given.site_id)
+    books, fields = await books_of(web), msgspec.structs.asdict(given)
+    site_id = fields.pop("site_id")
+
+    async def do(work: Work) -> Agreement:
+        made = await web.services.hosts.agree(work, books, site_id, by=principal.name, **fields)
+        details = {"site": site_id, "percent": str(given.percent), "host": given.host_name}
+        access.note(web, work, principal, "agreement.create", made.id, details)
+        return made
+
+    made = await retried(web.services.database, do)
+    return await _agreement(web, made.id)
+
+
+@route(
+    "POST",
+    "/ledger/agreements/{agreement_id:str}/end",
+    status=200,
+    scope=Scope.MONEY_WRITE,
+    is_for_network=True,
+    body=AgreementEnd,
+    raises=CHANGES,
+)
+async def end_agreement(web: WebContext, principal: Principal, agreement_id: str, given: AgreementEnd) -> AgreementRow:
+    """End an agreement
+
+    Now or later: sessions that begin then have no share any more.
+    """
+    books = await books_of(web)
+
+    async def do(work: Work) -> None:
+        ended = await web.services.hosts.end(work, books, agreement_id, until=given.until)
+        access.note(web, work, principal, "agreement.end", ended.id, {"until": given.until.isoformat()})
+
+    await retried(web.services.database, do)
+    return await _agreement(web, agreement_id)
+
+
+@route("GET", "/ledger/payables", scope=Scope.MONEY_READ)
+async def list_payables(web: WebContext, principal: Principal) -> list[PayableRow]:
+    """List what is due to hosts
+
+    By site and currency, of the sites that one may see.
+    """
+    return list(await views.list_payables(web.services.database, await books_of(web), principal.site_ids))
+
+
+@route("GET", "/ledger/shares", scope=Scope.MONEY_READ, query=ShareQuery)
+async def list_shares(web: WebContext, principal: Principal, criteria: ShareQuery) -> Page[ShareRow]:
+    """List shares of hosts
+
+    One for each charge record and credit of a site with an agreement, the latest first.
+    """
+    return await views.list_shares(web.services.database, await books_of(web), criteria, principal.site_ids)
+
+
+@route(
+    "GET",
+    "/ledger/sites/{site:str}/statement",
+    scope=Scope.MONEY_READ,
+    query=StatementQuery,
+    raises=(errors.NotFound, errors.InvalidInput),
+)
+async def get_host_statement(web: WebContext, principal: Principal, site: str, criteria: StatementQuery) -> Statement:
+    """Get a host's statement
+
+    What the host of a site had in a time: records, energy, share, what was paid out, and what is due now.
+    """
+    if principal.site_ids is not None and site not in principal.site_ids:
+        raise NotFound("There is no such site.")
+    await web.services.sites.get(site)
+    books = await books_of(web)
+    return await views.get_statement(
+        web.services.database, books, site, criteria.currency, criteria.since, criteria.until
+    )
+
+
+@route("GET", "/ledger/payouts", scope=Scope.MONEY_READ, query=PayoutQuery)
+async def list_payouts(web: WebContext, principal: Principal, criteria: PayoutQuery) -> Page[PayoutRow]:
+    """List payouts
+
+    To the hosts of the sites that one may see, the last made first.
+    """
+    return await views.list_payouts(web.services.database, await books_of(web), criteria, principal.site_ids)
+
+
+@route(
+    "GET", "/ledger/payouts/export.csv", scope=Scope.MONEY_READ, query=PayoutQuery, result=bytes, media_type="text/csv"
+)
+async def export_payouts_csv(web: WebContext, principal: Principal, criteria: PayoutQuery) -> Stream:
+    """Export payouts as CSV
+
+    For the bank: those with `status` made are to be paid. No cell is a formula.
+    """
+    rows = _csv(web, principal, await books_of(web), criteria)
+    return Stream(rows, media_type=spreadsheets.MEDIA_TYPE, headers=attachment(web, "payouts", "csv"))
+
+
+@route("GET", "/ledger/payouts/{payout_id:str}", scope=Scope.MONEY_READ, raises=(errors.NotFound,))
+async def get_payout(web: WebContext, principal: Principal, payout_id: str) -> PayoutRow:
+    """Get a payout
+
+    With its state and the entries that book it.
+    """
+    return await views.get_payout(web.services.database, await books_of(web), payout_id, principal.site_ids)
+
+
+@route("POST", "/ledger/payouts", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewPayout, raises=CHANGES)
+async def make_payout(web: WebContext, principal: Principal, given: NewPayout) -> PayoutRow:
+    """Make a payout
+
+    Takes what is due, or an amount of it, off the host's account: never more. The bank pays it, then it is `paid`.
+    """
+    books, fields = await books_of(web), msgspec.structs.asdict(given)
+    site_id = fields.pop("site_id")
+
+    async def do(work: Work) -> Payout:
+        made = await web.services.hosts.make_payout(work, books, site_id, by=principal.name, **fields)
+        details = {"site": site_id, "amount": str(made.amount), "currency": made.currency}
+        access.note(web, work, principal, "payout.make", made.id, details)
+        return made
+
+    made = await retried(web.services.database, do)
+    return await views.get_payout(web.services.database, books, made.id, principal.site_ids)
+
+
+@route(
+    "POST",
+    "/ledger/payouts/{payout_id:str}/paid",
+    status=200,
+    scope=Scope.MONEY_WRITE,
+    is_for_network=True,
+    body=Paid,
+    raises=CHANGES,
+)
+async def book_payout(web: WebContext, principal: Principal, payout_id: str, given: Paid) -> PayoutRow:
+    """Book a payout as paid
+
+    With the bank's reference. It cannot be cancelled any more.
+    """
+    books = await books_of(web)
+
+    async def do(work: Work) -> None:
+        paid = await web.services.hosts.pay(
+            work, books, payout_id, bank_reference=given.bank_reference, by=principal.name
+        )
+        access.note(web, work, principal, "payout.paid", paid.id, {"bank_reference": given.bank_reference})
+
+    await retried(web.services.database, do)
+    return await views.get_payout(web.services.database, books, payout_id, principal.site_ids)
+
+
+@route(
+    "POST",
+    "/ledger/payouts/{payout_id:str}/cancel",
+    status=200,
+    scope=Scope.MONEY_WRITE,
+    is_for_network=True,
+    raises=CHANGES,
+)
+async def cancel_payout(web: WebContext, principal: Principal, payout_id: str) -> PayoutRow:
+    """Cancel a payout
+
+    One that the bank has not made: its amount is due again.
+    """
+    books = await books_of(web)
+
+    async def do(work: Work) -> None:
+        ended = await web.services.hosts.cancel_payout(work, books, payout_id, by=principal.name)
+        access.note(web, work, principal, "payout.cancel", ended.id)
+
+    await retried(web.services.database, do)
+    return await views.get_payout(web.services.database, books, payout_id, principal.site_ids)
+
+
+async def _agreement(web: WebContext, agreement_id: str) -> AgreementRow:
+    rows = await views.list_agreements(web.services.database, await books_of(web), None)
+    return next(row for row in rows if row.id == agreement_id)
+
+
+async def _csv(web: WebContext, principal: Principal, books: str, query: PayoutQuery) -> AsyncIterator[bytes]:
+    yield spreadsheets.MARK + spreadsheets.lines([_PAYOUTS])
+    query = msgspec.structs.replace(query, limit=500, cursor=None)
+    while True:
+        page = await views.list_payouts(web.services.database, books, query, principal.site_ids)
+        rows = [[getattr(row, name) for name in _PAYOUTS] for row in page.items]
+        yield await asyncio.to_thread(spreadsheets.lines, rows)
+        if page.next is None:
+            return
+        query = msgspec.structs.replace(query, cursor=page.next)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    list_agreements, agree_with_host, end_agreement, list_payables, list_shares, get_host_statement, list_payouts,
+    export_payouts_csv, get_payout, make_payout, book_payout, cancel_payout,
+)  # fmt: skip
