@@ -103,7 +103,8 @@ def _roll_over(facts: Facts, rules: EvidenceRules) -> Decimal | None:
 def _judge_readings(facts: Facts, rules: EvidenceRules) -> list[Reason]:
     """Return what is missing where only readings tell of the energy: how long before the end, and how much."""
     if facts.start_wh is None or len(facts.readings) < 2:
-        return [Reason(code="register-missing", detail="A register is missing at one end.")]
+        text = "The begin was not told." if facts.start_wh is None else "Nothing was told after the begin."
+        return [Reason(code="register-missing", detail=text)]
     last = facts.readings[-1]
     text = f"The last register is of {last.at:%H:%M:%S} UTC."
     gap_s = Decimal(str((facts.ended_at - last.at).total_seconds()))

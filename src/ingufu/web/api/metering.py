@@ -60,8 +60,8 @@ async def list_station_readings(
 async def list_signed_values(web: WebContext, principal: Principal, transaction_id: str) -> list[SignedRow]:
     """List signed meter values
 
-    Byte for byte as the station sent them. They are not checked here: that is for the transparency software of whoever
-    charged.
+    Byte for byte as the station sent them, for the transparency software of whoever charged. What came of checking them
+    here is in the verdict of the transaction.
     """
     await transaction_views.get_transaction(web.services.database, transaction_id, principal.site_ids)
     return await views.list_signed(web.services.database, transaction_id)

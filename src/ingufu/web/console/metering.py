@@ -16,6 +16,7 @@ from ingufu.views.metering import StreamValueQuery, StreamValueRow
 from ingufu.web.api import metering as api_metering
 from ingufu.web.api import sampling as api
 from ingufu.web.console import present
+from ingufu.web.console.meter_keys import keys_of
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.console.station import see
 from ingufu.web.context import WebContext
@@ -56,6 +57,8 @@ async def show_metering(
         occasions=[(occasion.value, asked.get(occasion)) for occasion in _occasions(seen.station.ocpp_version)],
         readings=await views.last_idle_readings(database, station_id),
         streams=shown,
+        keys=await keys_of(web, principal, station_id),
+        sees_keys=Scope.MONEY_READ in principal.scopes,
     )
 
 

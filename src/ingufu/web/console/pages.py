@@ -16,7 +16,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.views import console_attempts, console_stations, templates
+from ingufu.views import console_attempts, console_stations, evidence, templates
 from ingufu.web import auth, exchange
 from ingufu.web.assets import Assets, load_assets
 from ingufu.web.console import present, translations
@@ -49,6 +49,7 @@ class May(msgspec.Struct, frozen=True, kw_only=True):
     command: bool = False
     see_frames: bool = False
     see_sessions: bool = False
+    handle_money: bool = False
 
 
 class Toast(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -205,6 +206,7 @@ class Pages:
             return {
                 "stations": await console_stations.count_waiting(database, principal.site_ids),
                 "configuration": await templates.count_drifted(database, principal.site_ids),
+                "review": await evidence.count_reviews(database, principal.site_ids),
                 "attempts": await console_attempts.count_refusals(database, principal.site_ids, since=now - DAY),
             }
 
@@ -262,6 +264,7 @@ def _may(principal: Principal | None) -> May:
         command=Scope.STATIONS_COMMAND in principal.scopes,
         see_frames=Scope.FRAMES_READ in principal.scopes,
         see_sessions=Scope.TRANSACTIONS_READ in principal.scopes,
+        handle_money=Scope.MONEY_WRITE in principal.scopes,
     )
 
 

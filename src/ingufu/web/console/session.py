@@ -22,6 +22,7 @@ from ingufu.views.frames import FrameQuery
 from ingufu.views.session import ReadingQuery, SeriesPoint
 from ingufu.views.timeline import EventFilter
 from ingufu.views.transactions import TransactionView
+from ingufu.web.api.evidence import see as see_evidence
 from ingufu.web.console import live, present
 from ingufu.web.console.charge_records import tariff_options
 from ingufu.web.console.log import rows_of
@@ -36,6 +37,7 @@ EVENTS = 200
 FRAMES = 20
 PARTS = "pages/sessions/session_parts.html"
 PRICE = "pages/sessions/price.html"
+EVIDENCE = "parts/evidence.html"
 PRICED_EVERY_S = 10.0  # while readings come in
 CONTROL = "pages/sessions/steering.html"
 
@@ -77,6 +79,7 @@ async def show_session(
         has_chart=bool(series),
         control=await _control(web, it),
         pricing=await _pricing(web, principal, it, criteria.tariff),
+        evidence=await see_evidence(web, it.id) if Scope.MONEY_READ in principal.scopes else None,
         signed=await metering.list_signed(database, it.id),
         legend=names if it.soc_percent is not None else names[:2],
     )
@@ -135,6 +138,9 @@ async def follow_session(
             "session-facts": pages.macro(request, PARTS, "session_facts", it, zone),
             "session-status": pages.macro(request, "pages/sessions/rows.html", "session_badge", it, "session-status"),
         }
+        if not it.is_open and Scope.MONEY_READ in principal.scopes:
+            truth = await see_evidence(web, it.id)
+            parts["energy-truth"] = pages.macro(request, EVIDENCE, "energy_truth", truth, may, it.id, zone)
         if anomalies:
             parts["session-anomalies"] = pages.macro(request, PARTS, "session_anomalies", anomalies, zone)
         if not it.is_open:
