@@ -12,12 +12,12 @@ from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
-from ingufu.tariffs.changes import Change, ChangeKind
+from ingufu.tariffs.changes import Change
 from ingufu.tariffs.feeds import feed_ids
 from ingufu.tariffs.model import TariffKind, Terms
 from ingufu.tariffs.situations import Target
 from ingufu.views import tariffs as views
-from ingufu.views.tariffs import TariffQuery, TariffRow, VersionRow, VersionState
+from ingufu.views.tariffs import AssignmentRow, TariffQuery, TariffRow, VersionRow, VersionState
 from ingufu.web.api import tariffs as api
 from ingufu.web.console import present, tariffs_places
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
@@ -256,6 +256,7 @@ async def _show(  # the page of one tariff
     drawing = None if shown is None else await drawing_of(web, shown.terms, words.prices, zone, at)
     monday = monday_of(at.astimezone(zone).date())
     feeds = [] if shown is None else feed_ids(shown.terms)
+    places = await views.list_assignments(web.services.database, tariff_id, principal.site_ids)
     is_all = principal.site_ids is None
     history = await web.services.tariffs.history(tariff_id) if is_all else []
     return await pages.show(
@@ -270,9 +271,9 @@ async def _show(  # the page of one tariff
         week_after=(monday + _WEEK).isoformat(),
         warnings=look_at(row, words),
         versions=_versioned(found, words),
-        assignments=await views.list_assignments(web.services.database, tariff_id, principal.site_ids),
+        assignments=places,
         curves=[await curve_of(web, one, words.prices, zone) for one in feeds],
-        history=[(change, _said(change, words)) for change in history],
+        history=[(change, _said(change, places, words)) for change in history],
         may_change=may_change(principal),
         targets=[(one.value, words.target(one)) for one in Target],
         choices=await tariffs_places.suggestions(web, principal, sites) if may_change(principal) else [],
@@ -303,12 +304,14 @@ def _before(found: tuple[VersionRow, ...], version: VersionRow) -> VersionRow | 
     return max(known, key=lambda one: (one.valid_from, one.number), default=None)
 
 
-def _said(change: Change, words: TariffWords) -> str:
+def _said(change: Change, assignments: tuple[AssignmentRow, ...], words: TariffWords) -> str:
     said = words.change(change.kind, change.version)
-    values = {one.path: one.after or "" for one in change.differences}
-    if change.kind is ChangeKind.ASSIGNED and values.get("target") in set(Target):
-        return f"{said} {words.target(Target(values['target']))}"
-    return said
+    values = {one.path: one.after or one.before or "" for one in change.differences}
+    if values.get("target") not in set(Target):
+        return said
+    place = (values["target"], values.get("target_id", ""), values.get("evse", ""))
+    known = {(one.target.value, one.target_id, str(one.evse or "")): one.label for one in assignments}
+    return f"{said} {words.place(Target(values['target']), known.get(place, ''))}"
 
 
 def _problem(error: InvalidInput | Conflict | NotFound, field: str) -> tuple[str, str]:

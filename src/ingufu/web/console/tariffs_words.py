@@ -7,7 +7,7 @@ from babel.dates import format_datetime
 
 from ingufu.tariffs.changes import ChangeKind
 from ingufu.tariffs.checking import Doubt, Warned, warnings
-from ingufu.tariffs.model import Dimension, TariffKind, Terms, Weekday
+from ingufu.tariffs.model import Dimension, ReservationPart, TariffKind, Terms, Weekday
 from ingufu.tariffs.situations import Step, StepCode, Target
 from ingufu.web.console.price_words import PriceWords, text
 
@@ -44,9 +44,13 @@ class TariffWords:
     def lines(self, terms: Terms) -> list[str]:
         """Return what terms say, a line for each price, then for the least and the highest."""
         said: list[str] = []
+        told: set[tuple[Dimension, ReservationPart | None]] = set()
         for element in terms.elements:
-            when = self.prices.when(element.restrictions)
             for component in element.components:
+                of_what = (component.dimension, element.restrictions.reservation)
+                is_rest = of_what in told and not self.prices.restrictions(element.restrictions)
+                when = text(self.speech, "otherwise") if is_rest else self.prices.when(element.restrictions)
+                told.add(of_what)
                 price = self.prices.component(component, terms.currency, element.restrictions.reservation)
                 said.append(f"{price} ({when}; {self.prices.taxes(component.taxes, terms.tax_basis)})")
         for limit, words in (
