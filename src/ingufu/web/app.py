@@ -12,8 +12,9 @@ from litestar.middleware import DefineMiddleware
 
 from ingufu.core.errors import IngufuError
 from ingufu.views.power import PowerCurve
-from ingufu.web import errors, exchange, health
+from ingufu.web import checking, errors, exchange, health
 from ingufu.web.auth import Authentication, guard
+from ingufu.web.checking import CheckPace
 from ingufu.web.console import assembly as console
 from ingufu.web.console.errors import answer_lost
 from ingufu.web.console.pages import Pages, make_pages
@@ -45,6 +46,7 @@ def create_app(context: WebContext) -> Litestar:
         "pages": pages,
         "static": StaticFiles(),
         "tally": tally,
+        "check_pace": CheckPace(context.services.clock),
         "figures": tally.render(lambda: hub.listener_count),
     }
     return Litestar(
@@ -52,6 +54,7 @@ def create_app(context: WebContext) -> Litestar:
             Router(API_PATH, route_handlers=[*documents.API_ROUTES]),
             *documents.ROUTES,
             *health.ROUTES,
+            *checking.ROUTES,
             console.make_router(),
             *console.ROOT_ROUTES,
         ],
