@@ -1,6 +1,6 @@
 """The past written in bulk. Past the services, which take a report at a time: a year of them would take minutes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -9,10 +9,12 @@ from sqlalchemy import bindparam, update
 
 from ingufu.app.demonstration.past import Told
 from ingufu.authorization.tables import decisions, tokens
+from ingufu.billing.evidence.model import EnergyVerdict
+from ingufu.billing.evidence.tables import verdicts
 from ingufu.charging.tables import anomalies, readings, sequences, transaction_events, transactions
 from ingufu.core.events import Event
 from ingufu.infra.storage import outbox
-from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.database import Database, Work
 from ingufu.infra.storage.statements import insert
 from ingufu.stations.model import Attempt
 from ingufu.stations.tables import attempts
@@ -27,18 +29,20 @@ _DECISION = insert(decisions)
 _ANOMALY = insert(anomalies)
 _ATTEMPT = insert(attempts)
 _SEQUENCE = insert(sequences)
+_VERDICT = insert(verdicts)
 _USED = (
     update(tokens)
     .where(tokens.c.id == bindparam("token"))
     .values(last_used_at=bindparam("at"), last_station_id=bindparam("station"))
 )
 Item = TypeVar("Item")
+Bill = Callable[[Work, Told], Awaitable[None]]
 
 
-async def load(database: Database, past: Iterable[Told]) -> list[Event]:
+async def load(database: Database, past: Iterable[Told], bill: Bill | None = None) -> list[Event]:
     """Write sessions, refusals and anomalies as they are kept; return the events, which go in together later.
 
-    Tokens are marked with their last use.
+    Tokens are marked with their last use, and sessions are billed by `bill`.
     """
     events: list[Event] = []
     used: dict[str, dict[str, Any]] = {}
@@ -59,6 +63,8 @@ async def load(database: Database, past: Iterable[Told]) -> list[Event]:
                 for anomaly in told.anomalies:
                     work.append(_ANOMALY, msgspec.structs.asdict(anomaly))
                 events.extend(told.events)
+                if bill is not None:
+                    await bill(work, told)
     async with database.work() as work:
         for row in used.values():
             work.execute(_USED, row)
@@ -78,6 +84,12 @@ async def load_attempts(database: Database, past: Iterable[Attempt]) -> None:
     async with database.work() as work:
         for attempt in past:
             work.append(_ATTEMPT, msgspec.structs.asdict(attempt) | {"offered": list(attempt.offered)})
+
+
+def add_verdict(work: Work, verdict: EnergyVerdict, station_id: str) -> None:
+    """Write what was said of a session's energy."""
+    row = msgspec.structs.asdict(verdict) | {"reasons": msgspec.to_builtins(verdict.reasons)}
+    work.append(_VERDICT, row | {"station_id": station_id, "facts": "", "software": "demo"})
 
 
 async def take_numbers(database: Database, following: int) -> None:

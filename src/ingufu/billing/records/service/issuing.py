@@ -74,20 +74,15 @@ class Issuing:
         await self._add(work, record, rating.subject)
         for applied in record.tariffs:
             self._tariffs.note_use(work, applied)
-        after = replace(
-            rating,
-            state=RatingState.ISSUED,
-            reason=RatingReason.NONE,
-            detail="",
-            due_at=None,
-            attempts=0,
-            record_id=record.id,
-            revision=rating.revision + 1,
-            verdict_number=record.verdict_number,
-            updated_at=record.issued_at,
-        )
+        after = _issued(rating, record)
         store.save_rating(work, rating, after)
         return after
+
+    async def enter_in(self, work: Work, rating: Rating, draft: Draft) -> None:
+        """As `issue_in`, for a session that was never rated."""
+        record = self._record(rating, draft, None, "")
+        await self._add(work, record, rating.subject)
+        store.insert_rating(work, _issued(rating, record))
 
     async def credit(self, work: Work, record: ChargeRecord, *, reason: str) -> ChargeRecord:
         """Take a record back. Raises Conflict on commit if it was taken back before."""
@@ -148,6 +143,21 @@ class Issuing:
             engine=decide.ENGINE,
             issued_at=now,
         )
+
+
+def _issued(rating: Rating, record: ChargeRecord) -> Rating:
+    return replace(
+        rating,
+        state=RatingState.ISSUED,
+        reason=RatingReason.NONE,
+        detail="",
+        due_at=None,
+        attempts=0,
+        record_id=record.id,
+        revision=rating.revision + 1,
+        verdict_number=record.verdict_number,
+        updated_at=record.issued_at,
+    )
 
 
 def subject_of(record: ChargeRecord) -> str:

@@ -107,19 +107,30 @@ class Making:
                 )
         return replace(usage, reservation=await self._reserved(transaction, events))
 
-    async def snapshot(self, transaction: Transaction, place: Place) -> Snapshot:
-        """Return who, where and with what."""
+    async def snapshot(
+        self, transaction: Transaction, place: Place, *, names: dict[str, str] | None = None
+    ) -> Snapshot:
+        """Return who, where and with what. Names of drivers and plugs are kept in `names`, to be read once."""
+        names = {} if names is None else names
         driver_id = transaction.driver_id
+        plug_key = f"{transaction.station_id}/{transaction.evse}/{transaction.connector}"
+        if driver_id and driver_id not in names:
+            names[driver_id] = await store.find_driver_name(self._database, driver_id)
+        if plug_key not in names:
+            found = await store.find_plug(
+                self._database, transaction.station_id, transaction.evse, transaction.connector
+            )
+            names[plug_key] = found or ""
         return Snapshot(
             **_of_place(place),
             evse=transaction.evse,
             connector=transaction.connector,
-            plug=await store.find_plug(self._database, transaction.station_id, transaction.evse, transaction.connector),
+            plug=names[plug_key] or None,
             token_value=decide.shown_token(transaction.token_value, transaction.token_kind),
             token_kind=transaction.token_kind,
             token_id=transaction.token_id,
             driver_id=driver_id,
-            driver_name=await store.find_driver_name(self._database, driver_id) if driver_id else "",
+            driver_name=names.get(driver_id or "", ""),
             group_id=transaction.group_id,
             auth_method=decide.auth_method(transaction),
             reference=transaction.reference,

@@ -275,6 +275,12 @@ class Rater:
 
     # Events
 
+    async def skip(self) -> None:
+        """Take all that has happened so far for followed: what was entered in bulk was rated on the way."""
+        seen = await store.find_position(self._database)
+        async with self._database.work() as work:
+            store.move_cursor(work, seen, await store.find_last_event(self._database))
+
     async def _begin_anew(self, seen: int | None) -> int:
         """Follow from the start where the events are counted anew: all before were deleted for their age."""
         if seen and await store.find_last_event(self._database) < seen:

@@ -18,6 +18,7 @@ from ingufu.billing.records.model import (
     SessionPrice,
 )
 from ingufu.billing.records.service.costs import Costs
+from ingufu.billing.records.service.entering import Entering
 from ingufu.billing.records.service.issuing import Draft, Issuing, subject_of
 from ingufu.billing.records.service.making import Making, Place
 from ingufu.billing.records.service.rating import Rater
@@ -62,6 +63,7 @@ class ChargeRecords:
         self._issuing = Issuing(database, clock, ids, ledger, tariffs)
         self.rules = rules
         self.costs = Costs(database, clock, self)
+        self.entering = Entering(self._making, self._issuing, rules)
         self.rater = Rater(database, clock, charging, reservations, evidence, self._making, self._issuing, rules)
 
     async def get(self, record_id: str) -> ChargeRecord:
