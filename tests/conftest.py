@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 
 import postgresql
@@ -26,6 +27,13 @@ from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 
 TEMPLATE = "ingufu_template"
+
+# A machine that is busy with other tests makes an example take as long as it likes. Where CI is set, as `.ci/run` does,
+# hypothesis draws the same examples each time.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], parent=hypothesis.settings()
+)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.hookimpl(tryfirst=True)
