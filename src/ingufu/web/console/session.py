@@ -173,10 +173,10 @@ async def _pricing(web: WebContext, principal: Principal, it: TransactionView, t
 async def _price_part(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, it: TransactionView
 ) -> dict[str, str]:
-    pricing = await _pricing(web, principal, it, "")
-    if pricing is None:
+    if Scope.MONEY_READ not in principal.scopes:
         return {}
-    return {"session-price": pages.macro(request, PRICE, "session_price", it, pricing["cost"], pricing["tariffs"])}
+    cost = await web.services.charge_records.running(it.id)
+    return {"session-price-now": pages.macro(request, PRICE, "price_now", it, cost)}
 
 
 async def _control(web: WebContext, it: TransactionView) -> ControlView:
