@@ -32,6 +32,7 @@ _LOOKS = ((gateway, "ATTEMPTS_EVERY_S"), (attendant, "EVERY_S"))
 _TIGHT = (
     (group_commit, "MAX_UNITS", 2),
     (group_commit, "BEHIND_PORTION", 2),
+    (group_commit, "HELD_PORTION", 1),
     (group_commit, "MAX_BEHIND", 20),
     (link, "REMEMBERED_STATIONS", 4),
 )

@@ -11,7 +11,7 @@ from ingufu.infra.storage import sqlite
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.engine import Committed, Series, Unit
 from ingufu.infra.storage.journal import journal, put_away
-from ingufu.infra.storage.lagging import PORTION
+from ingufu.infra.storage.lagging import PORTION_MIN as PORTION  # of a batch as small as these
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.sqlite import SqliteEngine
 from ingufu.infra.storage.targets import StorageUrl

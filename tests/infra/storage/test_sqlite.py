@@ -1,6 +1,7 @@
 """What is particular to SQLite: safe settings, the turn to write, reads beside writes."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -61,15 +62,46 @@ async def test_reads_do_not_wait_for_a_long_commit(sampled: Database) -> None:
 
 
 async def test_log_is_folded_back_while_running(sampled: Database, storage_url: StorageUrl) -> None:
+    engine = sampled.engine
+    assert isinstance(engine, SqliteEngine)
     text = "x" * 2000
     for number in range(60):
         async with sampled.work() as work:
             for row in range(400):
                 work.execute(INSERT, sample(f"{number}-{row}", text=text))
+        if engine._folding is not None:
+            await engine._folding
     log = Path(f"{storage_url.path}-wal")
-    assert log.stat().st_size < 1.5 * sqlite.CHECKPOINT_PAGES * 4096
+    assert log.stat().st_size < 2.5 * sqlite.FOLDED_PAGES * 4096
     assert storage_url.path is not None
     assert storage_url.path.stat().st_size > 30_000_000
+
+
+async def test_log_that_cannot_be_folded_back_is_folded_back_later(
+    sampled: Database, storage_url: StorageUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = sampled.engine
+    assert isinstance(engine, SqliteEngine)
+    monkeypatch.setattr(sqlite, "FOLD_COMMITS", 1)
+    fold = sqlite._fold
+
+    def failing(connection: sqlite3.Connection) -> int:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(sqlite, "_fold", failing)
+    async with sampled.work() as work:
+        work.execute(INSERT, sample("kept in the log"))
+    assert engine._folding is not None
+    await engine._folding
+    monkeypatch.setattr(sqlite, "_fold", fold)
+    async with sampled.work() as work:
+        work.execute(INSERT, sample("kept too"))
+    assert engine._folding is not None
+    await engine._folding
+    assert {row["id"] for row in await sampled.fetch_all(ALL)} == {"kept in the log", "kept too"}
+    assert storage_url.path is not None
+    with sqlite3.connect(f"file:{storage_url.path}?immutable=1", uri=True) as alone:  # the file without its log
+        assert alone.execute("SELECT count(*) FROM samples").fetchone() == (2,)
 
 
 async def test_lock_files_tell_nothing(database: Database, storage_url: StorageUrl) -> None:

@@ -6,6 +6,7 @@ What is written is what `recording` would write. Whatever is not plain goes the 
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from ingufu.charging import clocks, decide, store
@@ -62,7 +63,8 @@ class Pulses:
         self._late = timedelta(seconds=rules.offline_after_s)
         self._burst_wh = Decimal(str(rules.burst_wh))
         self._stirred: dict[str, Pulse] = {}
-        self._stir = database.hold_back(self._hand_over)
+        self._leaving: dict[str, Pulse] = {}
+        self._stir = database.hold_back(self)
         self.submit = database.writer.submit_for
         running.written = self._has_followed
 
@@ -109,19 +111,25 @@ class Pulses:
         """Read anew what is kept: a reading was not written, or nobody knows."""
         self._running.forget(pulse.known.transaction.station_id)
 
-    def _has_followed(self, transaction_id: str) -> None:
-        """Let the row be: a unit of work has written it, with all that readings had made of it."""
-        self._stirred.pop(transaction_id, None)
+    def leave(self) -> None:
+        """Let the rows of what was stirred follow with the next commits."""
+        self._leaving, self._stirred = self._stirred, {}
 
-    def _hand_over(self) -> list["_Figures"]:
-        """Return what rows have to follow, and tell who watches."""
-        stirred, self._stirred = self._stirred, {}
-        transactions = [pulse.known_now().transaction for pulse in stirred.values()]
+    def take(self, most: int) -> list["_Figures"]:
+        """Return the next rows that follow, and tell who watches."""
+        leaving = self._leaving
+        pulses = [leaving.pop(name) for name in list(islice(leaving, most))]
+        transactions = [pulse.known_now().transaction for pulse in pulses]
         if transactions:
             self._database.announce([decide.tell_live(transaction) for transaction in transactions])
         return [
             _Figures((store.figures_write(self._database, one),), self._running, one.station_id) for one in transactions
         ]
+
+    def _has_followed(self, transaction_id: str) -> None:
+        """Let the row be: a unit of work has written it, with all that readings had made of it."""
+        self._stirred.pop(transaction_id, None)
+        self._leaving.pop(transaction_id, None)
 
 
 class _Figures(NamedTuple):

@@ -1,6 +1,6 @@
 """The door to storage: reads of committed data, and units of work that commit together or not at all."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from sqlalchemy.sql import ClauseElement
 from ingufu.core.events import Event
 from ingufu.infra.storage import outbox
 from ingufu.infra.storage.engine import Engine, Write
-from ingufu.infra.storage.group_commit import GroupCommit, Waiter
+from ingufu.infra.storage.group_commit import GroupCommit, Source
 from ingufu.infra.storage.statements import Statements
 
 Row = dict[str, Any]
@@ -106,8 +106,8 @@ class Database:
         is_deferred = self.engine.defers
         return Write(prepared, prepared.bind(row), None, not is_deferred, is_deferred)
 
-    def hold_back(self, source: Callable[[], Iterable[Waiter]]) -> Callable[[], None]:
-        """Have `source` asked within a second, and before reads, for units it holds back; return what it calls first.
+    def hold_back(self, source: Source) -> Callable[[], None]:
+        """Have `source` asked within a second, and before reads, for units it holds back; return what it calls then.
 
         They are of figures that can be made again: a crash may lose them.
         """

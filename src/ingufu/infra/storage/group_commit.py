@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -19,6 +19,8 @@ BEHIND_ALONE = 1000  # of them, if nobody waits for the commit; someone may come
 MAX_BEHIND = 200_000  # of them may wait without anyone waiting for them; beyond it they are counted as lost
 BEHIND_DELAY_S = 0.5  # how long such a row may wait for a commit to join
 LAG_S = 0.5  # how long what may lag behind gathers before it is put away
+HELD_PORTION = 20  # units that were held back, in one commit: about as long for who waits as a portion of what lags
+HELD_ALONE = 100  # if nobody waits for the commit
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,18 @@ class Waiter(Protocol):
 
     def settle(self, outcome: Outcome) -> None:
         """Hear that the unit is on disk (None), or why it is not. Must not raise."""
+        ...
+
+
+class Source(Protocol):
+    """Who holds back units of figures that can be made again."""
+
+    def leave(self) -> None:
+        """Let what is held back now go out with the next commits."""
+        ...
+
+    def take(self, most: int) -> Sequence[Waiter]:
+        """Return the next of those that go out; fewer than asked for if they are the last."""
         ...
 
 
@@ -70,8 +84,10 @@ class GroupCommit:
         self._entries = statements.constant(ENTRIES)
         self._lag_timer: asyncio.TimerHandle | None = None
         self._settling: list[asyncio.Future[None]] = []
-        self.sources: list[Callable[[], Iterable[Waiter]]] = []  # of units that are held back for a while
-        self.is_stirred = False  # a source holds something back
+        self.sources: list[Source] = []  # of units that are held back for a while
+        self.is_stirred = False  # something that sources hold back is not on disk
+        self._is_held = False  # they hold something back that does not go out yet
+        self._is_leaving = False  # what they held back goes out
         self._behind: deque[tuple[Prepared, Values, int]] = deque()
         self._behind_cost = 0  # of all that is in it
         self._runner: asyncio.Task[None] | None = None
@@ -115,7 +131,7 @@ class GroupCommit:
             await self.submit((), _nothing)  # the next commit that succeeds dispels it
         batches = 2 if self.lagging.has_portions else 1  # what is on its way first, then the rest
         for _ in range(batches):
-            self._collect()
+            self._collect_all()
             await self.submit((), _nothing)  # what sources had held back is written when this is
             if self.lagging.has_portions:
                 emptied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -135,7 +151,7 @@ class GroupCommit:
     async def flush(self) -> None:
         """Return when everything submitted before now has been tried."""
         is_tried = False
-        while self._waiting or self._behind or self._runner is not None or (self.lagging.has_portions and not is_tried):
+        while self._waiting or self._behind or self._runner is not None or (self._has_leftovers and not is_tried):
             self._start(is_forced=True)
             if self._runner is not None:
                 await asyncio.wait([self._runner])
@@ -145,7 +161,7 @@ class GroupCommit:
         """Take nothing more, and return when what was taken has been tried."""
         self._is_closed = True
         for _ in range(2):  # what is in hand may leave something that lags
-            self._collect()
+            self._collect_all()
             await self.flush()
         self._stop_timer()
         if self._lag_timer is not None:
@@ -168,7 +184,7 @@ class GroupCommit:
     def _start(self, *, is_forced: bool = False) -> None:
         self._stop_timer()
         if self._runner is None and (
-            self._waiting or (is_forced and (self._behind or self.lagging.has_portions or self.lagging.is_in_doubt))
+            self._waiting or (is_forced and (self._behind or self._has_leftovers or self.lagging.is_in_doubt))
         ):
             self._runner = asyncio.get_running_loop().create_task(self._run(is_forced=is_forced))
 
@@ -178,7 +194,7 @@ class GroupCommit:
             while (
                 self._waiting
                 or (is_forced and self._behind)
-                or (self.lagging.has_portions and (self.refusal is None or not is_tried))
+                or (self._has_leftovers and (self.refusal is None or not is_tried))
                 or (self.lagging.is_in_doubt and not is_tried)
             ):
                 await self._commit_once()
@@ -192,7 +208,7 @@ class GroupCommit:
                 self.wake()
 
     async def _commit_once(self) -> None:
-        waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
+        waiting = self._take_waiting()
         series = self._take_behind(len(waiting))
         portion = self.lagging.take()
         try:
@@ -214,6 +230,7 @@ class GroupCommit:
         self.units += len(waiting)
         for one, outcome in zip(waiting, done.outcomes, strict=False):  # one more is that of the portion
             one.settle(outcome)
+        self.is_stirred = self._is_held or self._is_leaving
         if self.lagging.is_due:
             self._collect()
         elif done.deferral is not None:
@@ -225,6 +242,7 @@ class GroupCommit:
         """Tell everyone that a commit failed, and keep what must be tried again."""
         self.lagging.give_back()
         self.lagging.is_in_doubt = self._engine.defers
+        self.is_stirred = self._is_held or self._is_leaving
         reason = str(error) if isinstance(error, Unavailable) else "The database could not be written."
         self._note_refusal(reason)
         self._lose(rows, reason)
@@ -253,17 +271,43 @@ class GroupCommit:
         return await self._engine.commit(units, series)
 
     def stir(self) -> None:
-        """See to it that sources are asked before long for what they hold back."""
-        self.is_stirred = True
+        """See to it that what sources hold back goes out before long."""
+        self.is_stirred = self._is_held = True
         self.wake()
 
+    @property
+    def _has_leftovers(self) -> bool:
+        """Whether something is on its way that nobody waits for, and that is not to wait any longer."""
+        return self._is_leaving or self.lagging.has_portions
+
     def _collect(self) -> None:
-        """Make ready what lags to be put away, and what sources hold back to be written."""
-        if self.is_stirred:
-            self.is_stirred = False
+        """Make ready what lags to be put away, and what sources hold back to go out."""
+        if self._is_held and not self._is_leaving:
+            self._is_held, self._is_leaving = False, True
             for source in self.sources:
-                self._waiting.extend(source())
+                source.leave()
         self.lagging.gather()
+
+    def _collect_all(self) -> None:
+        """Have all that sources hold back go out with the next commit, and what lags be put away after it."""
+        while self._is_leaving or self._is_held:
+            self._collect()
+            self._waiting.extend(self._take_held(MAX_UNITS))
+        self.lagging.gather()
+
+    def _take_waiting(self) -> list[Waiter]:
+        """Return the units of the next commit: those that are waited for, and some that were held back."""
+        waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
+        if self._is_leaving:
+            waiting += self._take_held(HELD_PORTION if waiting else HELD_ALONE)
+        return waiting
+
+    def _take_held(self, most: int) -> list[Waiter]:
+        found: list[Waiter] = []
+        for source in self.sources:
+            found += source.take(most - len(found))
+        self._is_leaving = len(found) >= most
+        return found
 
     def _tell_settled(self) -> None:
         """Tell those who wait for what lagged, if all of it is put away or cannot be."""

@@ -9,9 +9,15 @@ from ingufu.infra.storage.engine import Deferral, Series, Unit, Values, Write
 from ingufu.infra.storage.journal import FORGET, decode, put_away
 from ingufu.infra.storage.statements import Prepared, Statements
 
-PORTION = 400  # rows put away with one commit: some 2 ms longer for who waits for it
+PORTION_MIN, PORTION_MAX = 100, 400  # rows put away with one commit: 1 to 2 ms longer for who waits for it
+PORTIONS = 25  # into which a batch is cut, within these bounds
 ROWS_DUE = 4000  # so many rows are put away without waiting longer
 _first = itemgetter(0)
+
+
+def portion_size(rows: int) -> int:
+    """Return how many rows of a table one commit puts away of so many."""
+    return min(max(rows // PORTIONS, PORTION_MIN), PORTION_MAX)
 
 
 class Portion(NamedTuple):
@@ -68,8 +74,9 @@ class Lagging:
                 rows.setdefault(prepared, []).extend(some)
         for prepared, some in rows.items():
             some.sort(key=_first)  # neighbours share pages; the sort is stable, so that those of one station keep order
-            for start in range(0, len(some), PORTION):
-                self._portions.append(Portion(prepared.table, Series(prepared, some[start : start + PORTION])))
+            size = portion_size(len(some))
+            for start in range(0, len(some), size):
+                self._portions.append(Portion(prepared.table, Series(prepared, some[start : start + size])))
         self._finish(tuple(deferral.entry for deferral in deferred))
 
     def take(self) -> Portion | None:

@@ -28,7 +28,9 @@ from ingufu.infra.storage.statements import Prepared, sqlite_dialect
 from ingufu.infra.storage.threads import Worker
 
 BUSY_TIMEOUT_S = 15.0  # another process of ours may hold the write lock for the length of its own batch
-CHECKPOINT_PAGES = 8000  # about 32 MB of log, then it is folded back into the file
+FOLD_COMMITS, FOLD_ROWS = 500, 5000  # after so many of either the log is folded back into the file, beside others
+FOLDED_PAGES = 4000  # from so large a log on, the writer folds the rest itself, so that the log begins anew
+CHECKPOINT_PAGES = 32_000  # about 128 MB of log: the writer folds it back, if that was not possible before
 LOG_KEPT_BYTES = 64 * 1024 * 1024  # a log that long readers let grow beyond is cut back to this
 WRITER_CACHE_KB = 16 * 1024
 STATEMENT_CACHE = 512
@@ -79,6 +81,8 @@ class SqliteEngine:
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
+        self._unfolded_commits = self._unfolded_rows = 0
+        self._folding: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the file, which must exist with its tables made. Raises Unavailable."""
@@ -92,6 +96,8 @@ class SqliteEngine:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._folding is not None:
+            await self._folding
         await asyncio.get_running_loop().run_in_executor(None, self._read_threads.shutdown)
         while self._reading:
             self._reading.pop().close()
@@ -107,7 +113,31 @@ class SqliteEngine:
         return await loop.run_in_executor(self._read_threads, self._fetch, prepared.sql, values)
 
     async def commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
-        return await self._write_thread.run(lambda: self._commit(units, series))
+        done = await self._write_thread.run(lambda: self._commit(units, series))
+        self._unfolded_commits += 1
+        self._unfolded_rows += sum(map(len, units)) + sum(len(one.rows) for one in series)
+        is_due = self._unfolded_commits >= FOLD_COMMITS or self._unfolded_rows >= FOLD_ROWS
+        if is_due and self._folding is None and not self._is_closed:
+            self._unfolded_commits = self._unfolded_rows = 0
+            self._folding = asyncio.get_running_loop().create_task(self._fold())
+        return done
+
+    async def _fold(self) -> None:
+        """Fold the log back into the file while others write; the writer stops only for what came meanwhile.
+
+        What fails is tried again later: nothing is taken from the log that is not in the file.
+        """
+        try:
+            pages = await asyncio.get_running_loop().run_in_executor(self._read_threads, self._fold_beside)
+            if pages >= FOLDED_PAGES:
+                await self._write_thread.run(lambda: self._write(_fold))
+        except (Unavailable, sqlite3.Error) as error:
+            log.warning("storage.not_folded", error=str(error))
+        finally:
+            self._folding = None
+
+    def _fold_beside(self) -> int:
+        return _fold(self._reader())
 
     async def shrink(self) -> int:
         return await self._write_thread.run(self._shrink)
@@ -192,6 +222,12 @@ class SqliteEngine:
                 self.failure = f"The disk failed while writing ({error}); restart after the disk has been looked at."
                 log.critical("storage.disk_failed", error=str(error), code=error.sqlite_errorname)
             raise Unavailable(f"The database could not be written: {error}") from error
+
+
+def _fold(connection: sqlite3.Connection) -> int:
+    """Bring what the log holds into the file, as far as nobody reads it from there, and return the log's pages."""
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)
 
 
 def connect(path: Path) -> sqlite3.Connection:
