@@ -153,6 +153,31 @@ async def test_a_killed_server_leaves_nothing_in_the_way_of_the_next(data):
         assert server.end(signal.SIGINT) == 0
 
 
+def lose_stations(data: Path, count: int) -> None:
+    """Make so many stations like the one there is, all connected to a process that has died."""
+    with contextlib.closing(sqlite3.connect(data / "ingufu.sqlite")) as file, file:
+        names = [row[1] for row in file.execute("PRAGMA table_info(stations)")]
+        own = {"id": "id || :n", "identity": "identity || :n", "identity_key": "identity_key || :n", "is_online": "1"}
+        values = ", ".join(own.get(name, name) for name in names)
+        file.executemany(
+            f"INSERT INTO stations ({', '.join(names)}) SELECT {values} FROM stations WHERE identity = 'CP1'",
+            [{"n": f"-{number}"} for number in range(count)],
+        )
+
+
+async def test_console_waits_for_a_large_fleet_that_was_lost_and_not_for_ever(data):
+    with serving(data) as server:
+        add_station(data)
+        assert server.end() == 0
+    lose_stations(data, 600)
+    with serving(data) as server:
+        async with station(server) as socket:
+            assert '"Accepted"' in await boot(socket)
+        assert server.request("/health")[0] == 200
+        listed = server.request("/api/v1/stations?limit=1", key=server.make_key("stations:read"))[1]["items"]
+        assert [one["is_online"] for one in listed] == [False]
+
+
 async def test_what_the_shell_changes_holds_at_once_for_stations_that_are_connected(shared, tmp_path):
     data = shared.data
 

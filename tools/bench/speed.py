@@ -22,6 +22,7 @@ class Size(msgspec.Struct, kw_only=True, frozen=True):
     rates: tuple[float, ...] = (1000.0, 5000.0, 20_000.0)  # calls/s of all stations together
     plain_rates: tuple[float, ...] = (200.0, 1000.0)
     at_a_rate: int = 1000  # stations
+    settle_s: float = 12.0  # after which stations that call at a rate begin: what is asked of new ones is asked by then
     idle: int = 10_000  # stations
 
     @property
@@ -74,6 +75,7 @@ class Runner:
             first=self._first,
             seconds=self._size.seconds,
             rate_per_s=rate,
+            settle_s=self._size.settle_s if rate and target.pid else 0.0,
             password=target.password,
             core=processes.cores()[1],
             server_pid=target.pid,

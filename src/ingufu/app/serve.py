@@ -30,6 +30,7 @@ from ingufu.services import Services
 FIRST_USER = "admin@ingufu.local"
 FIRST_PASSWORD_BYTES = 12
 STORAGE_LOOK_S = 1.0
+MANY_STATIONS = 500  # coming back at once: the console waits for them, as it would take a processor from them
 
 Say = Callable[[str], None]
 
@@ -94,7 +95,10 @@ async def _start(
     bound = await process.gateway.start(process.endpoints)
     process.bus.respond(METRICS_SUBJECT, housekeeping.metrics_responder(process))
     actual = _with_addresses(settings, address, bound)
-    web.start(actual)
+    if process.gateway.lost < MANY_STATIONS:
+        web.start(actual)
+    else:
+        process.gateway.run(_start_web_after_the_rush(process, web, actual))
     server = Server(
         process=process,
         web=web,
@@ -107,6 +111,12 @@ async def _start(
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
     return server
+
+
+async def _start_web_after_the_rush(process: GatewayProcess, web: WebSupervisor, settings: Settings) -> None:
+    """Start the console when stations have come back; who asks for it waits so long."""
+    if await process.gateway.rush_over():
+        web.start(settings)
 
 
 @contextmanager

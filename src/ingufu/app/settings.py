@@ -107,7 +107,7 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = 50.0
     handshakes_per_s: Annotated[
         float, _says("Connection attempts one listener takes in a second.", gt=0, le=1_000_000)
-    ] = 2000.0
+    ] = 3000.0
     drain_s: Annotated[float, _says("Over how long connections are closed when the server stops.", ge=0, le=600)] = 5.0
     quirks: Annotated[
         str, _says("Folder with files of quirks of your own, beside those that are shipped; empty: none.")

@@ -29,6 +29,9 @@ ATTEMPTS_EVERY_S = 5.0
 STORE_TRIES = 3  # of what other writers may overtake
 STORE_AGAIN_S = 2.0  # after storage failed
 GRACE_S = 6.0  # for what is in hand when everything ends; a socket waits 5 s for its half of the closing handshake
+RUSH_SHARE, RUSH_S = 0.9, 10.0  # so many stations are back after a crash, or so much time has passed: the rush is over
+RUSH_PAUSE_S, RUSH_LOOK_S = 1.0, 0.1  # or for so long none has come
+RUSH_UNITS = 50  # and no more is written from look to look
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +68,7 @@ class Gateway:
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._greetings: dict[str, asyncio.TimerHandle] = {}  # by connection
+        self.lost = 0  # stations that were connected to a process which has died: they will be back soon
         self._greeter = Greeter(services.stations, connections)
         self._poller = Poller(services, connections, self.run)
         self.connections = connections
@@ -84,7 +88,7 @@ class Gateway:
         Stations that a dead process left online are set offline first. Raises OSError if an address cannot be bound.
         """
         async with self._services.database.work() as work:
-            await self._services.stations.sweep_offline(work, at=self._services.clock.now())
+            self.lost = await self._services.stations.sweep_offline(work, at=self._services.clock.now())
         await self._services.stations.quirks.recall()
         self._server = WebSocketServer(
             decide=self._admission.decide,
@@ -115,6 +119,26 @@ class Gateway:
         self._greetings.clear()
         await self._end_tasks()
         self.flush()
+
+    async def rush_over(self) -> bool:
+        """Return True when the stations that a process which died has left are back and have told their news.
+
+        That is when little is written any more, and most of them are connected or no more come. False if this process
+        stops before.
+        """
+        clock, writer = self._services.clock, self._services.database.writer
+        began = came_at = clock.monotonic()
+        count, units, is_calm = 0, writer.units, False
+        while clock.monotonic() - began < RUSH_S:
+            is_back = count >= RUSH_SHARE * self.lost or clock.monotonic() - came_at >= RUSH_PAUSE_S
+            if is_back and is_calm:
+                break
+            if await self._is_stopping_within(RUSH_LOOK_S):
+                return False
+            is_calm, units = writer.units - units < RUSH_UNITS, writer.units
+            if len(self.connections) > count:
+                count, came_at = len(self.connections), clock.monotonic()
+        return not self._stopping.is_set()
 
     def flush(self) -> None:
         """Hand on what has gathered of frames and of counted refusals, for storage to write soon."""

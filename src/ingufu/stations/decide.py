@@ -14,6 +14,7 @@ from ingufu.stations.model import (
     ConnectorStatus,
     Credentials,
     Presented,
+    Standing,
     Station,
     StationRules,
     StatusReport,
@@ -116,7 +117,7 @@ def contradicts_certificate(boot: Boot, certificate_name: str | None) -> bool:
     return boot.serial_number.casefold() != certificate_name.casefold()
 
 
-def answer_boot(station: Station) -> BootAnswer:
+def answer_boot(station: Station | Standing) -> BootAnswer:
     """Return what the station hears when it boots now."""
     if station.approval is Approval.REFUSED:
         return BootAnswer.REJECTED

@@ -179,6 +179,15 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     is_operative: bool = True
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """The little of a station that its boot is judged by."""
+
+    approval: Approval
+    boot_answer: BootAnswer
+    firmware_version: str | None = None
+    security_profile: int = 1
+
+
 class Evse(msgspec.Struct, frozen=True, kw_only=True):
     station_id: str
     number: int

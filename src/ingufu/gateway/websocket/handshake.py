@@ -216,7 +216,9 @@ class Handshake(Protocol):
         self._house.surroundings.counters.upgrades += 1
         self._house.surroundings.counters.sockets_open += 1
         self._house.sockets.add(socket)
-        socket.start(bytes(self._received))
+        received, self._received = bytes(self._received), bytearray()
+        self._request = None  # the loop's transport keeps us, its first protocol, as long as the socket lives
+        socket.start(received)
 
     def _answer(self, refuse: Refuse, retry_after_s: int) -> None:
         self._house.surroundings.counters.refused[refuse.status] += 1

@@ -42,6 +42,7 @@ class Visit:
         self.is_over = True
         house = self.entrance.house
         house.surroundings.wheel.cancel(self._timer)
+        self._timer = None
         house.surroundings.counters.handshakes_open -= 1
         del house.attempts[self]
         if self._address is not None:

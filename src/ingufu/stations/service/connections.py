@@ -45,8 +45,8 @@ class Connections:
 
         A station that has once used TLS (profile 2 or 3) is refused anything less from now on. Raises NotFound.
         """
-        station = await store.by_id(self._database, station_id)
-        if station is None:
+        known = await store.standing_of(self._database, station_id)
+        if known is None:
             raise NotFound(f"There is no station {station_id!r}.")
         store.set_connected(
             work,
@@ -62,7 +62,7 @@ class Connections:
                 occurred_at=at, station_id=station_id, version=version, address=address, connection_id=connection_id
             )
         )
-        if security_profile >= decide.TLS and security_profile > station.security_profile:
+        if security_profile >= decide.TLS and security_profile > known.security_profile:
             work.emit(StationChanged(occurred_at=at, station_id=station_id, changed=("security_profile",)))
         work.after_commit(lambda: self._arrived(station_id, at))
 

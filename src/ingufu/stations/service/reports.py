@@ -52,7 +52,7 @@ class Reports:
 
         The interval that goes with the answer is given by `pace`. Raises NotFound.
         """
-        known = await store.by_id(self._database, station.id)
+        known = await store.standing_of(self._database, station.id)
         if known is None:
             raise NotFound(f"There is no station {station.id!r}.")
         answer = decide.answer_boot(known)

@@ -11,7 +11,7 @@ from ingufu.core.ids import identity_key
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, insert_or_ignore, upsert
 from ingufu.stations.decide import TLS
-from ingufu.stations.model import Approval, Attempt, Connector, Evse, Station
+from ingufu.stations.model import Approval, Attempt, Connector, Evse, Standing, Station
 from ingufu.stations.quirks.model import Meeting
 from ingufu.stations.tables import attempts, connectors, evses, lessons, meetings, stations
 
@@ -32,6 +32,7 @@ PRUNED_AT_ONCE = 5000  # rows of one delete, so that no station waits long for i
 
 _BY_ID = select(stations).where(stations.c.id == bindparam("id_"))
 _BY_KEY = select(stations).where(stations.c.identity_key == bindparam("key"))
+_STANDING = select(*(stations.c[name] for name in Standing.__struct_fields__)).where(stations.c.id == bindparam("id_"))
 _ALL = select(stations).order_by(stations.c.identity_key)
 _ONLINE = select(stations).where(stations.c.is_online).order_by(stations.c.identity_key)
 _WAITING = select(func.count().label("n")).select_from(stations).where(stations.c.approval == Approval.WAITING.value)
@@ -101,6 +102,12 @@ _STATION_STATUS = (
 
 async def by_id(database: Database, station_id: str) -> Station | None:
     return _station(await database.fetch_one(_BY_ID, {"id_": station_id}))
+
+
+async def standing_of(database: Database, station_id: str) -> Standing | None:
+    """Return what a boot is judged by: a quarter of the price of all that is known of a station."""
+    row = await database.fetch_one(_STANDING, {"id_": station_id})
+    return None if row is None else msgspec.convert(row, Standing)
 
 
 async def by_identity(database: Database, identity: str) -> Station | None:
