@@ -52,11 +52,25 @@ async def test_tariff_is_saved_by_a_plain_form_and_seen_over_the_api(operator: P
 
 async def test_renaming_in_the_editor_makes_no_version(operator: Person, net: Network) -> None:
     tariff_id = await make(net, "Old name", "250")
-    known = FORM | {"name": "New name", "basis": "NO"}
+    known = FORM | {"name": "New name", "basis": "NO", "seen": "1"}
     answer = await operator.send(f"/console/tariffs/{tariff_id}/edit", **known)
     assert answer.status_code == 303
     assert len(await net.services.tariffs.versions(tariff_id)) == 1
     assert (await net.services.tariffs.get(tariff_id)).name == "New name"
+
+
+async def test_second_of_two_editors_is_told_before_anything_is_replaced(operator: Person, net: Network) -> None:
+    tariff_id = await make(net, "Night owl", "200")
+    path = f"/console/tariffs/{tariff_id}/edit"
+    assert 'name="seen" value="1"' in await operator.page(path)
+    assert (await operator.send(path, **FORM, seen="1")).status_code == 303
+    repeated = await operator.send(path, **(FORM | {"r0-energy-price": "260"}), seen="1")
+    assert repeated.status_code == 422
+    assert "Somebody saved another version meanwhile" in words(repeated.text)
+    assert 'value="260"' in repeated.text
+    assert 'name="seen" value="2"' in repeated.text
+    assert len(await net.services.tariffs.versions(tariff_id)) == 2
+    assert (await operator.send(path, **(FORM | {"r0-energy-price": "260"}), seen="2")).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -152,9 +166,7 @@ async def test_calculator_explains_that_nothing_applies(operator: Person, net: N
     page = words(await operator.page("/console/tariffs/calculator?kwh=10&minutes=20&station=NYA-01:1"))
     assert "No tariff applies" in page
     assert "EVSE: no tariff is given to it" in page
-    assert "NOWHERE" in words(
-        await operator.page("/console/tariffs/calculator?kwh=10&station=NOWHERE", 422)
-    )
+    assert "NOWHERE" in words(await operator.page("/console/tariffs/calculator?kwh=10&station=NOWHERE", 422))
 
 
 async def test_two_tariffs_stand_side_by_side(operator: Person, net: Network) -> None:

@@ -31,7 +31,15 @@ from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
 
 MAX_JSON = 200_000
-_KEPT = ("name", "kind", "begins", "valid-from", "zone", *(f"calc-{one}" for one in FIELDS))  # besides the terms
+_KEPT = (
+    "name",
+    "kind",
+    "seen",
+    "begins",
+    "valid-from",
+    "zone",
+    *(f"calc-{one}" for one in FIELDS),
+)  # besides the terms
 _PLACES: Mapping[str, str] = {  # fields of terms, as the form calls them
     "start_time": "start", "end_time": "end", "start_date": "start-date", "end_date": "end-date", "min_kwh": "min-kwh",
     "max_kwh": "max-kwh", "min_power_kw": "min-power", "max_power_kw": "max-power", "min_current_a": "min-current",
@@ -96,6 +104,7 @@ async def show_edited_tariff(
     shown = row.current or row.next
     draft = starting_point("energy", "") if shown is None else Draft.of_terms(shown.terms)
     draft.put("name", row.name)
+    draft.put("seen", str(row.version_count))
     sites = await tariffs_places.sites_of(web, principal)
     draft.put("zone", tariffs_places.zone_of(row.assignments, sites))
     return await _show(Desk(web=web, pages=pages, principal=principal, request=request, tariff=row), draft)
@@ -118,7 +127,7 @@ async def do_edited_tariff(
     return await _do(Desk(web=web, pages=pages, principal=principal, request=request, tariff=row), form)
 
 
-@action("/tariffs/new/preview", scope=Scope.TARIFFS_READ)
+@action("/tariffs/new/preview", scope=Scope.TARIFFS_WRITE, is_for_network=True)
 async def preview_new_tariff(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form
 ) -> Response[Any]:
@@ -128,7 +137,7 @@ async def preview_new_tariff(
     return pages.part(request, "pages/tariffs/preview.html", preview=await _preview(desk, draft, _read(desk, draft)))
 
 
-@action("/tariffs/{tariff_id:str}/edit/preview", scope=Scope.TARIFFS_READ)
+@action("/tariffs/{tariff_id:str}/edit/preview", scope=Scope.TARIFFS_WRITE, is_for_network=True)
 async def preview_edited_tariff(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, tariff_id: str, form: Form
 ) -> Response[Any]:
@@ -162,6 +171,12 @@ async def _save(desk: Desk, draft: Draft) -> Response[Any]:
     problems = list(found.problems)
     if not draft.text("name"):
         problems.insert(0, ("name", desk.pages.text(desk.request, "Give the tariff a name.")))
+    if desk.tariff is not None and draft.text("seen") != str(desk.tariff.version_count):
+        draft.put("seen", str(desk.tariff.version_count))
+        said = desk.pages.text(
+            desk.request, "Somebody saved another version meanwhile. Look at it on the tariff's page, or save again."
+        )
+        problems.append(("save", said))
     begins: datetime | None = None
     try:
         begins = _begins(desk, draft)
