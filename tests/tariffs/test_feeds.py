@@ -318,6 +318,51 @@ async def test_a_process_that_died_while_fetching_is_followed_by_another(databas
                 store.release(work, "of the dead", made)
 
 
+async def test_prices_of_an_address_that_was_replaced_meanwhile_are_not_taken(database, feeds, make_feed, do, clock):
+    gate = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await gate.wait()
+        writer.write(GOOD)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with serving(ok("from,price\n2026-03-01T12:00Z,9")) as (other, asked):
+        made = await make_feed(address=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        fetching = asyncio.create_task(feeds.fetch(made.id))
+        async with asyncio.timeout(15):
+            while not await is_leased(database):
+                await asyncio.sleep(0)
+        await do(feeds.update, made.id, address=other)
+        gate.set()
+        after = await fetching
+        assert (after.next_fetch_at, await feeds.prices(made.id, NOON)) == (clock.now(), ())
+        await feeds.fetch_due()
+        assert await feeds.prices(made.id, NOON) == prices("9")
+    assert len(asked) == 1
+    server.close()
+    await server.wait_closed()
+
+
+async def is_leased(database):
+    rows = await database.select(sql("SELECT lease FROM price_feeds").columns(column("lease")))
+    return rows[0]["lease"] is not None
+
+
+async def test_the_keeper_fetches_what_is_due(feeds, make_feed, clock):
+    async with serving(GOOD) as (url, asked):
+        made = await make_feed(address=url)
+        keeping = asyncio.create_task(FeedKeeper(feeds, clock, lambda: 0.0).run())
+        async with asyncio.timeout(15):
+            while not (await feeds.get(made.id)).good_at:
+                await asyncio.sleep(0)
+        keeping.cancel()
+        await asyncio.wait((keeping,))
+    assert len(asked) == 1
+
+
 async def test_private_networks_are_not_asked_unless_allowed(database, clock, ids, tmp_path, make_feed):
     careful = PriceFeeds(database, clock, ids, Vault(tmp_path / "secrets.key"))
     async with serving(GOOD) as (url, asked):

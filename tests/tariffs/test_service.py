@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
+from ingufu.tariffs import decide
 from ingufu.tariffs.changes import ChangeKind
 from ingufu.tariffs.model import TariffKind
 from ingufu.tariffs.service import NewTariff
@@ -148,6 +149,25 @@ async def test_the_database_itself_refuses_to_change_a_version(database, tariffs
         async with database.work() as work:
             work.execute_once(text(change))
     assert await tariffs.versions(made.id) == before
+
+
+async def test_the_database_keeps_the_first_use_and_withdraws_nothing_that_was_used(tariffs, make, do, database, clock):
+    made = await make()
+    later = await do(tariffs.change, made.id, energy("300"), by=BY, valid_from=clock.now() + HOUR)
+    async with database.work() as work:
+        tariffs.note_use(work, decide.applied("Day", later))
+    used = (await tariffs.version(made.id, 2)).used_at
+    for change in (
+        "UPDATE tariff_versions SET used_at = NULL WHERE number = 2",
+        "UPDATE tariff_versions SET withdrawn_at = created_at WHERE number = 2",
+    ):
+        with pytest.raises(Exception, match="never changes"):
+            async with database.work() as work:
+                work.execute_once(text(change))
+    clock.advance(60)
+    async with database.work() as work:
+        tariffs.note_use(work, decide.applied("Day", later))
+    assert (await tariffs.version(made.id, 2)).used_at == used
 
 
 async def test_clocks_that_are_put_forward_leave_no_hole_between_versions(tariffs, make, do, clock):

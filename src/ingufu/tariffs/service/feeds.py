@@ -207,7 +207,7 @@ class PriceFeeds:
         except Exception:
             log.exception("feed.not_fetched", feed=feed_id)
             return await self._note_failure(held, lease, "The answer could not be used; the log says why.")
-        return await self._keep(feed_id, lease, found)
+        return await self._keep(held, lease, found)
 
     async def _fetched(self, held: HeldFeed) -> tuple[FeedPrice, ...]:
         rules = FetchRules(
@@ -217,31 +217,33 @@ class PriceFeeds:
         raw = await fetch(address, rules, accept="application/json, text/csv;q=0.9, */*;q=0.1")
         return reading.read(raw, unit=held.feed.unit, time_zone=held.feed.time_zone)
 
-    async def _keep(self, feed_id: str, lease: str, found: Sequence[FeedPrice]) -> Feed:
-        held = await self._held(feed_id)
+    async def _keep(self, asked: HeldFeed, lease: str, found: Sequence[FeedPrice]) -> Feed:
+        """Take in what was fetched, unless the feed has another address or time zone meanwhile: then fetch anew."""
+        held = await self._held(asked.feed.id)
         now = self._clock.now()
-        after = replace(
-            held.feed,
-            fetched_at=now,
-            good_at=now,
-            failures=0,
-            error="",
-            next_fetch_at=now + reading.waiting(held.feed.every_s, 0) if held.address is not None else None,
-        )
+        if (held.address, held.feed.time_zone) != (asked.address, asked.feed.time_zone):
+            after = replace(held.feed, next_fetch_at=now if held.address is not None else None)
+            async with self._database.work() as work:
+                store.release(work, lease, after)
+            return after
+        next_at = now + reading.waiting(held.feed.every_s, 0)
+        after = replace(held.feed, fetched_at=now, good_at=now, failures=0, error="", next_fetch_at=next_at)
         async with self._database.work() as work:
             store.release(work, lease, after)
             await self._load(work, held, found)
         return after
 
-    async def _note_failure(self, held: HeldFeed, lease: str, error: str) -> Feed:
+    async def _note_failure(self, asked: HeldFeed, lease: str, error: str) -> Feed:
+        held = await self._held(asked.feed.id)
         now = self._clock.now()
         failures = held.feed.failures + 1
+        is_same = held.address == asked.address
         after = replace(
             held.feed,
             fetched_at=now,
             failures=failures,
             error=plain(error, ERROR_MAX),
-            next_fetch_at=now + reading.waiting(held.feed.every_s, failures),
+            next_fetch_at=now + reading.waiting(held.feed.every_s, failures) if is_same else held.feed.next_fetch_at,
         )
         async with self._database.work() as work:
             store.release(work, lease, after)
