@@ -217,3 +217,10 @@ def test_what_the_picture_says_is_what_a_session_is_billed(known: list[Element],
 def test_week_begins_on_monday() -> None:
     assert monday_of(date(2026, 3, 29)) == MONDAY
     assert monday_of(MONDAY) == MONDAY
+
+
+def test_many_prices_at_one_time_are_told_in_short() -> None:
+    tiers = [element(priced(str(place + 1)), min_kwh=Decimal(place + 1)) for place in range(60)]
+    drawn = draw(terms(*tiers, REST), WORDS, zone=KIGALI, at=datetime(2026, 3, 25, tzinfo=UTC))
+    assert all("55 more" in block.words for block in drawn.blocks)
+    assert max(len(block.words) for block in drawn.blocks) < 700

@@ -18,6 +18,7 @@ _AXIS = 7.0  # per cent of the width that the hours take
 _HEAD = 7.0  # per cent of the height that the days' names take
 _GAP = 0.5  # between two days
 _BAND = 0.14  # of a day's width
+_MOST_SAID = 6  # prices of one kind at one time; the terms have them all
 _TALL = 4.0  # a block must be this high to hold a label
 
 
@@ -107,6 +108,7 @@ class _Pen:
         self.levels = _levels(week.prices(Dimension.ENERGY))
         self.present = [dimension for dimension in BANDS if any(dimension in span.offers for span in week.spans)]
         self.width = (100 - _AXIS) / len(DAYS)
+        self._offers: dict[Offer, str] = {}  # words that many spans share
 
     def x(self, day: int) -> float:
         return round(_AXIS + day * self.width, 3)
@@ -167,7 +169,7 @@ class _Pen:
                     self._offer(offer) for span in self.week.spans for offer in span.offers.get(dimension, ())
                 )
             )
-            yield Key(kind=_name(dimension), words=f"{self.words.dimension(dimension)}: {'; '.join(said)}")
+            yield Key(kind=_name(dimension), words=f"{self.words.dimension(dimension)}: {'; '.join(said[:_MOST_SAID])}")
 
     def rows(self) -> Iterable[Row]:
         alike: list[tuple[list[int], list[Span]]] = []
@@ -228,12 +230,20 @@ class _Pen:
         for dimension in dimensions or (Dimension.ENERGY, *BANDS):
             offers = span.offers.get(dimension, ())
             if offers:
-                said = "; ".join(self._offer(offer) for offer in offers)
+                said = "; ".join(self._offer(offer) for offer in offers[:_MOST_SAID])
+                if len(offers) > _MOST_SAID:
+                    said += "; " + text(self.words.speech, "%(count)s more", count=len(offers) - _MOST_SAID)
                 yield f"{self.words.dimension(dimension)}: {said}"
             elif dimension is Dimension.ENERGY:
                 yield text(self.words.speech, "Energy: no price")
 
     def _offer(self, offer: Offer) -> str:
+        known = self._offers.get(offer)
+        if known is None:
+            known = self._offers[offer] = self._worded(offer)
+        return known
+
+    def _worded(self, offer: Offer) -> str:
         component = offer.component
         if component.feed is not None and offer.price is not None:
             component = msgspec.structs.replace(component, price=offer.price, feed=None)
