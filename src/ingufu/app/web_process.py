@@ -18,10 +18,12 @@ from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
+from ingufu.billing.evidence.jobs import keep_judging
 from ingufu.billing.fiscal.jobs import keep_signing
 from ingufu.billing.invoices.jobs import keep_invoicing
 from ingufu.billing.records.jobs import CostKeeper, RecordKeeper
 from ingufu.core.errors import Unavailable
+from ingufu.ledger.jobs import keep_ledger
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.tariffs.jobs import FeedKeeper
 from ingufu.web.app import close_streams, create_app
@@ -87,6 +89,8 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
         asyncio.create_task(costs.run()),
         asyncio.create_task(keep_invoicing(services.money.invoicing)),
         asyncio.create_task(keep_signing(services.money.fiscal)),
+        asyncio.create_task(keep_ledger(services.wallets, services.vouchers)),
+        asyncio.create_task(keep_judging(services.evidence)),
     ]
     try:
         yield
