@@ -89,6 +89,7 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
         asyncio.create_task(costs.run()),
         asyncio.create_task(keep_invoicing(services.money.invoicing)),
         asyncio.create_task(keep_signing(services.money.fiscal)),
+        asyncio.create_task(keep_judging(services.evidence)),
         asyncio.create_task(keep_ledger(services.wallets, services.vouchers)),
         asyncio.create_task(keep_judging(services.evidence)),
     ]

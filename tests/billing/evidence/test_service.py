@@ -10,6 +10,7 @@ from billing.evidence.network import Network
 from billing.evidence.signing import Meter
 from charging.stations import reading
 from ingufu.billing.evidence.decide import UNSIGNED
+from ingufu.billing.evidence.jobs import keep_judging
 from ingufu.billing.evidence.model import Choice, Confidence, Decision, EvidenceRules, SignatureState, Standing
 from ingufu.billing.evidence.tables import checks, items, records, verdicts
 from ingufu.core.errors import Conflict, IngufuError, InvalidInput, NotFound
@@ -370,3 +371,22 @@ async def test_a_lost_end_is_judged_and_its_real_end_judged_anew(network):
     )
     second = await network.evidence.judge(row.id)
     assert (second.number, second.standing, second.energy_wh) == (2, BILLABLE, 6000)
+
+
+async def test_signed_readings_that_come_after_the_end_are_found_by_themselves(network):
+    """They change neither register nor times, so that nothing tells of them."""
+    await network.demand()
+    await network.register()
+    begin, end = network.meter.session("1.0", "11.0")
+    session = await network.session(signed=[begin])
+    assert (await network.evidence.judge(session)).signature is SignatureState.INCOMPLETE
+    late = network.readings(60, None, "Transaction.End", [end])
+    await network.station.read(*late, reference="T1")
+    keeping = asyncio.create_task(keep_judging(network.evidence))
+    async with asyncio.timeout(20):
+        while (await network.evidence.verdict_of(session)).number == 1:
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    verdict = await network.evidence.verdict_of(session)
+    assert (verdict.standing, verdict.confidence) == (BILLABLE, Confidence.PROVEN)
+    assert await network.told("TransactionCorrected") == []

@@ -34,6 +34,7 @@ from ingufu.infra.storage.database import Database, Work
 
 SOFTWARE = f"ingufu {version('ingufu')}"
 TRIES = 5  # at a verdict that another process made in the same moment
+LATE = timedelta(days=7)  # so long readings that come late are looked for
 OVERLAP_SLACK = timedelta(seconds=60)  # clocks of stations: so much two sessions may seem to share
 
 log = structlog.get_logger(__name__)
@@ -128,9 +129,17 @@ class Evidence:
         return verdict
 
     async def judge_waiting(self, station_id: str | None = None) -> int:
-        """Judge anew what waits for a person, at a station or everywhere; return of how many the verdict is new."""
+        """Judge anew what waits for a person, and return of how many the verdict is new.
+
+        All that waits at a station, or everywhere what has come to wait lately: signed readings may come after the end,
+        and change nothing that the record of the session would tell of.
+        """
         changed = 0
-        for transaction_id in await store.find_open_items(self._database, station_id):
+        if station_id is None:
+            waiting = await store.find_waiting(self._database, self._clock.now() - LATE)
+        else:
+            waiting = await store.find_waiting_at(self._database, station_id)
+        for transaction_id in waiting:
             before = await self.verdict_of(transaction_id)
             try:
                 after = await self.judge(transaction_id)

@@ -51,7 +51,12 @@ _CHECKS_OF = (
 _ITEM = select(*(items.c[name] for name in ReviewItem.__struct_fields__ if name != "reasons"), items.c.doubts).where(
     items.c.transaction_id == bindparam("transaction_id")
 )
-_OPEN_ITEMS = select(items.c.transaction_id).where(items.c.closed_at.is_(None)).order_by(items.c.opened_at)
+_OPEN_ITEMS = (
+    select(items.c.transaction_id)
+    .where(items.c.closed_at.is_(None), items.c.opened_at >= bindparam("since"))
+    .order_by(items.c.opened_at.desc())
+    .limit(1000)
+)
 _OPEN_ITEMS_OF = (
     select(items.c.transaction_id)
     .where(items.c.closed_at.is_(None), items.c.station_id == bindparam("station_id"))
@@ -138,13 +143,14 @@ async def find_item(database: Database, transaction_id: str) -> ReviewItem | Non
     return ReviewItem(**values, reasons=codes)
 
 
-async def find_open_items(database: Database, station_id: str | None) -> list[str]:
-    """Return the sessions that wait for a person, oldest first: of a station, or all."""
-    if station_id is None:
-        rows = await database.fetch_all(_OPEN_ITEMS)
-    else:
-        rows = await database.fetch_all(_OPEN_ITEMS_OF, {"station_id": station_id})
-    return [row["transaction_id"] for row in rows]
+async def find_waiting(database: Database, since: datetime) -> list[str]:
+    """Return the sessions that wait for a person since an instant or less long, the newest first."""
+    return [row["transaction_id"] for row in await database.fetch_all(_OPEN_ITEMS, {"since": since})]
+
+
+async def find_waiting_at(database: Database, station_id: str) -> list[str]:
+    """Return the sessions of a station that wait for a person, oldest first."""
+    return [row["transaction_id"] for row in await database.fetch_all(_OPEN_ITEMS_OF, {"station_id": station_id})]
 
 
 async def find_key(database: Database, key_id: str) -> MeterKey | None:
