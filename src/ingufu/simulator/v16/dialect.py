@@ -230,7 +230,7 @@ class V16:
     def _transaction_data(self, tx: Transaction, end: Reading) -> list[Payload]:
         measurands = self.settings().ended_measurands
         if self.settings().signs_readings:
-            return [self._signed(tx.start, Context.BEGIN), self._signed(end, Context.END)]
+            return [self._signed(tx.start, Context.BEGIN), self._signed(end, Context.END, tx.start)]
         if not measurands:
             return []
         taken = [(tx.start, Context.BEGIN), *((r, Context.PERIODIC) for r in tx.readings), (end, Context.END)]
@@ -242,11 +242,14 @@ class V16:
             for reading, context in taken
         ]
 
-    def _signed(self, reading: Reading, context: Context) -> Payload:
-        at = self._station.stamp(reading.at)
-        data = signing.sign(self._station.spec.serial, at, str(reading.energy_wh), context.value)
-        value = {"value": signing.container(data), "format": "SignedData", "context": context.value}
-        return {"timestamp": at, "sampledValue": [value]}
+    def _signed(self, reading: Reading, context: Context, begin: Reading | None = None) -> Payload:
+        serial, moment = self._station.spec.serial, self._moment(reading)
+        data = signing.sign(serial, moment, context.value, self._moment(begin) if begin is not None else None)
+        value = {"value": signing.container(serial, data), "format": "SignedData", "context": context.value}
+        return {"timestamp": moment[0], "sampledValue": [value]}
+
+    def _moment(self, reading: Reading) -> signing.Moment:
+        return self._station.stamp(reading.at), str(reading.energy_wh)
 
     def _meter_values(self, evse: Evse, tx: Transaction | None, value: Payload, *, is_asked: bool) -> None:
         def payload() -> Payload:

@@ -67,8 +67,10 @@ class TransactionEvents:
             said: Payload = {} if value is None else {"meterValue": [value]}
             self._send(evse, tx, "Updated", Trigger.ASKED.value, said)
 
-    def meter_value(self, reading: Reading, measurands: tuple[str, ...], context: Context) -> Payload | None:
-        """Return a meterValue, or None if the meter has none of those measurands."""
+    def meter_value(
+        self, reading: Reading, measurands: tuple[str, ...], context: Context, begin: Reading | None = None
+    ) -> Payload | None:
+        """Return a meterValue, or None if the meter has none of those measurands. `begin` is signed with an end."""
         taken = samples.taken(reading, measurands, self._station.spec.manner)
         if not taken:
             return None
@@ -80,16 +82,21 @@ class TransactionEvents:
         ):
             for value in values:
                 if value["measurand"] == samples.REGISTER:
-                    value["signedMeterValue"] = self._signed(reading, at, context)
+                    value["signedMeterValue"] = self._signed(reading, context, begin)
         return {"timestamp": at, "sampledValue": values}
 
-    def _signed(self, reading: Reading, at: str, context: Context) -> Payload:
+    def _signed(self, reading: Reading, context: Context, begin: Reading | None) -> Payload:
+        serial = self._station.spec.serial
+        first = self._moment(begin) if begin is not None else None
         return {
-            "signedMeterData": signing.sign(self._station.spec.serial, at, str(reading.energy_wh), context.value),
+            "signedMeterData": signing.sign(serial, self._moment(reading), context.value, first),
             "signingMethod": signing.METHOD,
             "encodingMethod": signing.ENCODING,
-            "publicKey": signing.public_key(),
+            "publicKey": signing.public_key(serial),
         }
+
+    def _moment(self, reading: Reading) -> signing.Moment:
+        return self._station.stamp(reading.at), str(reading.energy_wh)
 
     def _start(self, evse: Evse, change: Change, now: frozenset[str]) -> None:
         station = self._station
@@ -115,7 +122,7 @@ class TransactionEvents:
         said = self._said(evse, tx, change)
         values = [
             self.meter_value(tx.start, ("Energy.Active.Import.Register",), Context.BEGIN),
-            self.meter_value(end, self._memory.device_model.settings().ended_measurands, Context.END),
+            self.meter_value(end, self._memory.device_model.settings().ended_measurands, Context.END, tx.start),
         ]
         said["meterValue"] = [value for value in values if value is not None]
         reason = tx.stop_reason or Reason.OTHER
