@@ -128,7 +128,7 @@ class Placing(Desk):
 
     async def _check_free(self, wanted: Assignment) -> None:
         """Raise Conflict if the same tariff applies there already, at a time that is meant too."""
-        for one in await store.assignments_to(self._database, [wanted.where]):
+        for one in await store.assignments_to(self._database, wanted.where):
             if one.tariff_id == wanted.tariff_id and one.id != wanted.id and _overlap(one, wanted):
                 raise Conflict("The tariff applies there already at that time.")
 

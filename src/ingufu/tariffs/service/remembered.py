@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from ingufu.infra.storage.database import Database
-from ingufu.tariffs.model import Tariff, TariffVersion
 from ingufu.tariffs.situations import Offer, Where
 from ingufu.tariffs.store import tariffs as store
 
-MAX_PLACES = 2000  # situations remembered at once; beyond it all is read anew
+MAX_PLACES = 5000  # remembered at once; beyond it all is read anew
+TRIES = 3  # at reading several places between two changes
 
 
 class Remembered:
-    """Offers by situation. Every change counts up a number in the database, and a look at it costs one row.
+    """Offers by place. Every change counts up a number in the database, and a look at it costs one row.
 
     So a change is known to every process from its commit on, and none has to hear of it.
     """
@@ -19,35 +19,32 @@ class Remembered:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._generation = -1
-        self._offers: dict[tuple[Where, ...], tuple[Offer, ...]] = {}
+        self._offers: dict[Where, tuple[Offer, ...]] = {}
 
     async def offers(self, places: Sequence[Where]) -> Sequence[Offer]:
-        """Return every assignment to one of these places, with its tariff and the tariff's versions."""
+        """Return every assignment to one of these places, with its tariff and versions, as of one moment."""
         generation = await store.generation(self._database)
+        found, is_new = await self._found(places, generation)
+        for _ in range(TRIES):
+            if not is_new:
+                break
+            before, generation = generation, await store.generation(self._database)
+            if before == generation:
+                break
+            found, is_new = await self._found(places, generation)
+        return [offer for offers in found for offer in offers]
+
+    async def _found(self, places: Sequence[Where], generation: int) -> tuple[list[tuple[Offer, ...]], bool]:
+        """Return the offers of each place, and whether any had to be read."""
         if generation != self._generation or len(self._offers) >= MAX_PLACES:
             self._generation = generation
             self._offers = {}
-        key = tuple(places)
-        found = self._offers.get(key)
-        if found is None:
-            memory = self._offers
-            found = await self._read(key)
-            memory[key] = found  # of that generation: another one meanwhile has a memory of its own
-        return found
-
-    async def _read(self, places: Sequence[Where]) -> tuple[Offer, ...]:
-        assignments = await store.assignments_to(self._database, places)
-        tariff_ids = sorted({one.tariff_id for one in assignments})
-        tariffs = {one.id: one for one in await store.tariffs_of(self._database, tariff_ids)}
-        versions: dict[str, list[TariffVersion]] = {}
-        for version in await store.versions_of_all(self._database, tariff_ids):
-            versions.setdefault(version.tariff_id, []).append(version)
-        return tuple(
-            Offer(assignment=one, tariff=tariff, versions=tuple(versions.get(one.tariff_id, ())))
-            for one in assignments
-            if (tariff := _of(tariffs, one.tariff_id)) is not None
-        )
-
-
-def _of(tariffs: dict[str, Tariff], tariff_id: str) -> Tariff | None:
-    return tariffs.get(tariff_id)
+        memory = self._offers  # of that generation: another one meanwhile has a memory of its own
+        found, is_new = [], False
+        for place in places:
+            offers = memory.get(place)
+            if offers is None:
+                offers = memory[place] = await store.offers_at(self._database, place)
+                is_new = True
+            found.append(offers)
+        return found, is_new

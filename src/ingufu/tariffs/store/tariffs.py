@@ -1,18 +1,17 @@
 """Every query of tariffs, their versions, assignments, history and switches."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
 
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, insert_or_ignore
 from ingufu.tariffs.changes import Change
 from ingufu.tariffs.feeds import feed_ids
 from ingufu.tariffs.model import Tariff, TariffVersion
-from ingufu.tariffs.situations import Assignment, Where
+from ingufu.tariffs.situations import Assignment, Offer, Where
 from ingufu.tariffs.tables import assignments, changes, generations, switches, tariffs, version_feeds, versions
 
 HISTORY_MAX = 500
@@ -50,6 +49,24 @@ _NOTE_USE = update(versions).where(_IS_IT, versions.c.used_at.is_(None)).values(
 _ASSIGNMENT = [assignments.c[name] for name in Assignment.__struct_fields__]
 _ASSIGNMENT_BY_ID = select(*_ASSIGNMENT).where(assignments.c.id == bindparam("id_"))
 _ASSIGNMENTS_OF = select(*_ASSIGNMENT).where(assignments.c.tariff_id == bindparam("tariff")).order_by(assignments.c.id)
+_OFFERS = (  # one look at one place: what it tells belongs together
+    select(
+        *(column.label(f"a_{column.name}") for column in _ASSIGNMENT),
+        *(column.label(f"t_{column.name}") for column in _TARIFF),
+        *(column.label(f"v_{column.name}") for column in _VERSION),
+    )
+    .select_from(
+        assignments.join(tariffs, tariffs.c.id == assignments.c.tariff_id).outerjoin(
+            versions, versions.c.tariff_id == tariffs.c.id
+        )
+    )
+    .where(
+        assignments.c.target == bindparam("target"),
+        assignments.c.target_id == bindparam("target_id"),
+        func.coalesce(assignments.c.evse, 0) == bindparam("evse"),
+    )
+    .order_by(assignments.c.id, versions.c.number)
+)
 _ADD_ASSIGNMENT = insert(assignments)
 _CHANGE_ASSIGNMENT = (
     update(assignments)
@@ -139,13 +156,6 @@ async def versions_of(database: Database, tariff_id: str) -> list[TariffVersion]
     return [_version(row) for row in await database.fetch_all(_VERSIONS_OF, {"tariff": tariff_id})]
 
 
-async def versions_of_all(database: Database, tariff_ids: Sequence[str]) -> list[TariffVersion]:
-    if not tariff_ids:
-        return []
-    statement = select(*_VERSION).where(versions.c.tariff_id.in_(tariff_ids)).order_by(versions.c.number)
-    return [_version(row) for row in await database.select(statement)]
-
-
 def add_version(work: Work, version: TariffVersion) -> None:
     """Add a version; the unit is undone with Conflict if a price feed that it names is gone."""
     work.execute(_ADD_VERSION, msgspec.structs.asdict(version) | {"currency": version.terms.currency})
@@ -178,18 +188,24 @@ async def assignments_of(database: Database, tariff_id: str) -> list[Assignment]
     return [_assignment(row) for row in await database.fetch_all(_ASSIGNMENTS_OF, {"tariff": tariff_id})]
 
 
-async def assignments_to(database: Database, places: Sequence[Where]) -> list[Assignment]:
-    """Return every assignment to one of these, of any time."""
-    if not places:
-        return []
-    statement = select(*_ASSIGNMENT).where(or_(*(_is_to(place) for place in places))).order_by(assignments.c.id)
-    return [_assignment(row) for row in await database.select(statement)]
+async def offers_at(database: Database, place: Where) -> tuple[Offer, ...]:
+    """Return every assignment to a place, of any time, with its tariff and all its versions."""
+    params = {"target": place.target.value, "target_id": place.target_id, "evse": place.evse or 0}
+    known: dict[str, tuple[Assignment, Tariff, list[TariffVersion]]] = {}
+    for row in await database.fetch_all(_OFFERS, params):
+        if row["a_id"] not in known:
+            known[row["a_id"]] = (_assignment(_part(row, "a_")), _tariff(_part(row, "t_")), [])
+        if row["v_number"] is not None:
+            known[row["a_id"]][2].append(_version(_part(row, "v_")))
+    return tuple(
+        Offer(assignment=assignment, tariff=tariff, versions=tuple(found))
+        for assignment, tariff, found in known.values()
+    )
 
 
-async def tariffs_of(database: Database, tariff_ids: Sequence[str]) -> list[Tariff]:
-    if not tariff_ids:
-        return []
-    return [_tariff(row) for row in await database.select(select(*_TARIFF).where(tariffs.c.id.in_(tariff_ids)))]
+async def assignments_to(database: Database, place: Where) -> list[Assignment]:
+    """Return every assignment to a place, of any time."""
+    return [offer.assignment for offer in await offers_at(database, place)]
 
 
 def add_assignment(work: Work, assignment: Assignment) -> None:
@@ -233,11 +249,8 @@ def add_switch(work: Work, transaction_id: str, switch: Switch, at: datetime, by
     work.execute(_ADD_SWITCH, row, expect=1)
 
 
-def _is_to(place: Where) -> ColumnElement[bool]:
-    conditions = [assignments.c.target == place.target.value, assignments.c.target_id == place.target_id]
-    if place.evse is not None:
-        conditions.append(assignments.c.evse == place.evse)
-    return and_(*conditions)
+def _part(row: Row, prefix: str) -> Row:
+    return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
 
 
 def _tariff(row: Row) -> Tariff:
