@@ -35,7 +35,7 @@ async def test_keeper_gives_holds_back_and_books_expired_vouchers(
     clock.advance(3601)
     keeping = asyncio.create_task(keep_ledger(wallets, vouchers))
     async with asyncio.timeout(20):
-        while await ledger.balance(ORG, AccountKind.BREAKAGE, currency="RWF") == 0:  # noqa: ASYNC110 - until it is seen
+        while await ledger.balance(ORG, AccountKind.BREAKAGE, currency="RWF") == 0:
             await asyncio.sleep(0.01)
     keeping.cancel()
     assert await wallets.available(ORG, "alice", "RWF") == 900
