@@ -145,7 +145,7 @@ async def test_second_end_keeps_first_bill(station):
     assert (await s.row(number)).energy_wh == 5000
     assert len(await s.events()) == 3
     assert await s.anomalies() == [AnomalyKind.REFUSED_TOKEN, AnomalyKind.SECOND_END]
-    assert await s.told() == ["TransactionStarted", "TransactionEnded"]
+    assert await s.told() == ["TransactionStarted", "TransactionEnded", "TransactionDetailed"]
 
 
 async def test_new_start_closes_the_open_transaction_of_its_connector_at_the_newest_register(station):

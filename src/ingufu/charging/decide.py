@@ -16,7 +16,13 @@ from ingufu.authorization.model import (
     VerdictStatus,
 )
 from ingufu.charging import sequence
-from ingufu.charging.events import TransactionCorrected, TransactionEnded, TransactionStarted, TransactionUpdated
+from ingufu.charging.events import (
+    TransactionCorrected,
+    TransactionDetailed,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
 from ingufu.charging.fold import ESTIMATE_KEY, STOP_TRIGGERS, Known, sign_of_life
 from ingufu.charging.intake import Intake, Oddity
 from ingufu.charging.model import (
@@ -214,6 +220,13 @@ def tell_stored(before: Transaction | None, after: Transaction) -> list[Event]:
             TransactionCorrected(occurred_at=after.updated_at, evse=after.evse, energy_wh=after.energy_wh, **ids)
         )
     return told
+
+
+def tell_late(before: Transaction, after: Transaction) -> list[Event]:
+    """Return that something came late which leaves what is told of the transaction as it was, but not how it went."""
+    if before.is_open or after.is_open or tell_stored(before, after):
+        return []
+    return [TransactionDetailed(occurred_at=after.updated_at, station_id=after.station_id, transaction_id=after.id)]
 
 
 def tell_live(after: Transaction) -> TransactionUpdated:

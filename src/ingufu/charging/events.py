@@ -38,6 +38,10 @@ class TransactionCorrected(Event, frozen=True, kw_only=True):
     energy_wh: Decimal
 
 
+class TransactionDetailed(Event, frozen=True, kw_only=True):
+    """What came late told more of a transaction that had ended: its energy and times stay, but its price may not."""
+
+
 class AnomalySeen(Event, frozen=True, kw_only=True):
     """Something odd was reported; it is kept as it came and marked."""
 

@@ -43,7 +43,7 @@ async def test_late_energy_takes_the_share_back_and_books_the_right_one(world: W
     station = world.station("2.0.1")
     begin = reading(world.clock.now(), 1000, context="Transaction.Begin")
     await station.start(reference="tx", seq=0, token="CARD", readings=(begin,))
-    world.clock.advance(3600)
+    world.clock.advance(600)
     now = world.clock.now()
     await station.end(reference="tx", seq=1, at=now, readings=(reading(now, 11_000),), is_offline=False)
     await world.rate()

@@ -111,7 +111,7 @@ async def test_late_data_makes_a_credit_and_a_new_record(world: World) -> None:
     await station.start(
         reference="tx", seq=0, token="CARD", readings=(reading(began_at, 1000, context="Transaction.Begin"),)
     )
-    world.clock.advance(3000)
+    world.clock.advance(600)
     ended = await station.end(
         reference="tx", seq=1, at=world.clock.now(), readings=(reading(world.clock.now(), 11_000),), is_offline=False
     )

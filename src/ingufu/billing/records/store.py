@@ -161,7 +161,14 @@ _MOVE_CURSOR = (
     .values(position=bindparam("to_position"))
 )
 _LAST_EVENT = select(func.max(events.c.id).label("id"))
-FOLLOWED = ("TransactionEnded", "TransactionCorrected", "EnergyJudged", "ReviewDecided", "ReservationEnded")
+FOLLOWED = (
+    "TransactionEnded",
+    "TransactionCorrected",
+    "TransactionDetailed",
+    "EnergyJudged",
+    "ReviewDecided",
+    "ReservationEnded",
+)
 _EVENT_IDS = select(events.c.id).where(events.c.id > bindparam("after")).order_by(events.c.id).limit(bindparam("limit"))
 _EVENTS = (
     select(events.c.id, events.c.kind, events.c.station_id, events.c.transaction_id, events.c.details)

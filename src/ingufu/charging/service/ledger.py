@@ -58,6 +58,9 @@ class Ledger:
         after, new = decide.mark(_remember(before, after, rows), oddities)
         self._write(work, before, after, step)
         self._write_readings(work, after.transaction, rows, step)
+        if before is not None and (rows or step.event is not None):
+            for told in decide.tell_late(before.transaction, after.transaction):
+                work.emit(told)
         for oddity in new:
             self._note(work, after, oddity, step.received_at)
         held.keep(after)

@@ -39,6 +39,7 @@ _CHARGING: Mapping[str, ChargingState] = {
     "Charging": ChargingState.CHARGING,
     "SuspendedEV": ChargingState.SUSPENDED_EV,
     "SuspendedEVSE": ChargingState.SUSPENDED_EVSE,
+    "Finishing": ChargingState.EV_CONNECTED,  # before the stop: the vehicle is there, and asks for nothing any more
 }
 
 

@@ -13,10 +13,13 @@ from msgspec import Meta
 from ingufu.accounts.model import Principal, Scope
 from ingufu.billing.records.columns import COLUMNS, row_of
 from ingufu.billing.records.model import ChargeRecord, Rating, SessionPrice
-from ingufu.billing.records.ocpi import OcpiVersion, Party, cdr_of, encode
+from ingufu.billing.records.ocpi import OcpiVersion, Party, SignedReading, cdr_of, encode
 from ingufu.core import errors
 from ingufu.infra.parquet import ParquetStream
+from ingufu.tariffs.conversion.ocpi import Version, to_ocpi
+from ingufu.tariffs.model import Tariff, TariffVersion
 from ingufu.views import charge_records as views
+from ingufu.views import metering
 from ingufu.views import transactions as transaction_views
 from ingufu.views.charge_records import RatingQuery, RatingRow, RecordQuery, RecordRow, Sum
 from ingufu.views.paging import Page
@@ -147,7 +150,14 @@ async def get_charge_record_as_ocpi(
     record = await views.get_record(web.services.database, record_id, principal.site_ids)
     country = criteria.country_code or record.snapshot.country or "ZZ"
     party = Party(country_code=country.upper(), party_id=criteria.party_id.upper())
-    return Response(encode(cdr_of(record, party, criteria.version)), media_type="application/json")
+    cdr = cdr_of(
+        record,
+        party,
+        criteria.version,
+        tariffs=_frozen_tariffs(record, party, criteria.version),
+        signed=await _signed_readings(web, record),
+    )
+    return Response(encode(cdr), media_type="application/json")
 
 
 @route(
@@ -261,6 +271,44 @@ async def get_transaction_what_if(
     records = web.services.charge_records
     tariff = await records.tariff_at(criteria.tariff_id, transaction.started_at, until=transaction.ended_at)
     return await records.what_if(transaction_id, (tariff,))
+
+
+def _frozen_tariffs(record: ChargeRecord, party: Party, version: OcpiVersion) -> list[dict[str, Any]]:
+    """Return the tariffs as they were, in OCPI's words; one that cannot be said there is left out."""
+    found: list[dict[str, Any]] = []
+    for applied in record.tariffs:
+        at = applied.from_at or record.started_at
+        tariff = Tariff(
+            id=applied.tariff_id,
+            organisation_id=record.organisation_id,
+            name=applied.name,
+            created_at=at,
+            updated_at=at,
+        )
+        frozen = TariffVersion(
+            tariff_id=applied.tariff_id, number=applied.version, valid_from=at, terms=applied.terms, created_at=at
+        )
+        said = to_ocpi(tariff, frozen, Version(version.value), country_code=party.country_code, party_id=party.party_id)
+        if said.tariff is not None:
+            found.append(said.tariff)
+    return found
+
+
+async def _signed_readings(web: WebContext, record: ChargeRecord) -> list[SignedReading]:
+    """Return the signed readings of a record's session, the first, the last and those between."""
+    if record.transaction_id is None:
+        return []
+    rows = await metering.list_signed(web.services.database, record.transaction_id)
+    last = len(rows) - 1
+    return [
+        SignedReading(
+            nature="Start" if place == 0 else "End" if place == last else "Intermediate",
+            data=row.data,
+            method=row.encoding or row.method or "OCMF",
+            public_key=row.public_key,
+        )
+        for place, row in enumerate(rows)
+    ]
 
 
 async def view_of(web: WebContext, record: ChargeRecord) -> RecordView:

@@ -86,7 +86,7 @@ def _money(amount: Decimal | None, currency: str, locale: Locale, most: int) -> 
         places = 2
     pattern = copy.copy(locale.currency_formats["standard"])
     pattern.frac_prec = (places, max(places, most))
-    shown = amount.quantize(Decimal(1).scaleb(-pattern.frac_prec[1]), ROUND_HALF_UP)
+    shown = Decimal(str(amount)).quantize(Decimal(1).scaleb(-pattern.frac_prec[1]), ROUND_HALF_UP)
     written: str = pattern.apply(shown + 0, locale, currency=currency, currency_digits=False)
     return _TOUCHING.sub(NO_BREAK, written)
 

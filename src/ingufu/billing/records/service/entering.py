@@ -33,7 +33,7 @@ class Entering:
         readings: Iterable[Reading],
         at: datetime,
     ) -> bool:
-        """Issue the record as of `at`, and return whether there is one; what has none is left for the rater to look at."""
+        """Issue the record as of `at`, and return whether there is one; what has none is left to the rater."""
         place = await self._place(transaction.station_id)
         choice = await self._making.choose(transaction, place)
         tariffs = () if choice.applied is None else (choice.applied,)
