@@ -51,7 +51,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 @route("GET", "/ledger/reports", scope=Scope.MONEY_READ, is_for_network=True, query=ReportQuery)
-async def list_reports(web: WebContext, criteria: ReportQuery) -> Page[ReportRow]:
+async def list_provider_reports(web: WebContext, criteria: ReportQuery) -> Page[ReportRow]:
     """List providers' reports
 
     The last taken in first, with how many of their lines differ.
@@ -60,7 +60,7 @@ async def list_reports(web: WebContext, criteria: ReportQuery) -> Page[ReportRow
 
 
 @route("GET", "/ledger/reports/{report_id:str}", scope=Scope.MONEY_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_report(web: WebContext, report_id: str) -> ReportRow:
+async def get_provider_report(web: WebContext, report_id: str) -> ReportRow:
     """Get a provider's report
 
     With how many of its lines are in each state.
@@ -150,5 +150,5 @@ async def resolve_report_line(
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    list_reports, get_report, list_report_lines, take_in_report, resolve_report_line,
+    list_provider_reports, get_provider_report, list_report_lines, take_in_report, resolve_report_line,
 )  # fmt: skip
