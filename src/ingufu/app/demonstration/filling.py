@@ -8,14 +8,17 @@ from ingufu.accounts.model import ActorKind, OrganisationKind, Principal, Role, 
 from ingufu.app.administration import Administration
 from ingufu.app.demonstration import loading
 from ingufu.app.demonstration.arrivals import Arrivals
+from ingufu.app.demonstration.billing import Biller
 from ingufu.app.demonstration.configuring import desire
 from ingufu.app.demonstration.login import Login
 from ingufu.app.demonstration.past import PastStation, PastToken, Teller, Told
+from ingufu.app.demonstration.pricing import give_prices
 from ingufu.app.demonstration.register import entered
 from ingufu.app.importing.reading import read_json
 from ingufu.app.importing.writing import carry_out
 from ingufu.app.parts import AskingProcess, bus_socket, services_of, storage_url
 from ingufu.app.settings import Settings
+from ingufu.billing.evidence.model import NewMeterKey
 from ingufu.core.clock import FrozenClock
 from ingufu.core.errors import InvalidInput
 from ingufu.core.events import Event
@@ -25,6 +28,7 @@ from ingufu.infra.remote_link import RemoteLink
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.migrate import migrate
 from ingufu.infra.storage.opening import open_database
+from ingufu.simulator import signing
 from ingufu.simulator.history import PastFault, PastOffline, PastRefusal, PastSession, history
 from ingufu.simulator.plan import Plan, PlannedStation
 from ingufu.stations.model import Attempt, Boot, ConnectorStatus, StatusReport
@@ -34,6 +38,7 @@ from ingufu.views.tokens import TokenQuery, list_tokens
 SYSTEM = Principal(kind=ActorKind.SYSTEM, id="demo", name="demo", scopes=frozenset(Scope))
 HOSTS = ("Kimihurura Estates", "Gare & Parkings SA")
 FAILED_ATTEMPTS = 60
+SIGNING_ONE_IN = 6  # stations, of which one has a meter that signs
 
 
 async def fill(settings: Settings, network: Plan, *, days: int, now: datetime, login: Login) -> None:
@@ -43,14 +48,15 @@ async def fill(settings: Settings, network: Plan, *, days: int, now: datetime, l
     """
     url = storage_url(settings)
     await migrate(url)
-    database = await open_database(url)
+    database = await open_database(url, inline_reads=True)
     try:
         clock = FrozenClock(now - timedelta(days=days))
         desk = await _desk(settings, database, clock, login)
         await _enter(desk, network, now)
+        await give_prices(desk.services, desk.organisation_id, days=days)
         await _boot(desk, network, clock, days=days, now=now)
         await desire(desk.services, network)
-        await _live_through(database, desk, network, days=days, now=now)
+        await _live_through(database, desk, network, Biller(desk.services, clock), days=days, now=now)
     finally:
         await database.close()
 
@@ -120,12 +126,18 @@ async def _boot_one(desk: Administration, planned: PlannedStation, at: datetime)
             )
 
 
-async def _live_through(database: Database, desk: Administration, network: Plan, *, days: int, now: datetime) -> None:
+async def _live_through(
+    database: Database, desk: Administration, network: Plan, biller: Biller, *, days: int, now: datetime
+) -> None:
     versions = {planned.spec.identity: planned.spec.version.value for planned in network.stations}
+    serials = {planned.spec.identity: planned.spec.serial for planned in network.stations[::SIGNING_ONE_IN]}
     stations = {
-        known.identity: PastStation(id=known.id, version=versions[known.identity])
+        known.identity: PastStation(
+            id=known.id, version=versions[known.identity], meter_serial=serials.get(known.identity)
+        )
         for known in await desk.services.stations.all()
     }
+    await _register_keys(desk, list(stations.values()))
     since = {planned.spec.identity: _put_up_at(planned, days, now) for planned in network.stations}
     teller = Teller(stations, await _tokens(database), min(since.values()))
     arrivals = Arrivals(stations, since, network.seed)
@@ -146,11 +158,12 @@ async def _live_through(database: Database, desk: Administration, network: Plan,
                     attempts.append(attempt)
                     extra.extend(events)
 
-    told = await loading.load(database, past())
+    told = await loading.load(database, past(), biller.bill)
     for attempt, events in arrivals.last(now):
         attempts.append(attempt)
         extra.extend(events)
     await loading.load_events(database, [*told, *extra])
+    await desk.services.charge_records.rater.skip()
     await loading.load_attempts(database, [*attempts, *arrivals.failures(now, FAILED_ATTEMPTS)])
     await loading.take_numbers(database, teller.next_number)
 
@@ -165,6 +178,21 @@ async def _tokens(database: Database) -> dict[str, PastToken]:
         cursor = page.next
         if cursor is None:
             return found
+
+
+async def _register_keys(desk: Administration, stations: list[PastStation]) -> None:
+    """Register the keys of the meters that sign, but for the last one: somebody has still to do that."""
+    signing_ones = [station for station in stations if station.meter_serial is not None]
+    for station in signing_ones[:-1]:
+        serial = station.meter_serial or ""
+        key = NewMeterKey(
+            station_id=station.id,
+            public_key=signing.printed_key(serial),
+            meter_serial=serial,
+            note="From the label on the meter.",
+        )
+        async with desk.work() as work:
+            await desk.services.evidence.add_key(work, key, by=SYSTEM.name)
 
 
 def _put_up_at(planned: PlannedStation, days: int, now: datetime) -> datetime:
