@@ -7,6 +7,7 @@ a crash may find data that nobody was told of. The units are run by the very fun
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import count
 from typing import Any
 
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -61,6 +62,7 @@ class SimulatedEngine:
         self.failure: str | None = None
         self.defers = False  # the process that holds the stations does
         self.stage = ""  # of the commit that runs, if any
+        self._entries = count(1)
         self._disk = disk
         self._chance = disk.world.dice(f"disk/{disk.world.loop.owner.name}")
         self._pause = disk.world.loop.pause
@@ -111,7 +113,7 @@ class SimulatedEngine:
         if fails == "down" or self.failure is not None:
             raise self._failed("a commit failed", self.failure or "The simulated disk cannot be written.")
         try:
-            done = sqlite._commit(disk.connection.cursor(), units, series)
+            done = sqlite._commit(disk.connection.cursor(), units, series, self._entries)
         except sqlite3.Error as error:  # it is full
             raise self._failed(
                 "a commit found the disk full", f"The simulated disk cannot be written: {error}"

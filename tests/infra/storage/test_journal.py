@@ -132,6 +132,31 @@ async def test_commit_that_was_said_to_have_failed_is_neither_lost_nor_doubled(
 
 
 @ON_SQLITE
+async def test_what_a_commit_in_doubt_kept_is_not_forgotten_with_what_it_put_away(
+    sampled: Database, storage_url: StorageUrl
+) -> None:
+    database = await deferring(storage_url)
+    engine = database.engine
+    assert isinstance(engine, SqliteEngine)
+    await defer(database, 1)
+    whole = engine.commit
+
+    async def written_but_denied(units: Sequence[Unit], behind: Sequence[Series]) -> Committed:
+        await whole(units, behind)
+        raise Unavailable("Nobody knows what became of it.")
+
+    engine.commit = written_but_denied  # type: ignore[method-assign]
+    database.writer._collect()  # so that the same commit forgets the first entry and makes another
+    with pytest.raises(Unavailable):
+        await defer(database, 2)
+    engine.commit = whole  # type: ignore[method-assign]
+    await database.settle()
+    assert [row["step"] for row in await database.fetch_all(SERIES)] == [1, 2]
+    assert on_disk(storage_url) == (2, 0)
+    await database.close()
+
+
+@ON_SQLITE
 async def test_portion_that_was_said_to_have_failed_is_put_away_once(
     sampled: Database, storage_url: StorageUrl
 ) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,6 +82,7 @@ class SqliteEngine:
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
+        self._entries = count(1)  # numbers of the journal: none is given twice, whatever became of its commit
         self._unfolded_commits = self._unfolded_rows = 0
         self._folding: asyncio.Task[None] | None = None
 
@@ -201,7 +203,7 @@ class SqliteEngine:
             raise Unavailable(f"The database could not be read: {error}") from error
 
     def _commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
-        return self._write(lambda writer: _commit(writer.cursor(), units, series))
+        return self._write(lambda writer: _commit(writer.cursor(), units, series, self._entries))
 
     def _shrink(self) -> int:
         return self._write(_shrink)
@@ -251,14 +253,21 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _commit(cursor: sqlite3.Cursor, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
-    """Commit units and series; raises sqlite3.Error with nothing written if the disk will not have them."""
+def _commit(
+    cursor: sqlite3.Cursor, units: Sequence[Unit], series: Sequence[Series], entries: Iterator[int]
+) -> Committed:
+    """Commit units and series; raises sqlite3.Error with nothing written if the disk will not have them.
+
+    `entries` has the journal's next number. SQLite would give that of an entry which the same commit forgets, and who
+    does not know whether the commit was made would then forget the new one.
+    """
     cursor.execute("BEGIN IMMEDIATE")
     try:
         done = _run(cursor, units, series)
         if rows := journal.gather(units, done.outcomes):
-            cursor.execute("INSERT INTO journal (entry) VALUES (?)", (journal.encode(rows),))
-            done = done._replace(deferral=Deferral(int(cursor.lastrowid or 0), rows))
+            entry = next(entries)
+            cursor.execute("INSERT INTO journal (id, entry) VALUES (?, ?)", (entry, journal.encode(rows)))
+            done = done._replace(deferral=Deferral(entry, rows))
         cursor.execute("COMMIT")
     except BaseException:
         if cursor.connection.in_transaction:  # SQLite itself rolls back after some errors
