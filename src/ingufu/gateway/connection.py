@@ -297,6 +297,8 @@ class StationConnection:
             while message is not None:
                 async with self._lane:
                     await self._answer(message)
+                    while not self.is_open and (message := self.peer.take()) is not None:
+                        await self._answer(message)  # what queues here is older than what a newer connection brings
                 message = self.peer.take()
                 self._pause_or_resume()
         except Exception:
