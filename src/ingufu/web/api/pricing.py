@@ -1,6 +1,6 @@
 """What a session would cost: which tariff applies to it and why, and the price line by line."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from ingufu.tariffs.price import price
 from ingufu.tariffs.priced import Price
 from ingufu.tariffs.situations import Choice, Situation, kind_of_session
 from ingufu.tariffs.supposing import suppose
+from ingufu.tariffs.usage import Usage
 from ingufu.web import access
 from ingufu.web.api import tariffs as tariff_routes
 from ingufu.web.context import WebContext
@@ -27,6 +28,7 @@ from ingufu.web.routes import route
 Instant = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[str, Meta(max_length=100)]
 RAISES = (errors.NotFound, errors.InvalidInput, errors.Forbidden)
+SHOWN = timedelta(days=2)  # of what feeds say
 _MOST = Decimal(10_000_000)  # kWh or minutes: beyond any session
 
 
@@ -109,7 +111,7 @@ async def get_applying_tariff(web: WebContext, principal: Principal, criteria: S
     """
     situation, _ = await situation_of(web, principal, criteria)
     at = criteria.at or web.services.clock.now()
-    choice = await web.services.tariffs.applying(situation, at)
+    choice = await web.services.tariffs.applying(situation, at, until=at + SHOWN)
     return Applying(situation=situation, at=at, choice=choice)
 
 
@@ -130,7 +132,7 @@ async def preview_price(web: WebContext, principal: Principal, given: PreviewReq
     applied: AppliedTariff | None
     if given.situation is not None:
         situation, site_zone = await situation_of(web, principal, given.situation)
-        choice = await web.services.tariffs.applying(situation, at)
+        choice = await web.services.tariffs.applying(situation, at, until=at)
         applied, zone = choice.applied, zone or site_zone
     elif given.terms is not None:
         await web.services.tariffs.check(given.terms)
@@ -139,9 +141,11 @@ async def preview_price(web: WebContext, principal: Principal, given: PreviewReq
         applied = await _applied(web, principal, str(given.tariff_id), given.version, at)
     if applied is None:
         return Preview(choice=choice)
-    applied = await web.services.tariffs.applied_span(applied, at)
+    supposed = _supposed(usage, at, zone or "UTC")
+    until = max((stretch.ended_at for stretch in supposed.stretches), default=at)
+    applied = await web.services.tariffs.applied_span(applied, at, until)
     return Preview(
-        price=_priced(usage, applied, at, zone or "UTC"),
+        price=price(supposed, (applied,)),
         applied=applied,
         choice=choice,
         warnings=warnings(applied.terms),
@@ -194,12 +198,12 @@ async def _applied(
     return decide.applied(tariff.name, version)
 
 
-def _priced(usage: SupposedUsage, applied: AppliedTariff, at: datetime, zone: str) -> Price:
+def _supposed(usage: SupposedUsage, at: datetime, zone: str) -> Usage:
     for name in ("energy_kwh", "charging_min", "idle_min", "reserved_min", "power_kw", "current_a"):
         value = getattr(usage, name)
         if value is not None and not (value.is_finite() and 0 <= value <= _MOST):
             raise InvalidInput("Give a number that is not negative, and not beyond any session.", field=name)
-    supposed = suppose(
+    return suppose(
         started_at=at,
         energy_kwh=usage.energy_kwh,
         charging_min=usage.charging_min,
@@ -210,7 +214,6 @@ def _priced(usage: SupposedUsage, applied: AppliedTariff, at: datetime, zone: st
         reserved_min=usage.reserved_min,
         is_expired=usage.is_expired,
     )
-    return price(supposed, (applied,))
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (get_applying_tariff, preview_price)
