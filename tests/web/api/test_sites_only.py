@@ -40,11 +40,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "ask_sampling": {"occasion": "started"},
     "set_site_evidence": {"demands_signatures": True},
 }
-QUERIES = {"list_variable_changes": {"variable": "OCPPCommCtrlr.HeartbeatInterval"}}
-# What is here, but has no report, stream or profile, or a station that has to say more than the stand-in does.
+QUERIES = {
+    "list_variable_changes": {"variable": "OCPPCommCtrlr.HeartbeatInterval"},
+    "get_transaction_what_if": {"tariff_id": "no such tariff"},
+}
+# What is here, but has no report, stream, profile or tariff, is running still, or a station that has to say more than the stand-in does.
 NOTHING_YET = {
     "get_report", "adjust_stream", "list_stream_values", "send_network_profile", "set_network_priority", "ask_sampling",
-    "read_variables", "set_variables", "use_priority_charging",
+    "read_variables", "set_variables", "use_priority_charging", "get_transaction_what_if", "rate_transaction",
 }  # fmt: skip
 
 
