@@ -353,8 +353,9 @@ async def is_leased(database):
 
 async def test_the_keeper_fetches_what_is_due(feeds, make_feed, clock):
     async with serving(GOOD) as (url, asked):
-        made = await make_feed(address=url)
         keeping = asyncio.create_task(FeedKeeper(feeds, clock, lambda: 0.0).run())
+        await asyncio.sleep(0)  # it looks, and nothing is there
+        made = await make_feed(address=url)  # and that wakes it up
         async with asyncio.timeout(15):
             while not (await feeds.get(made.id)).good_at:
                 await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 """What is done about tariffs beside requests: price feeds are fetched when they are due."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -33,10 +34,12 @@ class FeedKeeper:
                 log.warning("feeds.not_fetched", error=error.message)
             except Exception:
                 log.exception("feeds.not_fetched")
-            await asyncio.sleep(wait_s + self._uniform())  # so that processes do not look all at once
+            with contextlib.suppress(TimeoutError):  # spread, so that processes do not look all at once
+                await asyncio.wait_for(self._feeds.stirred.wait(), wait_s + self._uniform())
 
     async def step(self) -> float:
         """Fetch what is due, and return after how many seconds to look again."""
+        self._feeds.stirred.clear()
         due_at = await self._feeds.fetch_due()
         if due_at is None:
             return LOOK_S

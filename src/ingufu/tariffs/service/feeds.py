@@ -1,5 +1,6 @@
 """Price feeds: entered, loaded from files, fetched when they are due, and read for a session."""
 
+import asyncio
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -73,6 +74,7 @@ class PriceFeeds:
         self._ids = ids
         self._vault = vault
         self._rules = rules or FeedRules()
+        self.stirred = asyncio.Event()  # set when a feed is made or changed here: it may be due
 
     async def all(self) -> list[Feed]:
         """Return every feed, by name."""
@@ -109,6 +111,7 @@ class PriceFeeds:
             next_fetch_at=None if new.address is None else now,
         )
         store.add(work, feed, _key(name), self._sealed(feed.id, new.address))
+        work.after_commit(self.stirred.set)
         return feed
 
     async def update(  # what people may change of a feed
@@ -155,6 +158,7 @@ class PriceFeeds:
             )
         }
         store.change(work, feed_id, values | {"name_key": _key(after.name), "address": sealed})
+        work.after_commit(self.stirred.set)
         return after
 
     async def delete(self, work: Work, feed_id: str) -> None:
