@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from ingufu.core import admission, commands, configuration, control, errors
+from ingufu.core import admission, commands, configuration, control, costs, errors
 from ingufu.core.commands import Availability, Outcome, RawReply, ReplyKind, ResetKind, Trigger
 from ingufu.infra import remote_link
 from ingufu.infra.bus.dialled import DialledBus
@@ -60,6 +62,9 @@ def sockets(hub: HubBus) -> HeldSockets:
     return held
 
 
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
 @pytest.fixture
 async def link(sockets: HeldSockets, tmp_path: Path) -> AsyncIterator[RemoteLink]:
     bus = DialledBus(tmp_path / "bus.sock")
@@ -77,6 +82,7 @@ async def link(sockets: HeldSockets, tmp_path: Path) -> AsyncIterator[RemoteLink
         commands.UnlockConnector(evse=1, connector=2),
         commands.ChangeAvailability(availability=Availability.INOPERATIVE),
         commands.TriggerMessage(trigger=Trigger.METER_VALUES, evse=1),
+        costs.TellCost(reference="123", cost=Decimal("4130.500"), currency="KWD", at=AT, register_wh=Decimal("1.25")),
     ],
     ids=lambda command: type(command).__name__,
 )
@@ -89,7 +95,7 @@ async def test_every_command_arrives_as_it_was_given_and_its_outcome_comes_back(
 def test_every_command_there_is_can_be_sent_from_afar():
     kinds = {
         kind.__name__
-        for module in (admission, commands, configuration, control)
+        for module in (admission, commands, configuration, control, costs)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, commands.Command) and kind is not commands.Command
     }
