@@ -15,7 +15,7 @@ import pytest
 
 from app.processes import PATIENCE_S, Program, ask_console, ingufu
 
-SLOW_S = 60.0  # for the filling; some seconds on an idle machine
+SLOW_S = 240.0  # for the filling; some 20 seconds on an idle machine
 
 
 class Demo(Program):
