@@ -265,7 +265,7 @@ async def credit_invoice(web: WebContext, principal: Principal, document_id: str
 
 
 @route("POST", "/invoices/{document_id:str}/payments", scope=Scope.MONEY_WRITE, body=Payment, raises=CHANGES)
-async def enter_payment(web: WebContext, principal: Principal, document_id: str, given: Payment) -> DocumentView:
+async def pay_invoice(web: WebContext, principal: Principal, document_id: str, given: Payment) -> DocumentView:
     """Enter a payment
 
     It is booked in the ledger, bank against what is owed, in the same unit of work. The same reference counts once.
@@ -400,6 +400,6 @@ def _file(web: WebContext, kind: Literal["csv", "parquet"]) -> Mapping[str, str]
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_invoices, export_invoices_csv, export_invoices_parquet, create_invoice, get_invoice, get_invoice_pdf,
-    get_invoice_html, get_invoice_ubl, finalise_invoice, void_invoice, credit_invoice, enter_payment, list_statements,
+    get_invoice_html, get_invoice_ubl, finalise_invoice, void_invoice, credit_invoice, pay_invoice, list_statements,
     make_statement,
 )  # fmt: skip
