@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, update
 
 from ingufu.app.demonstration.past import Told
 from ingufu.authorization.tables import decisions, tokens
-from ingufu.billing.evidence.model import EnergyVerdict
-from ingufu.billing.evidence.tables import verdicts
+from ingufu.billing.evidence.model import EnergyVerdict, Finding
+from ingufu.billing.evidence.tables import checks, verdicts
 from ingufu.charging.tables import anomalies, readings, sequences, transaction_events, transactions
 from ingufu.core.events import Event
 from ingufu.infra.storage import outbox
@@ -30,6 +30,7 @@ _ANOMALY = insert(anomalies)
 _ATTEMPT = insert(attempts)
 _SEQUENCE = insert(sequences)
 _VERDICT = insert(verdicts)
+_CHECK = insert(checks)
 _USED = (
     update(tokens)
     .where(tokens.c.id == bindparam("token"))
@@ -86,10 +87,14 @@ async def load_attempts(database: Database, past: Iterable[Attempt]) -> None:
             work.append(_ATTEMPT, msgspec.structs.asdict(attempt) | {"offered": list(attempt.offered)})
 
 
-def add_verdict(work: Work, verdict: EnergyVerdict, station_id: str) -> None:
-    """Write what was said of a session's energy."""
+def add_verdict(work: Work, verdict: EnergyVerdict, station_id: str, finding: Finding) -> None:
+    """Write what was said of a session's energy, and what came of checking its signed values."""
     row = msgspec.structs.asdict(verdict) | {"reasons": msgspec.to_builtins(verdict.reasons)}
     work.append(_VERDICT, row | {"station_id": station_id, "facts": "", "software": "demo"})
+    for position, check in enumerate(finding.checks):
+        place = {"transaction_id": verdict.transaction_id, "number": verdict.number, "position": position}
+        told = {"software": "demo", "checked_at": verdict.judged_at}
+        work.append(_CHECK, msgspec.structs.asdict(check) | place | told)
 
 
 async def take_numbers(database: Database, following: int) -> None:

@@ -224,7 +224,7 @@ def _conclude(records: list[Record], checks: tuple[Check, ...], place: Place) ->
     )
     energy = finding.energy_wh
     if energy is not None and energy < 0:
-        return msgspec.structs.replace(finding, state=SignatureState.INVALID, end_wh=None)
+        return msgspec.structs.replace(finding, state=SignatureState.INCOMPLETE, end_wh=None)
     return finding
 
 
