@@ -9,7 +9,9 @@ from ingufu.app.administration import Administration
 from ingufu.app.demonstration import loading
 from ingufu.app.demonstration.arrivals import Arrivals
 from ingufu.app.demonstration.billing import Biller
+from ingufu.app.demonstration.booking import fill_wallets, share_with_host
 from ingufu.app.demonstration.configuring import desire
+from ingufu.app.demonstration.invoicing import write_documents
 from ingufu.app.demonstration.login import Login
 from ingufu.app.demonstration.past import PastStation, PastToken, Teller, Told
 from ingufu.app.demonstration.pricing import give_prices
@@ -57,6 +59,9 @@ async def fill(settings: Settings, network: Plan, *, days: int, now: datetime, l
         await _boot(desk, network, clock, days=days, now=now)
         await desire(desk.services, network)
         await _live_through(database, desk, network, Biller(desk.services, clock), days=days, now=now)
+        await share_with_host(desk.services, desk.organisation_id, since=now - timedelta(days=days + 1))
+        await fill_wallets(desk.services, desk.organisation_id, now=now)
+        await write_documents(desk.services, desk.organisation_id, now=now)
     finally:
         await database.close()
 

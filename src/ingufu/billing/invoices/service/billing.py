@@ -1,7 +1,7 @@
 """From charge records to documents, by themselves: receipts at once, statements when a month is over, credit notes."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -88,6 +88,11 @@ class Invoicing:
                 document_id=document.id,
             ),
         )
+
+    async def begin(self, at: datetime) -> None:
+        """Leave to people what was issued before: only what comes from then on is billed by itself."""
+        async with self._database.work() as work:
+            store.reach(work, SWEEP, at + OVERLAP)
 
     async def draft(
         self,
