@@ -164,6 +164,16 @@ async def test_station_of_16_that_knows_the_messages_for_costs_hears_them(
         await keeper.step()
         await script.settle()
         (told,) = costs_told(script, "DataTransfer")
+        await script.unplug(1)
+        kept = await only(house, transactions)
+        record = await billed(house, script, kept["id"])
+        await keeper.step()
+        await script.settle()
+        final = costs_told(script, "DataTransfer")[1:]
+    assert [one["messageId"] for one in final] == ["FinalCost"]
+    said = msgspec.json.decode(final[0]["data"])
+    assert (str(said["transactionId"]), said["cost"]) == (kept["reference"], record.gross)
+    assert said["priceText"] == f"{record.gross} RWF"
     assert (told["vendorId"], told["messageId"]) == (COSTS, "RunningCost")
     data = msgspec.json.decode(told["data"])
     assert (data["state"], data["cost"] > 0) == ("Charging", True)

@@ -337,9 +337,6 @@ _OPEN = (
     .where(transactions.c.is_open.is_(True), stations.c.is_online.is_(True))
     .order_by(transactions.c.started_at)
 )
-_STATION = select(
-    stations.c.id.label("station_id"), stations.c.ocpp_version.label("version"), stations.c.firmware_version
-).where(stations.c.id == bindparam("station_id"))
 _REFUSALS = select(refusals)
 _REFUSE = upsert(refusals, ("station_id",))
 
@@ -347,10 +344,6 @@ _REFUSE = upsert(refusals, ("station_id",))
 async def find_open(database: Database) -> list[Row]:
     """Return the running transactions at stations that are connected."""
     return await database.fetch_all(_OPEN, may_lag=True)
-
-
-async def find_station(database: Database, station_id: str) -> Row | None:
-    return await database.fetch_one(_STATION, {"station_id": station_id})
 
 
 async def find_refusals(database: Database) -> dict[str, Row]:

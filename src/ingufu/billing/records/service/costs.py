@@ -12,7 +12,7 @@ from ingufu.billing.records import store
 from ingufu.billing.records.model import SessionPrice
 from ingufu.charging.control.model import LimitKind
 from ingufu.charging.control.service import Control
-from ingufu.charging.model import ChargingState, Transaction
+from ingufu.charging.model import ChargingState
 from ingufu.core.clock import Clock
 from ingufu.core.commands import StationLink
 from ingufu.core.costs import TellCost
@@ -21,6 +21,8 @@ from ingufu.infra.storage.database import Database, Row
 
 AT_ONCE = 8  # stations that are told at a time
 TIMEOUT_S = 20.0
+ENDING_S = 900.0  # so long a display may wait for what a session came to
+NUMBERED = "1.6"
 REMEMBERED_DAYS = 30  # for so long a station is not asked again that said that it takes no costs
 _IDLE = frozenset({ChargingState.SUSPENDED_EV, ChargingState.EV_CONNECTED, ChargingState.IDLE})
 
@@ -41,6 +43,8 @@ class _Said(NamedTuple):
     at: datetime
     cost: Decimal
     state: str
+    row: Row
+    is_taken: bool = False
 
 
 class Costs:
@@ -60,29 +64,13 @@ class Costs:
         another firmware.
         """
         rows = await store.find_open(self._database)
-        self._said = {key: said for key, said in self._said.items() if key in {row["id"] for row in rows}}
+        await self._tell_ended(link, {row["id"] for row in rows})
         due = [row for row in rows if self._is_due(row, interval_s)]
         if not due:
             return 0
         refused = await self._refusing(due)
         told = await asyncio.gather(*(self._tell(link, row) for row in due if row["station_id"] not in refused))
         return sum(told)
-
-    async def tell_final(self, link: StationLink, transaction: Transaction, cost: Decimal, currency: str) -> bool:
-        """Tell a 1.6 station what a session came to, if it knows such messages; return whether it took it."""
-        station = await store.find_station(self._database, transaction.station_id)
-        if station is None or transaction.number is None or await self._refusing([station]):
-            return False
-        text = f"{cost:f} {currency}"
-        command = TellCost(
-            reference=transaction.reference,
-            cost=cost,
-            currency=currency,
-            at=self._clock.now(),
-            is_final=True,
-            text=text,
-        )
-        return await self._send(link, station, command)
 
     async def enforce(self, control: Control) -> int:
         """Note which running transactions have come to their limit of cost, and return how many; they are stopped then.
@@ -111,6 +99,32 @@ class Costs:
             return True
         return self._clock.now() - said.at >= timedelta(seconds=interval_s)
 
+    async def _tell_ended(self, link: StationLink, running: set[str]) -> None:
+        """Tell stations of 1.6 what the sessions came to whose running cost they took, once their record is issued."""
+        over = self._clock.now() - timedelta(seconds=ENDING_S)
+        for key in [key for key in self._said if key not in running]:
+            said = self._said.pop(key)
+            if not said.is_taken or said.row["version"] != NUMBERED or said.at < over:
+                continue
+            try:
+                found = await self._prices.running(key)
+            except IngufuError as error:
+                log.info("cost.not_known", transaction=key, error=error.message)
+                continue
+            if found.record_id is None or found.price is None:
+                self._said[key] = said  # it is billed in a moment
+                continue
+            cost, currency = found.price.billed.gross, found.price.currency
+            command = TellCost(
+                reference=said.row["reference"],
+                cost=cost,
+                currency=currency,
+                at=self._clock.now(),
+                is_final=True,
+                text=f"{cost:f} {currency}",
+            )
+            await self._send(link, said.row, command)
+
     async def _refusing(self, rows: Sequence[Row]) -> set[str]:
         known = await store.find_refusals(self._database)
         since = self._clock.now() - timedelta(days=REMEMBERED_DAYS)
@@ -131,7 +145,7 @@ class Costs:
                 return False
             said, now = self._said.get(row["id"]), self._clock.now()
             cost = Decimal(0) if found.price is None else found.price.billed.gross
-            self._said[row["id"]] = _Said(now, cost, row["state"])
+            self._said[row["id"]] = _Said(now, cost, row["state"], row, said is not None and said.is_taken)
             is_news = said is None or said.cost != cost or said.state != row["state"]
             if found.price is None or not found.is_running or not is_news:
                 return False
@@ -143,7 +157,9 @@ class Costs:
                 register_wh=row["last_wh"],
                 is_idle=row["state"] in _IDLE,
             )
-            return await self._send(link, row, command)
+            is_taken = await self._send(link, row, command)
+            self._said[row["id"]] = _Said(now, cost, row["state"], row, is_taken)
+            return is_taken
 
     async def _send(self, link: StationLink, station: Row, command: TellCost) -> bool:
         try:
