@@ -252,7 +252,7 @@ class PriceFeeds:
         async with self._database.work() as work:
             store.release(work, lease, after)
             if failures == 1:
-                work.emit(FeedFailed(occurred_at=now, feed_id=held.feed.id, error=after.error))
+                work.emit(FeedFailed(occurred_at=now, feed_id=after.id, name=after.name, error=after.error))
         return after
 
     async def _load(self, work: Work, held: HeldFeed, given: Sequence[FeedPrice]) -> Loaded:
@@ -263,7 +263,10 @@ class PriceFeeds:
         store.save_prices(work, held.feed.id, written, removed, now)
         until = max(given[-1].from_at, known[-1].from_at if known else given[-1].from_at)
         if written or removed:
-            work.emit(FeedPricesLoaded(occurred_at=now, feed_id=held.feed.id, count=len(written), until=until))
+            feed = held.feed
+            work.emit(
+                FeedPricesLoaded(occurred_at=now, feed_id=feed.id, name=feed.name, count=len(written), until=until)
+            )
         return Loaded(given=len(given), written=len(written), removed=len(removed), until=until)
 
     async def _held(self, feed_id: str) -> HeldFeed:

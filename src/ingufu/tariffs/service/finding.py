@@ -106,6 +106,7 @@ class Finding(Desk):
                 occurred_at=now,
                 transaction_id=transaction_id,
                 tariff_id=tariff_id,
+                name=held.tariff.name,
                 version=version.number,
                 from_at=from_at,
                 by=by,

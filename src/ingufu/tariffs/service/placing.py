@@ -147,6 +147,7 @@ class Placing(Desk):
             TariffAssigned(
                 occurred_at=self._clock.now(),
                 tariff_id=made.tariff_id,
+                name=held.tariff.name,
                 assignment_id=made.id,
                 target=made.target.value,
                 target_id=made.target_id,

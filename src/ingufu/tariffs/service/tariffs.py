@@ -82,7 +82,7 @@ class Tariffs(Placing, Finding):
         store.add(work, tariff, name_key(name))
         store.add_version(work, version)
         self._note(work, tariff.id, ChangeKind.CREATED, by, version=1)
-        work.emit(TariffCreated(occurred_at=now, tariff_id=tariff.id, by=by))
+        work.emit(TariffCreated(occurred_at=now, tariff_id=tariff.id, name=name, by=by))
         return tariff, version
 
     async def change(
@@ -118,7 +118,7 @@ class Tariffs(Placing, Finding):
         self._touch(work, held, replace(held.tariff, updated_at=now), last_number=version.number)
         what = differences(before.terms, terms) if before is not None else ()
         self._note(work, tariff_id, ChangeKind.TERMS, by, version=version.number, what=what)
-        self._emit_changed(work, tariff_id, by, version)
+        self._emit_changed(work, held.tariff, by, version)
         return version
 
     async def withdraw(self, work: Work, tariff_id: str, number: int, *, by: str) -> TariffVersion:
@@ -139,7 +139,7 @@ class Tariffs(Placing, Finding):
         self._store_chain(work, known, decide.chained(after), now)
         self._touch(work, held, replace(held.tariff, updated_at=now))
         self._note(work, tariff_id, ChangeKind.WITHDRAWN, by, version=number)
-        self._emit_changed(work, tariff_id, by, withdrawn)
+        self._emit_changed(work, held.tariff, by, withdrawn)
         return withdrawn
 
     async def describe(
@@ -171,7 +171,7 @@ class Tariffs(Placing, Finding):
         after = replace(after, updated_at=self._clock.now())
         self._touch(work, held, after)
         self._note(work, tariff_id, ChangeKind.DESCRIBED, by, what=what)
-        self._emit_changed(work, tariff_id, by)
+        self._emit_changed(work, after, by)
         return after
 
     async def retire(self, work: Work, tariff_id: str, *, by: str) -> Tariff:
@@ -188,7 +188,7 @@ class Tariffs(Placing, Finding):
         after = replace(held.tariff, is_retired=True, updated_at=now)
         self._touch(work, held, after)
         self._note(work, tariff_id, ChangeKind.RETIRED, by)
-        work.emit(TariffRetired(occurred_at=now, tariff_id=tariff_id, by=by))
+        work.emit(TariffRetired(occurred_at=now, tariff_id=tariff_id, name=after.name, by=by))
         return after
 
     async def restore(self, work: Work, tariff_id: str, *, by: str) -> Tariff:
@@ -199,7 +199,7 @@ class Tariffs(Placing, Finding):
         after = replace(held.tariff, is_retired=False, updated_at=self._clock.now())
         self._touch(work, held, after)
         self._note(work, tariff_id, ChangeKind.RESTORED, by)
-        self._emit_changed(work, tariff_id, by)
+        self._emit_changed(work, after, by)
         return after
 
     async def check(self, terms: Terms) -> None:
@@ -228,11 +228,12 @@ class Tariffs(Placing, Finding):
             if one.number not in known:
                 store.add_version(work, one)
 
-    def _emit_changed(self, work: Work, tariff_id: str, by: str, version: TariffVersion | None = None) -> None:
+    def _emit_changed(self, work: Work, tariff: Tariff, by: str, version: TariffVersion | None = None) -> None:
         work.emit(
             TariffChanged(
                 occurred_at=self._clock.now(),
-                tariff_id=tariff_id,
+                tariff_id=tariff.id,
+                name=tariff.name,
                 version=None if version is None else version.number,
                 valid_from=None if version is None else version.valid_from,
                 by=by,
