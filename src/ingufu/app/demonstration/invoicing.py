@@ -61,7 +61,7 @@ async def _bill_by_the_month(services: Services, organisation_id: str, seller_id
             work,
             organisation_id=organisation_id,
             kind=CustomerKind.BUSINESS,
-            name=f"{name} Transport Ltd",
+            name=f"{name or 'Kigali'} Transport Ltd",
             address=Address(street="KK 15 Road 7", city="Kigali", country="RW"),
             tax_id="108765432",
             automatic=Automatic.MONTHLY,

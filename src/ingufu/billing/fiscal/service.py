@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypedDict, Unpack
-from urllib.parse import urlsplit
+from typing import TypedDict, Unpack
 
 import msgspec
 import structlog
 
-from ingufu.billing.fiscal import store
+from ingufu.billing.fiscal import decide, store
 from ingufu.billing.fiscal.ebm import record
 from ingufu.billing.fiscal.ebm.client import Ebm
 from ingufu.billing.fiscal.events import FiscalDeviceStopped, ReceiptSigned
@@ -93,7 +92,7 @@ class Fiscal:
             created_at=now,
             updated_at=now,
         )
-        _check(device)
+        decide.check(device)
         store.add_device(work, device)
         return device
 
@@ -104,8 +103,8 @@ class Fiscal:
         """
         before = await self.get(device_id)
         after = replace(before, updated_at=self._clock.now(), **fields)
-        _check(after)
-        if _place(before.settings) != _place(after.settings):
+        decide.check(after)
+        if decide.place(before.settings) != decide.place(after.settings):
             after = replace(after, state=DeviceState.NEW, sealed="", problem="")
         store.change_device(work, after)
         return after
@@ -382,28 +381,3 @@ class Fiscal:
 
     def _key(self, device: Device) -> str:
         return self._vault.open(device.sealed, device.id) if device.sealed else ""
-
-
-def _place(settings: DeviceSettings) -> tuple[Any, ...]:
-    return (settings.url, settings.tin, settings.branch, settings.serial)
-
-
-def _check(device: Device) -> None:
-    settings = device.settings
-    if not device.name:
-        raise InvalidInput("Give a name.", field="name")
-    target = urlsplit(settings.url)
-    if target.scheme not in {"http", "https"} or not target.hostname or len(settings.url) > 500:
-        raise InvalidInput("Give an http or https address.", field="url")
-    if not settings.tin.isdigit() or not 9 <= len(settings.tin) <= 11:
-        raise InvalidInput("The taxpayer's number has 9 to 11 digits.", field="tin")
-    if not 1 <= settings.timeout_s <= 120:
-        raise InvalidInput("An answer is awaited for 1 to 120 seconds.", field="timeout_s")
-    for one in settings.labels:
-        if one.label not in record.LABELS or not 0 <= one.percent <= 100:
-            raise InvalidInput("Labels are A to D, rates 0 to 100 per cent.", field="labels")
-    if len({one.label for one in settings.labels}) != len(settings.labels):
-        raise InvalidInput("A label has one rate.", field="labels")
-    paths = [settings.read_back_path, *settings.routes.values()]
-    if any(path and (not path.startswith("/") or "//" in path or not path.isascii()) for path in paths):
-        raise InvalidInput("A path begins with a slash.", field="routes")

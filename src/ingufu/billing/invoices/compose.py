@@ -239,6 +239,12 @@ def standing_of(
     return Standing.PARTIALLY_PAID if settled > 0 else Standing.OPEN
 
 
+def kept_until(document: Document) -> date | None:
+    """Return until when the document has to be kept: whole years after the end of the year of issue."""
+    issued_on = document.issued_on
+    return None if issued_on is None else date(issued_on.year + document.seller.retention_years, 12, 31)
+
+
 def month_of(at: datetime, time_zone: str) -> str:
     """Return the calendar month, as in "2026-03"."""
     return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -13,10 +13,10 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
+from ingufu.billing.invoices.compose import kept_until
 from ingufu.billing.invoices.model import Document, DocumentKind, FiscalStamp, Settlement, Standing
-from ingufu.billing.invoices.rendering import page, pictures, ubl
-from ingufu.billing.invoices.rendering.sheet import RENDERER, Sheet, sheet
-from ingufu.billing.invoices.service.documents import Known
+from ingufu.billing.invoices.rendering import page, ubl
+from ingufu.billing.invoices.rendering.sheet import RENDERER
 from ingufu.core import errors
 from ingufu.core.errors import Conflict
 from ingufu.infra.parquet import ParquetStream
@@ -24,7 +24,7 @@ from ingufu.ledger.service import retried
 from ingufu.views import invoices as views
 from ingufu.views.invoices import DocumentQuery, DocumentRow
 from ingufu.views.paging import Page
-from ingufu.web import access, spreadsheets
+from ingufu.web import access, papers, spreadsheets
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.routes import route
@@ -55,6 +55,7 @@ class DocumentView(msgspec.Struct, frozen=True, kw_only=True):
     credit_notes: tuple[DocumentRow, ...] = ()
     open_positions: Annotated[tuple[int, ...], Meta(description="Lines that no credit note took back.")] = ()
     check_url: Annotated[str, Meta(description="Where anybody finds out whether it is genuine.")] = ""
+    kept_until: Annotated[date | None, Meta(description="Until when the law wants it kept.")] = None
 
 
 class NewDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,11 +175,11 @@ async def get_invoice_pdf(web: WebContext, principal: Principal, document_id: st
     await _check(web, principal, document_id)
     known = await web.services.money.documents.known(document_id)
     tag = f'"{document_id}-{RENDERER}-{known.document.state}-{known.stamp.signature if known.stamp else ""}"'
-    headers = {"ETag": tag, "Content-Disposition": f'inline; filename="{file_name(known.document)}.pdf"'}
+    headers = {"ETag": tag, "Content-Disposition": f'inline; filename="{papers.file_name(known.document)}.pdf"'}
     if request.headers.get("if-none-match") == tag:
         return Response(b"", status_code=304, headers=headers, media_type=PDF)
     attached = ubl.ubl(known.document) if ubl.is_possible(known.document) else b""
-    drawn = await web.services.money.printer.pdf(await laid_out(web, request, known), attached=attached)
+    drawn = await web.services.money.printer.pdf(await papers.laid_out(web, request, known), attached=attached)
     return Response(drawn, headers=headers, media_type=PDF)
 
 
@@ -198,7 +199,7 @@ async def get_invoice_html(web: WebContext, principal: Principal, document_id: s
     await _check(web, principal, document_id)
     known = await web.services.money.documents.known(document_id)
     return Response(
-        page.html(await laid_out(web, request, known)),
+        page.html(await papers.laid_out(web, request, known)),
         media_type=HTML,
         headers={"Content-Security-Policy": page.policy(), "X-Frame-Options": "SAMEORIGIN"},
     )
@@ -221,7 +222,7 @@ async def get_invoice_ubl(web: WebContext, principal: Principal, document_id: st
     document = await web.services.money.documents.get(document_id)
     if not ubl.is_possible(document):
         raise Conflict("Only an issued document with a buyer is an e-invoice.")
-    headers = {"Content-Disposition": f'attachment; filename="{file_name(document)}.xml"'}
+    headers = {"Content-Disposition": f'attachment; filename="{papers.file_name(document)}.xml"'}
     return Response(ubl.ubl(document), media_type=XML, headers=headers)
 
 
@@ -336,28 +337,9 @@ async def view_of(web: WebContext, document_id: str) -> DocumentView:
         open_positions=tuple(
             line.position for line in known.document.lines if line.position not in known.credited_positions
         ),
-        check_url=check_url(web, known.document),
+        check_url=papers.check_url(web, known.document),
+        kept_until=kept_until(known.document),
     )
-
-
-async def laid_out(web: WebContext, request: Asked, known: Known) -> Sheet:
-    """Return the document as it is drawn."""
-    document = known.document
-    found = await web.services.money.entities.logo(document.seller.logo)
-    logo = pictures.logo(*found) if found else ""
-    base = "" if web.settings.public_url else str(request.base_url).rstrip("/")
-    return sheet(document, stamp=known.stamp, logo=logo, check_url=base + check_url(web, document))
-
-
-def check_url(web: WebContext, document: Document) -> str:
-    """Return the address of the check page; without the host if it is not known how browsers reach us."""
-    return f"{web.settings.public_url.rstrip('/')}/check/{document.id}/{document.code}" if document.number else ""
-
-
-def file_name(document: Document) -> str:
-    """Return a name for files that every system takes."""
-    name = document.number or f"draft-{document.id}"
-    return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_.") else "-" for sign in name)
 
 
 async def _check(web: WebContext, principal: Principal, document_id: str) -> None:

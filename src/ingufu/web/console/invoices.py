@@ -151,6 +151,7 @@ async def _show(
         form=entered or present.Entered(),
         errors=[error] if error else [],
         tzinfo=present.zone(it.seller.time_zone),
+        kept_until=known.kept_until,
     )
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
@@ -144,9 +143,3 @@ def _keep_logo(work: Work, content: str) -> str:
     logo_id = hashlib.sha256(raw).hexdigest()
     store.add_logo(work, logo_id, media_type, content)
     return logo_id
-
-
-def kept_until(issued_at: datetime, entity: LegalEntity) -> datetime:
-    """Return until when a document has to be kept: whole years after the end of the year of issue."""
-    return issued_at.replace(year=issued_at.year + entity.retention_years + 1, month=1, day=1, hour=0, minute=0,
-                             second=0, microsecond=0)  # fmt: skip
