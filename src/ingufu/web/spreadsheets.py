@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 MARK = b"\xef\xbb\xbf"  # by which spreadsheets know UTF-8
-MEDIA_TYPE = "text/csv; charset=utf-8"
+MEDIA_TYPE = "text/csv"  # what answers adds the charset
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")  # with which a cell begins that a spreadsheet takes for a formula
 
 
