@@ -332,6 +332,23 @@ async def test_a_switch_keeps_the_currency(tariffs, make, do, clock):
         await do(tariffs.switch, "tx", euro.id, clock.now() - HOUR, by=BY)
 
 
+async def test_a_session_is_not_switched_to_a_retired_tariff(tariffs, make, do, clock):
+    night = await make("Night")
+    await do(tariffs.retire, night.id, by=BY)
+    with pytest.raises(Conflict):
+        await do(tariffs.switch, "tx", night.id, clock.now(), by=BY)
+
+
+async def test_a_plan_is_found_by_its_name_without_blanks_around_it(tariffs, make, do, clock):
+    gold = await make("Gold")
+    await do(tariffs.assign, gold.id, Where(target=Target.PLAN, target_id=" Gold 50 "), by=BY)
+    choice = await tariffs.applying(Situation(driver_id="keza", plan="Gold 50"), clock.now())
+    assert choice.applied.name == "Gold"
+    assert (await tariffs.applying(Situation(driver_id="keza"), clock.now())).applied is None
+    with pytest.raises(InvalidInput):
+        await do(tariffs.assign, gold.id, Where(target=Target.PLAN, target_id="  "), by=BY)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

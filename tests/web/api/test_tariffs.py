@@ -190,6 +190,9 @@ async def test_who_looks_after_a_site_sees_what_applies_there_and_changes_nothin
     assert (await client.get("/api/v1/tariffs/applying?station=CP1")).json()["choice"]["applied"]["name"] == "Station"
     assert (await client.get(f"/api/v1/tariffs/applying?site_id={theirs}")).status_code == 422
     assert (await client.get("/api/v1/tariffs/applying?station=CP1&token=04AA")).status_code == 403
+    for given, status in ((terms(), 200), (terms(feed={"feed_id": "x"}), 403)):
+        body = {"usage": {"energy_kwh": 1}, "terms": given}
+        assert (await client.post("/api/v1/tariffs/preview", json=body)).status_code == status
 
 
 async def test_drivers_are_not_looked_up_by_who_may_read_only_tariffs(house: House, make) -> None:

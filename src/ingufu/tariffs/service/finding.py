@@ -81,9 +81,12 @@ class Finding(Desk):
         """Have a charging transaction priced by this tariff from an instant on, by the version in force then.
 
         `currency` is that of what prices it so far: it cannot change (OCPP 2.1 I12 NoCurrencyChange).
-        A repetition changes nothing. Raises NotFound, InvalidInput, and Conflict for another one at the same instant.
+        A repetition changes nothing. Raises NotFound, InvalidInput, and Conflict for a retired tariff or another one at
+        the same instant.
         """  # fmt: skip
         held = await self._held(tariff_id)
+        if held.tariff.is_retired:
+            raise Conflict("The tariff is retired.")
         version = await self.version_at(tariff_id, from_at)
         if version is None:
             raise InvalidInput("The tariff has no version in force at that time.", field="tariff_id")

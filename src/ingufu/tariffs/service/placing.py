@@ -53,6 +53,7 @@ class Placing(Desk):
         if held.tariff.is_retired:
             raise Conflict("The tariff is retired.")
         now = self._clock.now()
+        where = replace(where, target_id=where.target_id.strip())
         _check_where(where)
         made = Assignment(
             id=self._ids.new(),

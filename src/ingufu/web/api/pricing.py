@@ -13,7 +13,7 @@ from ingufu.core import errors
 from ingufu.core.errors import Forbidden, InvalidInput
 from ingufu.tariffs import decide
 from ingufu.tariffs.checking import Warned, warnings
-from ingufu.tariffs.feeds import zone_of
+from ingufu.tariffs.feeds import feed_ids, zone_of
 from ingufu.tariffs.model import AppliedTariff, TariffKind, Terms
 from ingufu.tariffs.price import price
 from ingufu.tariffs.priced import Price
@@ -135,6 +135,8 @@ async def preview_price(web: WebContext, principal: Principal, given: PreviewReq
         choice = await web.services.tariffs.applying(situation, at, until=at)
         applied, zone = choice.applied, zone or site_zone
     elif given.terms is not None:
+        if principal.site_ids is not None and feed_ids(given.terms):
+            raise Forbidden("You may not look at price feeds.")
         await web.services.tariffs.check(given.terms)
         applied = AppliedTariff(tariff_id="", version=0, terms=given.terms)
     else:
