@@ -100,6 +100,7 @@ def test_each_line_gets_its_state() -> None:
         [
             booking("same", 60), booking("same", 40), booking("less", 80), booking("lost", 30),
             booking("later", 30, at=AT.replace(month=4)), booking("before", 5),
+            Booking("in another report", "EUR", Decimal(9), AT, "entry"),
         ],
         frozenset({("before", "RWF", False)}),
     )  # fmt: skip

@@ -110,9 +110,10 @@ def compare(
         seen.add(key)
     first, last = period(reported)
     line = max((one.line for one in reported), default=0)
+    currencies = {one.currency for one in reported}  # providers report currencies apart
     for key, bookings in by_key.items():
         amount = sum((one.amount for one in bookings), Decimal(0))
-        if key in seen or not amount or not first <= bookings[0].at < last:
+        if key in seen or not amount or key[1] not in currencies or not first <= bookings[0].at < last:
             continue
         line += 1
         rows.append(

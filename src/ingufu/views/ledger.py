@@ -15,7 +15,7 @@ from ingufu.core.errors import NotFound
 from ingufu.infra.storage.columns import Exact
 from ingufu.infra.storage.database import Database
 from ingufu.ledger.model import GROWS_BY_DEBIT, AccountKind, EntryKind
-from ingufu.ledger.tables import ledger_accounts, ledger_entries, ledger_postings, ledger_refunds
+from ingufu.ledger.tables import ledger_accounts, ledger_entries, ledger_postings, ledger_refunds, ledger_vouchers
 from ingufu.sites.tables import sites
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit
@@ -43,7 +43,7 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: AccountKind
     owner: str
-    owner_name: Annotated[str | None, Meta(description="Of a driver or a site.")] = None
+    owner_name: Annotated[str | None, Meta(description="Of a driver or a site; of a voucher how its code ends.")] = None
     currency: str
     balance: Annotated[Decimal, Meta(description="Debit is positive.")]
     ceiling: Annotated[Decimal | None, Meta(description="Above which the balance never rises.")] = None
@@ -155,6 +155,7 @@ _OWNERS = {
     AccountKind.HOLD: drivers.c.name,
     AccountKind.PAYABLE: sites.c.name,
     AccountKind.HOST_SHARE: sites.c.name,
+    AccountKind.VOUCHER: "…" + ledger_vouchers.c.hint,
 }
 _KIND_ORDER = {kind: place for place, kind in enumerate(AccountKind)}
 _REVERSALS = ledger_entries.alias("reversals")
@@ -252,7 +253,11 @@ def _accounts(books: str) -> Select[Any]:
 
 def _named(source: Any, accounts: Any) -> Any:
     """Return the source with the names of those whom accounts belong to."""
-    return source.outerjoin(drivers, drivers.c.id == accounts.c.owner).outerjoin(sites, sites.c.id == accounts.c.owner)
+    return (
+        source.outerjoin(drivers, drivers.c.id == accounts.c.owner)
+        .outerjoin(sites, sites.c.id == accounts.c.owner)
+        .outerjoin(ledger_vouchers, ledger_vouchers.c.id == accounts.c.owner)
+    )
 
 
 def _owner_name(accounts: Any) -> Any:
