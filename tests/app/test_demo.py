@@ -15,7 +15,7 @@ import pytest
 
 from app.processes import PATIENCE_S, Program, ask_console, ingufu
 
-SLOW_S = 240.0  # for the filling; some 20 seconds on an idle machine
+SLOW_S = 110.0  # for the filling; some seconds on an idle machine
 
 
 class Demo(Program):
@@ -39,7 +39,9 @@ class Demo(Program):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    demo = Demo(tmp_path_factory.mktemp("demo") / "data", "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0")
+    demo = Demo(
+        tmp_path_factory.mktemp("demo") / "data", "--days", 40, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"
+    )
     try:
         yield demo.ready()
     finally:
