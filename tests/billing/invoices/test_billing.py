@@ -241,6 +241,27 @@ async def test_business_gets_an_invoice_and_its_address_is_wanted(trade: Trade) 
         await trade.documents.finalise(draft.id)
 
 
+async def test_draft_is_finalised_with_what_was_entered_since(trade: Trade) -> None:
+    seller = await trade.seller(tax_id="")
+    buyer = await trade.customer(kind=CustomerKind.BUSINESS, address=Address(country="RW"))
+    await trade.issue(record("r1", RWF, driver_id="driver-1"))
+    await trade.invoicing.sweep()
+    [draft] = await every(trade)
+    with pytest.raises(InvalidInput):
+        await trade.invoicing.finalise(draft.id)
+    async with trade.database.work() as work:
+        await trade.entities.update(work, seller.id, tax_id="102345678")
+        await trade.customers.update(
+            work, buyer.id, name="Moto Fleet Ltd", tax_id="108765432", is_reverse_charge=True, address=seller.address
+        )
+    done = await trade.invoicing.finalise(draft.id)
+    assert (done.id, done.code, done.number) == (draft.id, draft.code, "KGL-2026-000001")
+    assert (done.seller.tax_id, done.buyer.name, done.tax) == ("102345678", "Moto Fleet Ltd", 0)
+    assert done.payable == draft.net
+    assert await trade.documents.get(draft.id) == done
+    assert await trade.invoicing.finalise(draft.id) == done
+
+
 async def test_group_of_a_company_is_billed_to_it_and_a_driver_may_pay_alone(trade: Trade) -> None:
     await trade.seller()
     company = await trade.customer(group_ids=("g1",), driver_ids=())

@@ -230,10 +230,11 @@ async def get_invoice_ubl(web: WebContext, principal: Principal, document_id: st
 async def finalise_invoice(web: WebContext, principal: Principal, document_id: str) -> DocumentView:
     """Finalise a draft
 
-    It gets the next number of its series and does not change any more. Finalising it again changes nothing.
+    It is made anew with the seller and the buyer as they are now, gets the next number of its series, and does not
+    change any more. Finalising it again changes nothing.
     """
     await _check(web, principal, document_id)
-    done = await web.services.money.documents.finalise(document_id)
+    done = await web.services.money.invoicing.finalise(document_id)
     await _note(web, principal, "invoice.finalise", document_id, {"number": done.number})
     return await view_of(web, document_id)
 

@@ -124,6 +124,28 @@ class Invoicing:
                 await self._claim(work, record, document, seller, buyer)
         return document
 
+    async def finalise(self, document_id: str) -> Document:
+        """Return the document with its number, given now if it has none yet.
+
+        A draft is made anew from its charge records first, with the seller and the buyer as they are now: what was
+        missing may have been entered since. Raises NotFound; Conflict if it was given up; InvalidInput.
+        """
+        draft = await self._documents.get(document_id)
+        if draft.state is not DocumentState.DRAFT or draft.kind is DocumentKind.CREDIT_NOTE:
+            return await self._documents.finalise(document_id)
+        fresh = await self._compose(
+            tuple([await self._records.get(proof.record_id) for proof in draft.proofs]),
+            await self._entities.get(draft.seller.id),
+            await self._customers.get(draft.buyer.id) if draft.buyer else None,
+            kind=draft.kind,
+            period=draft.period,
+            purchase_code=draft.purchase_code,
+            by=draft.created_by,
+        )
+        same = {name: getattr(draft, name) for name in ("id", "code", "created_at")}
+        document = replace(fresh, **same)
+        return await self._documents.issue(document, lambda work: store.rewrite_lines(work, document))
+
     async def statement(
         self, *, legal_entity_id: str, customer_id: str, period: str, currency: str, by: str = ""
     ) -> Document:

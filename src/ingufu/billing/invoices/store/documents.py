@@ -33,12 +33,14 @@ _LINES = (
 )
 _INSERT = insert(documents)
 _INSERT_LINE = insert(document_lines)
+_SUMS = ("customer_id", "customer_name", "net", "tax", "gross", "payable")
 _FINAL = ("state", "number", "year", "sequence", "issued_at", "issued_on", "due_on", "problem", "digest", "body")
 _CHANGE = (
     update(documents)
     .where(documents.c.id == bindparam("document"), documents.c.state == "draft")
-    .values({name: bindparam(name) for name in _FINAL})
+    .values({name: bindparam(name) for name in (*_FINAL, *_SUMS)})
 )
+_DELETE_LINES = delete(document_lines).where(document_lines.c.document_id == bindparam("document"))
 _LAST = select(document_numbers.c.last).where(
     document_numbers.c.legal_entity_id == bindparam("entity"),
     document_numbers.c.kind == bindparam("kind"),
@@ -167,21 +169,19 @@ def add(work: Work, document: Document) -> None:
         "kind": document.kind.value,
         "organisation_id": document.seller.organisation_id,
         "legal_entity_id": document.seller.id,
-        "customer_id": document.buyer.id if document.buyer else None,
-        "customer_name": document.buyer.name if document.buyer else "",
         "period": document.period or None,
         "currency": document.currency,
-        "net": document.net,
-        "tax": document.tax,
-        "gross": document.gross,
-        "payable": document.payable,
         "corrects_id": document.corrects.document_id if document.corrects else None,
         "created_at": document.created_at,
     }
     work.execute(_INSERT, row)
-    for line in document.lines:
-        values = {"document_id": document.id, "position": line.position, "record_id": line.record_id}
-        work.execute(_INSERT_LINE, values | {"site_id": line.site_id, "body": msgspec.to_builtins(line)})
+    _add_lines(work, document)
+
+
+def rewrite_lines(work: Work, document: Document) -> None:
+    """Replace the lines of a draft; what is finalised refuses it."""
+    work.execute(_DELETE_LINES, {"document": document.id})
+    _add_lines(work, document)
 
 
 def change(work: Work, document: Document) -> None:
@@ -325,6 +325,12 @@ def total_credited(notes: Sequence[Document]) -> Decimal:
     return sum(given, Decimal(0))
 
 
+def _add_lines(work: Work, document: Document) -> None:
+    for line in document.lines:
+        values = {"document_id": document.id, "position": line.position, "record_id": line.record_id}
+        work.execute(_INSERT_LINE, values | {"site_id": line.site_id, "body": msgspec.to_builtins(line)})
+
+
 async def _with_lines(database: Database, row: Row) -> Document:
     document = msgspec.convert(row["body"], Document)
     lines = await database.fetch_all(_LINES, {"id": document.id})
@@ -334,6 +340,9 @@ async def _with_lines(database: Database, row: Row) -> Document:
 def _row(document: Document) -> dict[str, Any]:
     is_final = document.state is DocumentState.FINALISED
     return {
+        **{name: getattr(document, name) for name in ("net", "tax", "gross", "payable")},
+        "customer_id": document.buyer.id if document.buyer else None,
+        "customer_name": document.buyer.name if document.buyer else "",
         "state": document.state.value,
         "number": document.number or None,
         "year": document.year or None,
