@@ -390,3 +390,14 @@ async def test_signed_readings_that_come_after_the_end_are_found_by_themselves(n
     verdict = await network.evidence.verdict_of(session)
     assert (verdict.standing, verdict.confidence) == (BILLABLE, Confidence.PROVEN)
     assert await network.told("TransactionCorrected") == []
+
+
+async def test_a_session_with_many_signed_pages_is_verified_whole(network):
+    await network.register()
+    texts = [network.meter.record(("B", 0, 1.0))]
+    texts += [network.meter.record(("C", minute, 1.0 + minute / 6)) for minute in range(1, 60)]
+    texts += [network.meter.record(("E", 60, 11.0))]
+    session = await network.session(signed=texts)  # all but the first come with the end
+    verdict = await network.evidence.judge(session)
+    assert (verdict.confidence, verdict.energy_wh) == (Confidence.PROVEN, 10_000)
+    assert len(await network.evidence.checks_of(session)) == 61

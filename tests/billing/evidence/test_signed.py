@@ -399,3 +399,16 @@ def test_what_came_with_it_is_told_beside_the_result():
         finding = examine(values(meter.session(), public_key=text), [meter.registered()], place())
         assert finding.state is VERIFIED
         assert {check.delivered for check in finding.checks} == {relation}
+
+
+def test_hexadecimal_digits_that_lack_their_first_zero_are_read():
+    meter = Meter()
+    for attempt in range(200):
+        text = meter.sign(meter.payload(("B", 0, float(attempt)), ("E", 60, attempt + 1.0)), is_raw=True)
+        head, signature = text.rsplit("|", 1)
+        told = json.loads(signature)
+        if told["SD"].startswith("0"):
+            told["SD"] = told["SD"][1:]
+            assert look(meter, [f"{head}|{json.dumps(told)}"]).state is VERIFIED
+            return
+    pytest.fail("No signature with a leading zero came in 200 tries.")

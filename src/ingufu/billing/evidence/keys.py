@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
+from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -75,6 +76,7 @@ def curve_of(text: str) -> str | None:
     return _NAMES.get(re.sub(r"[^0-9a-z]", "", text.casefold()))
 
 
+@lru_cache(256)
 def read_key(text: str | None, curve: str | None = None) -> KeyText | None:
     """Return the key in a text, None if it is none of a curve that can be checked.
 

@@ -1,5 +1,6 @@
 """Energy truth: sessions judged before they are billed, the queue of doubtful ones, and the keys of meters."""
 
+import asyncio
 import hashlib
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from ingufu.billing.evidence.model import (
     Decision,
     EnergyVerdict,
     EvidenceRules,
+    Finding,
     MeterKey,
     NewMeterKey,
     ReviewItem,
@@ -34,6 +36,7 @@ from ingufu.infra.storage.database import Database, Work
 
 SOFTWARE = f"ingufu {version('ingufu')}"
 TRIES = 5  # at a verdict that another process made in the same moment
+FEW = 20  # signed values that are checked in no time
 LATE = timedelta(days=7)  # so long readings that come late are looked for
 OVERLAP_SLACK = timedelta(seconds=60)  # clocks of stations: so much two sessions may seem to share
 
@@ -243,7 +246,7 @@ class Evidence:
             await store.find_glances(database, transaction.id),
             overlaps=await store.find_overlaps(database, transaction, OVERLAP_SLACK),
             max_power_w=await store.find_max_power(database, transaction),
-            signed=examine(values, registered, place, used_elsewhere=elsewhere),
+            signed=await _examine(values, registered, place, elsewhere),
             demands_signatures=await self._demands(transaction),
         )
 
@@ -317,6 +320,15 @@ class Evidence:
                 reasons=codes,
             )
         )
+
+
+async def _examine(
+    values: list[SignedReading], registered: list[MeterKey], place: Place, elsewhere: set[str]
+) -> Finding:
+    """Return what the signed values prove; many are looked at beside the loop."""
+    if len(values) <= FEW:
+        return examine(values, registered, place, used_elsewhere=elsewhere)
+    return await asyncio.to_thread(examine, values, registered, place, used_elsewhere=elsewhere)
 
 
 def _judged(transaction: Transaction, verdict: EnergyVerdict) -> EnergyJudged:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from ingufu.billing.evidence.model import (
     EnergyVerdict,
@@ -25,6 +25,8 @@ from ingufu.infra.storage.statements import insert, insert_or_ignore, upsert
 from ingufu.stations.tables import connectors, stations
 
 DATA_MAX = 200_000  # characters of a signed value that are kept; its SHA-256 is of all of them
+SAMPLES_MAX = 200_000  # characters of one reading: what is larger holds no signed value that can be checked
+SIGNED_MAX = 1000  # readings from each end of a session
 OVERLAP_LOOKED_BACK = timedelta(days=60)
 _BUILTIN = (datetime, Decimal)
 _samples = msgspec.json.Decoder(tuple[Sample, ...]).decode
@@ -78,12 +80,13 @@ _GLANCES = (
     .where(readings.c.transaction_id == bindparam("transaction_id"))
     .order_by(readings.c.at, readings.c.id)
 )
-_SIGNED = (
-    select(readings.c.at, readings.c.samples)
-    .where(readings.c.transaction_id == bindparam("transaction_id"), readings.c.samples.contains('"signed":'))
-    .order_by(readings.c.at, readings.c.id)
-    .limit(5000)
+_SIGNED = select(readings.c.at, readings.c.samples).where(
+    readings.c.transaction_id == bindparam("transaction_id"),
+    readings.c.samples.contains('"signed":'),
+    func.length(readings.c.samples) <= SAMPLES_MAX,
 )
+_FIRST_SIGNED = _SIGNED.order_by(readings.c.at, readings.c.id).limit(SIGNED_MAX)
+_LAST_SIGNED = _SIGNED.order_by(readings.c.at.desc(), readings.c.id.desc()).limit(SIGNED_MAX)
 _OVERLAPS = (
     select(transactions.c.id)
     .where(
@@ -178,8 +181,10 @@ async def find_glances(database: Database, transaction_id: str) -> list[Glance]:
 
 
 async def find_signed(database: Database, transaction_id: str) -> list[SignedReading]:
-    """Return the signed values of a session as they came."""
-    rows = await database.fetch_all(_SIGNED, {"transaction_id": transaction_id})
+    """Return the signed values of a session as they came: of very many the first and the last."""
+    rows = await database.fetch_all(_FIRST_SIGNED, {"transaction_id": transaction_id})
+    if len(rows) == SIGNED_MAX:
+        rows += await database.fetch_all(_LAST_SIGNED, {"transaction_id": transaction_id})
     return [
         SignedReading(
             at=row["at"],
