@@ -1,6 +1,7 @@
 """Invoices in the demo: who sells, receipts of the last sessions, and a customer who pays by the month."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from ingufu.billing.invoices.compose import month_before, month_of
 from ingufu.billing.invoices.parties import Address, Automatic, BankAccount, CustomerKind, Texts
@@ -11,6 +12,10 @@ from ingufu.views.charge_records import RecordQuery, list_records
 RECEIPTS = 30
 ON_STATEMENT = 60
 ZONE = "Africa/Kigali"
+RATES = {  # francs for one of each currency in which the demo's sites sell
+    currency: Decimal(rate)
+    for currency, rate in {"USD": "1450", "EUR": "1600", "KES": "11.2", "UGX": "0.39", "TZS": "0.55"}.items()
+}
 KIGALI = Address(street="KN 3 Avenue 12", city="Kigali", country="RW")
 LOGO = (
     "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCA0MCAyMCI+PHBhdGggZmlsbD0iIzBiNmU0ZiIgZD0i"
@@ -36,7 +41,7 @@ async def write_documents(services: Services, organisation_id: str, *, now: date
             texts={"en": Texts(payment="By transfer or MoMo, naming the number.", foot="Thank you for charging here.")},
             time_zone=ZONE,
             tax_currency="RWF",
-            exchange_rates={},
+            exchange_rates=RATES,
             logo=LOGO,
             is_default=True,
         )
