@@ -14,6 +14,8 @@ from ingufu.billing.invoices.model import Document, DocumentKind, DocumentState
 from ingufu.billing.invoices.parties import DEFAULT_NUMBERS
 from ingufu.billing.invoices.tables import documents
 from ingufu.core.errors import Conflict, InvalidInput
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 
 TARIFF = terms("RWF", "500")
@@ -26,12 +28,17 @@ async def drafts(trade: Trade, count: int, kind: DocumentKind = DocumentKind.REC
     return [await trade.invoicing.draft(legal_entity_id=seller.id, record_ids=[one.id], kind=kind) for one in made]
 
 
-async def test_fifty_at_once_in_five_processes_get_contiguous_numbers(trade: Trade) -> None:
+async def test_fifty_at_once_in_five_processes_get_contiguous_numbers(trade: Trade, storage_url: StorageUrl) -> None:
     made = await drafts(trade, 50)
-    processes = [trade.again() for _ in range(5)]
-    done = await asyncio.gather(
-        *(processes[place % 5].documents.finalise(draft.id) for place, draft in enumerate(made))
-    )
+    doors = [await open_database(storage_url) for _ in range(5)]  # five writers that know nothing of each other
+    processes = [Trade(door, trade.clock, IdMaker(trade.clock)) for door in doors]
+    try:
+        done = await asyncio.gather(
+            *(processes[place % 5].documents.finalise(draft.id) for place, draft in enumerate(made))
+        )
+    finally:
+        for door in doors:
+            await door.close()
     assert sorted(one.sequence for one in done) == list(range(1, 51))
     assert sorted(one.number for one in done) == [f"KGL-R-2026-{number:06d}" for number in range(1, 51)]
 
