@@ -1,4 +1,4 @@
-"""The ledger: accounts and entries, what is booked by hand, and the proof that everything sums to zero."""
+"""The ledger: accounts and entries, and the proof that everything sums to zero."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -16,13 +16,12 @@ from ingufu.core import errors
 from ingufu.core.errors import NotFound
 from ingufu.infra.parquet import ParquetStream
 from ingufu.infra.storage.database import Work
-from ingufu.ledger.model import AccountKind, Finding, Posted, Posting
+from ingufu.ledger.model import Finding, Posted
 from ingufu.ledger.service import retried
 from ingufu.views import ledger as views
 from ingufu.views.ledger import (
     AccountQuery,
     AccountRow,
-    Currency,
     EntryQuery,
     EntryRow,
     RefundRow,
@@ -38,7 +37,6 @@ CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
 Instant = Annotated[datetime, Meta(tz=True)]
 Amount = Annotated[Decimal, Meta(description="In whole smallest units of the currency, as text: `12.34`.")]
 Reason = Annotated[str, Meta(min_length=1, max_length=400, description="Why; it stays with the entry.")]
-Owner = Annotated[str, Meta(min_length=1, max_length=200, description="A driver's id, or who else owes it.")]
 Provider = Annotated[str, Meta(max_length=100, description="A payment provider; empty: it came to the bank.")]
 Reference = (
     Annotated[
@@ -63,80 +61,6 @@ class BalanceQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """When."""
 
     at: Annotated[Instant | None, Meta(description="After all that is of this instant and before; null: now.")] = None
-
-
-class NewPosting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an entry does to an account."""
-
-    account: AccountKind
-    owner: Annotated[str, Meta(max_length=200)] = ""
-    amount: Annotated[Decimal, Meta(description="Debit is positive, credit negative; in whole smallest units.")]
-    currency: Currency
-
-
-class NewAdjustment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An entry made by hand. Its postings sum to zero in each currency."""
-
-    postings: Annotated[tuple[NewPosting, ...], Meta(min_length=2, max_length=50)]
-    reason: Reason
-    at: Annotated[Instant | None, Meta(description="When it happened; null: now.")] = None
-    reference: Reference = None
-
-
-class TakeBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why an entry is taken back."""
-
-    reason: Reason
-
-
-class NewRefund(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is given back of a payment or a top-up."""
-
-    amount: Amount
-    reason: Reason
-    to_wallet: Annotated[bool, Meta(description="Into the driver's wallet, not to where it came from.")] = False
-    reference: Reference = None
-
-
-class NewPayment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What somebody has paid of what they owe."""
-
-    owner: Owner
-    amount: Amount
-    currency: Currency
-    provider: Provider = ""
-    reference: ProviderReference
-    at: Instant | None = None
-
-
-class NewFee(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a payment provider keeps; a negative amount is given back."""
-
-    provider: Annotated[str, Meta(min_length=1, max_length=100)]
-    amount: Amount
-    currency: Currency
-    reference: ProviderReference
-    at: Instant | None = None
-
-
-class NewSettlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a payment provider has paid to the bank."""
-
-    provider: Annotated[str, Meta(min_length=1, max_length=100)]
-    amount: Amount
-    currency: Currency
-    reference: ProviderReference
-    at: Instant | None = None
-
-
-class NewWriteOff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is given up of what somebody owes."""
-
-    owner: Owner
-    amount: Amount
-    currency: Currency
-    reason: Reason
-    reference: Reference = None
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,154 +183,6 @@ async def list_refunds(web: WebContext, entry_id: str) -> list[RefundRow]:
     return list(await views.list_refunds(web.services.database, entry.id))
 
 
-@route(
-    "POST",
-    "/ledger/entries/{entry_id:str}/refunds",
-    scope=Scope.MONEY_WRITE,
-    is_for_network=True,
-    body=NewRefund,
-    raises=CHANGES,
-)
-async def refund_entry(web: WebContext, principal: Principal, entry_id: str, given: NewRefund) -> EntryRow:
-    """Give back of a payment or a top-up
-
-    To where it came from, or into the driver's wallet. What all refunds come to is never more than what came in. The
-    money itself is sent at the provider: this books it.
-    """
-    books, reference = await books_of(web), given.reference or web.services.ids.new()
-
-    async def do(work: Work) -> Posted:
-        return await web.services.ledger.refund(
-            work,
-            books,
-            entry_id,
-            amount=given.amount,
-            reason=given.reason,
-            reference=reference,
-            to_wallet=given.to_wallet,
-            by=principal.name,
-        )
-
-    return await booked(web, principal, "ledger.refund", do, {"entry": entry_id, "amount": str(given.amount)})
-
-
-@route(
-    "POST",
-    "/ledger/entries/{entry_id:str}/take-back",
-    scope=Scope.MONEY_WRITE,
-    is_for_network=True,
-    body=TakeBack,
-    raises=CHANGES,
-)
-async def take_back_entry(web: WebContext, principal: Principal, entry_id: str, given: TakeBack) -> EntryRow:
-    """Take an entry back
-
-    By another that negates it exactly, once. Only what nothing else rests on: a charge record is taken back by a
-    credit, a voucher by withdrawing it, a payout by cancelling it.
-    """
-    books = await books_of(web)
-
-    async def do(work: Work) -> Posted:
-        return await web.services.ledger.take_back(work, books, entry_id, reason=given.reason, by=principal.name)
-
-    return await booked(web, principal, "ledger.take-back", do, {"entry": entry_id, "reason": given.reason})
-
-
-@route(
-    "POST",
-    "/ledger/adjustments",
-    scope=Scope.MONEY_WRITE,
-    is_for_network=True,
-    body=NewAdjustment,
-    raises=CHANGES,
-)
-async def adjust_ledger(web: WebContext, principal: Principal, given: NewAdjustment) -> EntryRow:
-    """Book an adjustment
-
-    Any entry that sums to zero in each currency, with the reason for it.
-    """
-    books, reference = await books_of(web), given.reference or web.services.ids.new()
-    postings = [Posting(**msgspec.structs.asdict(one)) for one in given.postings]
-
-    async def do(work: Work) -> Posted:
-        return await web.services.ledger.adjust(
-            work, books, postings, reason=given.reason, reference=reference, at=given.at, by=principal.name
-        )
-
-    return await booked(web, principal, "ledger.adjust", do, {"reason": given.reason, "reference": reference})
-
-
-@route("POST", "/ledger/payments", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewPayment, raises=CHANGES)
-async def book_payment(web: WebContext, principal: Principal, given: NewPayment) -> EntryRow:
-    """Book a payment
-
-    What somebody has paid of what they owe. The same reference again books nothing more.
-    """
-    books, fields = await books_of(web), msgspec.structs.asdict(given)
-
-    async def do(work: Work) -> Posted:
-        return await web.services.ledger.pay(
-            work, books, fields["owner"], by=principal.name, **_without(fields, "owner")
-        )
-
-    return await booked(web, principal, "ledger.payment", do, {"reference": given.reference})
-
-
-@route("POST", "/ledger/fees", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewFee, raises=CHANGES)
-async def book_fee(web: WebContext, principal: Principal, given: NewFee) -> EntryRow:
-    """Book a provider's fee
-
-    What a payment provider keeps of what it collected. The same reference again books nothing more.
-    """
-    books, fields = await books_of(web), msgspec.structs.asdict(given)
-
-    async def do(work: Work) -> Posted:
-        return await web.services.ledger.fee(
-            work, books, fields["provider"], by=principal.name, **_without(fields, "provider")
-        )
-
-    return await booked(web, principal, "ledger.fee", do, {"reference": given.reference})
-
-
-@route("POST", "/ledger/settlements", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewSettlement, raises=CHANGES)
-async def book_settlement(web: WebContext, principal: Principal, given: NewSettlement) -> EntryRow:
-    """Book a settlement
-
-    What a payment provider has paid to the bank of what it collected for us.
-    """
-    books, fields = await books_of(web), msgspec.structs.asdict(given)
-
-    async def do(work: Work) -> Posted:
-        return await web.services.ledger.settle(
-            work, books, fields["provider"], by=principal.name, **_without(fields, "provider")
-        )
-
-    return await booked(web, principal, "ledger.settlement", do, {"reference": given.reference})
-
-
-@route("POST", "/ledger/write-offs", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewWriteOff, raises=CHANGES)
-async def write_off(web: WebContext, principal: Principal, given: NewWriteOff) -> EntryRow:
-    """Write off what somebody owes
-
-    Not more than is owed.
-    """
-    books, reference = await books_of(web), given.reference or web.services.ids.new()
-
-    async def do(work: Work) -> Posted:
-        return await web.services.ledger.write_off(
-            work,
-            books,
-            given.owner,
-            amount=given.amount,
-            currency=given.currency,
-            reason=given.reason,
-            reference=reference,
-            by=principal.name,
-        )
-
-    return await booked(web, principal, "ledger.write-off", do, {"owner": given.owner, "reason": given.reason})
-
-
 async def books_of(web: WebContext) -> str:
     """Return whose books these are: the operator's. Raises NotFound before there is one."""
     for one in await web.services.accounts.organisations():
@@ -466,12 +242,7 @@ def _rows(entries: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key != name}
-
-
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     get_trial_balance, verify_ledger, list_ledger_accounts, get_ledger_account, list_ledger_entries,
-    export_ledger_entries_csv, export_ledger_entries_parquet, get_ledger_entry, list_refunds, refund_entry,
-    take_back_entry, adjust_ledger, book_payment, book_fee, book_settlement, write_off,
+    export_ledger_entries_csv, export_ledger_entries_parquet, get_ledger_entry, list_refunds,
 )  # fmt: skip

@@ -18,8 +18,8 @@ from ingufu.views import ledger as ledger_views
 from ingufu.views import reconciliation as report_views
 from ingufu.views import tokens as token_views
 from ingufu.views.tokens import DriverQuery
+from ingufu.web.api import bookings as api
 from ingufu.web.api import hosts as host_api
-from ingufu.web.api import ledger as api
 from ingufu.web.api import reconciliation as report_api
 from ingufu.web.api import vouchers as voucher_api
 from ingufu.web.api import wallets as wallet_api
