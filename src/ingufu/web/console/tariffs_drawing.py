@@ -15,7 +15,7 @@ from ingufu.web.console.tariffs_week import DAY_S, DAYS, Feeds, Offer, Span, Wee
 LEVELS = 7  # shades, from the lowest price to the highest
 BANDS = (Dimension.TIME, Dimension.PARKING_TIME, Dimension.FLAT)
 _AXIS = 7.0  # per cent of the width that the hours take
-_HEAD = 7.0  # per cent of the height that the days' names take
+_HEAD = 9.0  # per cent of the height that the days' names take
 _GAP = 0.5  # between two days
 _BAND = 0.14  # of a day's width
 _MOST_SAID = 6  # prices of one kind at one time; the terms have them all
