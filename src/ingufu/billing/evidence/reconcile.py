@@ -46,6 +46,7 @@ def reconcile(facts: Facts, rules: EvidenceRules) -> Outcome:
 
 def _prove(facts: Facts, energy: Decimal, rules: EvidenceRules) -> Outcome:
     """Return the outcome where signed readings say the energy: registers that disagree are looked at, no more."""
+    energy = _kept(energy)
     told, _ = doubts.follow_registers(facts, rules)
     _, found = doubts.examine(facts, rules)
     found = [reason for reason in found if reason.code not in doubts.TOO_MUCH]
@@ -61,7 +62,7 @@ def _prove(facts: Facts, energy: Decimal, rules: EvidenceRules) -> Outcome:
     is_doubtful = any(reason.is_doubt for reason in reasons)
     return Outcome(
         standing=Standing.REVIEW if is_doubtful else Standing.BILLABLE,
-        energy_wh=_kept(energy),
+        energy_wh=energy,
         confidence=Confidence.PROVEN,
         signature=SignatureState.VERIFIED,
         reasons=tuple(reasons),
