@@ -15,7 +15,20 @@ from ingufu.web.console.rendering import TEMPLATE_FOLDER, make_environment
 from web.sample import NOW, make_sample
 
 HOSTILE = "<script>alert('1')</script>\" onload=x"
-UNTRANSLATED = {"Ingufu", "OCPP", "OCPI", "JSON", "HTTP", "CSV", "Parquet", "PDF", "UBL", "kW", "true", "false"}  # names, protocols and formats
+UNTRANSLATED = {
+    "Ingufu",
+    "OCPP",
+    "OCPI",
+    "JSON",
+    "HTTP",
+    "CSV",
+    "Parquet",
+    "PDF",
+    "UBL",
+    "kW",
+    "true",
+    "false",
+}  # names, protocols and formats
 TEMPLATES = sorted(path.relative_to(TEMPLATE_FOLDER).as_posix() for path in TEMPLATE_FOLDER.rglob("*.html"))
 
 
