@@ -122,7 +122,7 @@ async def do_correct(  # the record, and what is to become of it
     web: WebContext, pages: Pages, principal: Principal, request: Asked, record_id: str, form: Form
 ) -> Response[Any]:
     """Credit a charge record, and bill its session anew or not at all"""
-    reason = form.text("reason").strip()[:400]
+    reason = (form.text("reason") or form.text("credit-reason")).strip()[:400]
     if not reason:
         error = ("reason", pages.text(request, "Say why: it stands on the credit."))
         return await _show_record(web, pages, principal, request, record_id, error)
