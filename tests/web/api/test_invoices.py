@@ -66,6 +66,7 @@ async def test_legal_entity_through_its_life(house: House, admin) -> None:
     assert (changed["automatic"], changed["receipt_limit"], changed["name"]) == ("monthly", "100000", made["name"])
     for wrong in (
         {"tax_id": "12"}, {"time_zone": "Mars/One"}, {"numbers": made["numbers"] | {"invoice": "{seq}"}}, {"logo": "AAAA"},
+        {"receipt_limit": "NaN"}, {"exchange_rates": {"EUR": "sNaN"}}, {"exchange_rates": {"EUR": "Infinity"}},
         {"site_ids": ["nowhere"]}, {"address": {"country": "XX"}}, {"fiscal_device_id": "none"}, {"email": "x"},
     ):  # fmt: skip
         answer = await admin.patch(path, json=wrong)
@@ -126,6 +127,9 @@ async def test_document_through_its_life(house: House, admin) -> None:
     assert (
         await admin.post(f"{path}/payments", json=part | {"amount": "999999999", "reference": "b2"})
     ).status_code == 422
+    for amount in ("NaN", "1E+99", "-1", "0.5", "Infinity"):
+        answer = await admin.post(f"{path}/payments", json={"amount": amount, "reference": "odd"})
+        assert answer.status_code == 422, amount
     note = await admin.post(f"{path}/credit", json={"reason": "One session was not theirs.", "positions": [3]})
     assert note.status_code == 201, note.text
     assert note.json()["document"]["number"] == "KGL-C-2026-000001"
@@ -291,8 +295,13 @@ async def test_fiscal_device_over_the_api(house: House, admin) -> None:
         assert [one["device_id"] for one in listed.json()] == ["SDC010000001"]
         assert "very-secret" not in listed.text
         assert (await admin.get(f"/api/v1/invoices/{row['id']}")).json()["stamp"]["receipt_number"] == "1/1"
-        wrong = entry | {"url": "ftp://x"}
-        assert (await admin.patch(f"/api/v1/fiscal-devices/{device}", json={"settings": wrong})).status_code == 422
+        for odd in (
+            {"url": "ftp://x"},
+            {"labels": [{"label": "B", "category": "S", "percent": "NaN"}]},
+            {"routes": {"sale": "x"}},
+        ):
+            answer = await admin.patch(f"/api/v1/fiscal-devices/{device}", json={"settings": entry | odd})
+            assert answer.status_code == 422, odd
 
 
 @pytest.mark.parametrize(

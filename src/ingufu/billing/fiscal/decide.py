@@ -25,7 +25,7 @@ def check(device: Device) -> None:
     if not 1 <= settings.timeout_s <= 120:
         raise InvalidInput("An answer is awaited for 1 to 120 seconds.", field="timeout_s")
     for one in settings.labels:
-        if one.label not in LABELS or not 0 <= one.percent <= 100:
+        if one.label not in LABELS or not (one.percent.is_finite() and 0 <= one.percent <= 100):
             raise InvalidInput("Labels are A to D, rates 0 to 100 per cent.", field="labels")
     if len({one.label for one in settings.labels}) != len(settings.labels):
         raise InvalidInput("A label has one rate.", field="labels")

@@ -43,14 +43,15 @@ def checked_entity(entity: LegalEntity) -> LegalEntity:
         decimals(entity.tax_currency)
     for currency, rate in entity.exchange_rates.items():
         decimals(currency)
-        if not 0 < rate <= RATE_MAX:
+        if not rate.is_finite() or not 0 < rate <= RATE_MAX:
             raise InvalidInput("A rate is a positive number.", field="exchange_rates")
     if not 0 <= entity.payment_days <= 365:
         raise InvalidInput("Documents are due within 0 to 365 days.", field="payment_days")
     if not 1 <= entity.retention_years <= 50:
         raise InvalidInput("Documents are kept for 1 to 50 years.", field="retention_years")
-    if entity.receipt_limit is not None and entity.receipt_limit < 0:
-        raise InvalidInput("The limit is not negative.", field="receipt_limit")
+    limit = entity.receipt_limit
+    if limit is not None and not (limit.is_finite() and limit >= 0):
+        raise InvalidInput("The limit is a number, and not negative.", field="receipt_limit")
     tax_id = tax_numbers.checked(entity.tax_id, address.country)
     return _tidied(entity, address=address, tax_id=tax_id)
 

@@ -25,6 +25,7 @@ from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.core.ids import IdMaker, RandomBytes
 from ingufu.core.money import rounded
 from ingufu.core.texts import plain
+from ingufu.infra.storage.columns import EXACT_LIMIT
 from ingufu.infra.storage.database import Database, Work
 from ingufu.ledger.model import AccountKind, EntryKind, NewEntry, Posting
 from ingufu.ledger.service import Ledger
@@ -279,7 +280,8 @@ def _check_payment(known: Known, amount: Decimal, reference: str) -> None:
         raise Conflict("There is nothing to pay on it.")
     if not reference.strip() or len(reference) > 200:
         raise InvalidInput("Give the reference of the payment.", field="reference")
-    if amount <= 0 or rounded(amount, document.currency) != amount:
+    is_sensible = amount.is_finite() and 0 < amount <= EXACT_LIMIT
+    if not is_sensible or rounded(amount, document.currency) != amount:
         raise InvalidInput(f"Give a positive amount in whole units of {document.currency}.", field="amount")
     paid = sum((one.amount for one in known.settlements), Decimal(0))
     left = document.payable - paid - store.total_credited(known.credits)
