@@ -73,6 +73,10 @@ def test_grace_is_counted_from_when_the_vehicle_stopped_asking_not_from_the_star
     assert idle_cost(usage(charging(600, "10"), parked(10), parked(8))) == 3
 
 
+def test_grace_that_ends_where_a_stretch_ends_is_over():
+    assert idle_cost(usage(charging(60, "10"), parked(15), parked(5), parked(1))) == 6
+
+
 def test_grace_begins_anew_when_the_vehicle_asked_again():
     assert idle_cost(usage(charging(60, "10"), parked(14), charging(1, "1"), parked(14))) == 0
 

@@ -14,7 +14,7 @@ _US_PER_S = 1_000_000
 _TIMES = (Dimension.TIME, Dimension.PARKING_TIME)
 
 
-class Count(msgspec.Struct, kw_only=True, eq=False):
+class Count(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """What one component counts at one price: parts of energy, microseconds, or 1."""
 
     phase: Phase

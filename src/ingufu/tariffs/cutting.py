@@ -14,7 +14,7 @@ from ingufu.tariffs.timeline import Moment
 from ingufu.tariffs.usage import Activity, Stretch
 
 Exact: TypeAlias = int | Fraction
-PARTS_PER_WH = 10**12  # energy is counted in these: readings have no more digits, and whole numbers are quick
+PARTS_PER_WH = 3600 * 10**12  # energy is counted in these: parts of it by seconds stay whole, and so are quick
 US_PER_HOUR = 3_600_000_000
 US = timedelta(microseconds=1)
 _ENDLESS = Decimal("Infinity")
@@ -25,14 +25,14 @@ _END: _Part = (1, 1)
 _FREE = Choice(flat=None, energy=None, time=None)
 
 
-class Place(msgspec.Struct, eq=False):
+class Place(msgspec.Struct, eq=False, gc=False):
     """A point of a session: microseconds since its start, and energy since its start."""
 
     us: Exact
     energy: Exact
 
 
-class Run(msgspec.Struct, kw_only=True, eq=False):
+class Run(msgspec.Struct, kw_only=True, eq=False, gc=False):
     """From one place to another the same components count."""
 
     moment: Moment
@@ -79,32 +79,39 @@ class _Walk:
         self._activity = activity
         self._parked_at = started_at
         self._choice = _FREE
-        self._is_chosen = False
+        self._quiet_until = _PAST  # until then nothing changes but by energy and by what the vehicle does
+        self._least_w = self._most_w = _ENDLESS
         self._free_until = _PAST
         self._pass_moment(self._energy_wh)
 
     def take(self, stretch: Stretch) -> None:
-        """Go to the end of the next stretch."""
-        started_at, ended_at, activity = stretch.started_at, stretch.ended_at, stretch.activity
-        if started_at == ended_at and not stretch.energy_wh:
-            return
+        """Go to the end of the next stretch: at once if nothing can change before it."""
+        ended_at, after_wh = stretch.ended_at, self._energy_wh + stretch.energy_wh
+        if ended_at < self._quiet_until and after_wh < self._limit and stretch.activity is self._activity:
+            power_w = stretch.power_w
+            if power_w is not None and not self._least_w <= power_w <= self._most_w:
+                self._load(power_w)
+        elif after_wh != self._energy_wh or ended_at != self._at:
+            self._go(stretch, after_wh)
+        self._at, self._energy_wh = ended_at, after_wh
+
+    def _go(self, stretch: Stretch, after_wh: Decimal) -> None:
+        started_at, ended_at = stretch.started_at, stretch.ended_at
         while started_at >= self._until:
             self._pass_moment(self._energy_wh)
         if self._energy_wh >= self._limit:
             self._pass_bound(self._energy_wh)
-        if activity is not self._activity:
-            self._activity, self._parked_at, self._is_chosen = activity, started_at, False
-        if not self._is_chosen or self._plan.is_by_load:
-            self._choose(stretch)
-        after_wh = self._energy_wh + stretch.energy_wh
+        if stretch.activity is not self._activity:
+            self._activity, self._parked_at = stretch.activity, started_at
+        self._choose(stretch)
         is_free = started_at < self._free_until
         if ended_at > self._until or after_wh > self._limit or (is_free and ended_at > self._free_until):
             self._cut(stretch, after_wh)
-        else:
-            run = self._open
-            if run is None or self._is_new(run, is_free=is_free):
-                self._begin(Place(micros(started_at - self._started_at), parts(self._energy_wh)), is_free=is_free)
-        self._at, self._energy_wh = ended_at, after_wh
+        elif self._open is None or self._is_new(self._open, is_free=is_free):
+            self._begin(Place(micros(started_at - self._started_at), parts(self._energy_wh)), is_free=is_free)
+        self._quiet_until = _PAST if self._plan.is_by_load else self._until
+        if ended_at <= self._free_until:
+            self._quiet_until = min(self._quiet_until, self._free_until)
         if stretch.power_w is not None:
             self._load(stretch.power_w)
 
@@ -173,14 +180,12 @@ class _Walk:
         band = bisect_right(bounds, here_wh)
         self._limit = bounds[band] if band < len(bounds) else _ENDLESS
         self._mask = self._moment.mask & self._plan.energy.masks[band]
-        self._is_chosen = False
 
     def _choose(self, stretch: Stretch) -> None:
         mask = self._mask
         if self._plan.is_by_load:
             mask &= self._plan.load_mask(_power_of(stretch), stretch.current_a)
         self._choice = self._plan.choose(mask, stretch.activity)
-        self._is_chosen = True
         self._free_until = _PAST
         timed = self._choice.time
         if stretch.activity is Activity.PARKED and timed is not None and timed.grace:
@@ -211,14 +216,15 @@ class _Walk:
             end=place,
         )
         self._runs.append(self._open)
+        self._least_w = self._most_w = _ENDLESS
 
     def _load(self, power_w: Decimal) -> None:
+        """Keep the least and the most power of the run."""
         run = self._open
         if run is not None:
-            if run.most_w is None or power_w > run.most_w:
-                run.most_w = power_w
-            if run.least_w is None or power_w < run.least_w:
-                run.least_w = power_w
+            run.least_w = power_w if run.least_w is None else min(run.least_w, power_w)
+            run.most_w = power_w if run.most_w is None else max(run.most_w, power_w)
+            self._least_w, self._most_w = run.least_w, run.most_w
 
 
 def _power_of(stretch: Stretch) -> Decimal | Fraction | None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 
-from ingufu.tariffs.amounts import Amounts, Share, decimal_of
+from ingufu.tariffs.amounts import Amounts, Share, decimal_of, summed
 from ingufu.tariffs.model import PriceLimit, Tax
 from ingufu.tariffs.priced import Limited, LimitKind
 
@@ -58,7 +58,7 @@ def _ratio(total: tuple[Fraction, Fraction], amounts: Amounts) -> Fraction:
     if total[0]:
         return total[1] / total[0]
     slot = amounts.shares[0].slot if amounts.shares else None
-    return Fraction(1) if slot is None else Fraction(slot.whole + sum(slot.shares), slot.whole)
+    return Fraction(1) if slot is None else Fraction(slot.gross, slot.whole)
 
 
 def _spread(amounts: Amounts, net: Fraction, gross: Fraction) -> Amounts:
@@ -74,13 +74,14 @@ def _spread(amounts: Amounts, net: Fraction, gross: Fraction) -> Amounts:
         first, first_net, _ = lines[0]
         shares = first.slot.shares if sum(first.slot.shares) else ()
         if not shares:
-            first = Share(first.slot, _UNNAMED, first.net, (0,))
+            first = Share(first.slot, _UNNAMED, first.net, (0,), 0)
         lines[0] = (first, first_net, [tax * one / sum(shares) for one in shares] or [tax])
     whole = lcm(*(one.denominator for _, line_net, taxes in lines for one in (line_net, *taxes)))
-    return Amounts(
-        whole,
-        [
-            Share(share.slot, share.taxed_by, int(line_net * whole), tuple(int(one * whole) for one in taxes))
-            for share, line_net, taxes in lines
-        ],
+    return summed(
+        whole, [_share(share, line_net * whole, [one * whole for one in taxes]) for share, line_net, taxes in lines]
     )
+
+
+def _share(share: Share, net: Fraction, taxes: list[Fraction]) -> Share:
+    whole_taxes = tuple(map(int, taxes))
+    return Share(share.slot, share.taxed_by, int(net), whole_taxes, sum(whole_taxes))

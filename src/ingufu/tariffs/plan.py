@@ -50,6 +50,7 @@ class Slot(msgspec.Struct, kw_only=True, eq=False):
     taxes: tuple[Tax, ...] | None  # as they count: none where the tariff says that none apply
     shares: tuple[int, ...]
     whole: int
+    gross: int  # whole and shares together
     is_gross: bool  # the price holds its taxes
     grace: timedelta
 
@@ -176,13 +177,15 @@ def _slot(place: int, restrictions: Restrictions, component: PriceComponent, bas
     taxes = () if basis is TaxBasis.NONE else component.taxes
     parts = list(_shares(taxes or ()))
     whole = lcm(*(part.denominator for part in parts)) if parts else 1
+    shares = tuple(part.numerator * (whole // part.denominator) for part in parts)
     return Slot(
         element=place,
         restrictions=restrictions,
         component=component,
         taxes=taxes,
-        shares=tuple(part.numerator * (whole // part.denominator) for part in parts),
+        shares=shares,
         whole=whole,
+        gross=whole + sum(shares),
         is_gross=basis is TaxBasis.INCLUDED,
         grace=timedelta(seconds=component.grace_s),
     )

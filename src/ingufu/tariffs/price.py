@@ -10,7 +10,7 @@ from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperatio
 import msgspec
 
 from ingufu.core.errors import InvalidInput
-from ingufu.tariffs.amounts import Amounts, Share, amounts_of, quantity_of
+from ingufu.tariffs.amounts import ZERO, Amounts, Share, amounts_of, hours_of, kwh_of, quantity_of
 from ingufu.tariffs.arranging import arranged, reserved_stretch
 from ingufu.tariffs.counting import Count, counted
 from ingufu.tariffs.cutting import Exact, Run, cut
@@ -25,7 +25,6 @@ from ingufu.tariffs.usage import Activity, Stretch, Usage
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])  # products of prices and readings need some 40 digits
 _RULE = RoundingRule()
 _UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.PARKING_TIME: "h", Dimension.FLAT: "session"}
-_ZERO = Decimal(0)
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -92,16 +91,16 @@ def _priced(parts: list[_Part], promised: Phase, rule: RoundingRule, *, is_charg
     return Price(
         currency=terms.currency,
         lines=tuple(_lines(parts, raw)),
-        periods=tuple(_period(part, run) for part in parts for run in part.runs),
+        periods=tuple([_period(part, run) for part in parts for run in part.runs]),
         limits=limits,
         taxes=_taxes(amounts),
         net=amounts.shown(amounts.net),
         gross=amounts.shown(amounts.gross),
         is_tax_known=all(count.slot.taxes is not None for count in counts),
-        energy_kwh=quantity_of(session[-1].end.energy, Dimension.ENERGY) if session else _ZERO,
-        time_h=quantity_of(session[-1].end.us, Dimension.TIME) if session else _ZERO,
-        parking_h=quantity_of(_parked_us(session), Dimension.TIME) if session else _ZERO,
-        reservation_h=quantity_of(reserved[-1].end.us, Dimension.TIME) if reserved else _ZERO,
+        energy_kwh=kwh_of(session[-1].end.energy) if session else ZERO,
+        time_h=hours_of(session[-1].end.us) if session else ZERO,
+        parking_h=hours_of(_parked_us(session)) if session else ZERO,
+        reservation_h=hours_of(reserved[-1].end.us) if reserved else ZERO,
         billed=bill(amounts, terms.currency, rule, _bounds(least, terms.max_price), is_held=bool(limits)),
     )
 
@@ -144,16 +143,16 @@ def _line(part: _Part, count: Count, share: Share, amounts: Amounts) -> Line:
 
 def _period(part: _Part, run: Run) -> Period:
     tariff = run.moment.phase.tariff
-    hours = quantity_of(run.end.us - run.start.us, Dimension.TIME)
+    hours = hours_of(run.end.us - run.start.us)
     is_parked = run.activity is Activity.PARKED
     return Period(
         started_at=_instant(part, run.start.us),
         tariff_id="" if tariff is None else tariff.tariff_id,
         version=0 if tariff is None else tariff.version,
-        energy_kwh=quantity_of(run.end.energy - run.start.energy, Dimension.ENERGY),
-        time_h=_ZERO if is_parked or part.is_reserved else hours,
-        parking_h=hours if is_parked else _ZERO,
-        reservation_h=hours if part.is_reserved else _ZERO,
+        energy_kwh=kwh_of(run.end.energy - run.start.energy),
+        time_h=ZERO if is_parked or part.is_reserved else hours,
+        parking_h=hours if is_parked else ZERO,
+        reservation_h=hours if part.is_reserved else ZERO,
         max_power_kw=None if run.most_w is None else run.most_w.scaleb(-3),
         min_power_kw=None if run.least_w is None else run.least_w.scaleb(-3),
     )
@@ -170,8 +169,10 @@ def _taxes(amounts: Amounts) -> tuple[TaxAmount, ...]:
             found[key] = (base_before + (base if tax.is_compound else share.net), amount_before + amount)
             base += amount
     return tuple(
-        TaxAmount(name=name, percent=percent, base=amounts.shown(base), amount=amounts.shown(amount))
-        for (name, percent), (base, amount) in found.items()
+        [
+            TaxAmount(name=name, percent=percent, base=amounts.shown(base), amount=amounts.shown(amount))
+            for (name, percent), (base, amount) in found.items()
+        ]
     )
 
 
@@ -191,4 +192,4 @@ def _parked_us(runs: list[Run]) -> Exact:
 
 
 def _instant(part: _Part, us: Exact) -> datetime:
-    return part.started_at + timedelta(microseconds=int(us))
+    return part.started_at + timedelta(microseconds=int(us)) if us else part.started_at

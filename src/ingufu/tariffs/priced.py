@@ -22,14 +22,14 @@ class RoundingPolicy(StrEnum):
     TOTAL = "total"
 
 
-class RoundingRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RoundingRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How exact amounts become amounts that can be paid."""
 
     policy: RoundingPolicy = RoundingPolicy.TAX_GROUP
     rounding: Rounding = Rounding.HALF_UP
 
 
-class TaxAmount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TaxAmount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one tax at one rate comes to. `base` is what it is laid on."""
 
     name: str
@@ -38,7 +38,7 @@ class TaxAmount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount: Decimal
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one price component came to: a quantity at a price, with the tariff, element and restrictions it is from."""
 
     dimension: Dimension
@@ -68,7 +68,7 @@ class LimitKind(StrEnum):
     MAX_PRICE = "max_price"
 
 
-class Limited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Limited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """That a bound of the tariff changed the total."""
 
     kind: LimitKind
@@ -77,7 +77,7 @@ class Limited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     after: Decimal
 
 
-class Period(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Period(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A stretch in which the same components counted (OCPI ChargingPeriod), as measured: no step is in it."""
 
     started_at: datetime
@@ -91,7 +91,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     min_power_kw: Decimal | None = None
 
 
-class Billed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Billed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The amounts in whole smallest units of the currency: they sum up, and are what is owed."""
 
     net: Decimal
@@ -104,7 +104,7 @@ class Billed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy: RoundingPolicy = RoundingPolicy.TAX_GROUP
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a usage costs."""
 
     currency: str

@@ -16,7 +16,7 @@ Bounds: TypeAlias = tuple[tuple[Decimal | None, Decimal | None], tuple[Decimal |
 """Of the net and of the gross total: the least and the most."""
 
 
-class _Group(msgspec.Struct, eq=False):
+class _Group(msgspec.Struct, eq=False, gc=False):
     """Lines that bear the same taxes, or one line: exact amounts, then those in smallest units."""
 
     places: list[int]
@@ -60,9 +60,16 @@ def shared_out(total: int, weights: Sequence[int]) -> list[int]:
         return [total, *(0 for _ in weights[1:])] if weights else []
     quotients = [divmod(total * weight, together) for weight in weights]
     found = [quotient for quotient, _ in quotients]
+    rest = total - sum(found)
+    if not rest:
+        return found
     sign = 1 if together > 0 else -1
-    in_order = sorted(range(len(weights)), key=lambda place: (-quotients[place][1] * sign, -abs(weights[place]), place))
-    for place in in_order[: total - sum(found)]:
+    places = range(len(weights))
+    if rest == 1:
+        found[max(places, key=lambda place: (quotients[place][1] * sign, abs(weights[place]), -place))] += 1
+        return found
+    in_order = sorted(places, key=lambda place: (-quotients[place][1] * sign, -abs(weights[place]), place))
+    for place in in_order[:rest]:
         found[place] += 1
     return found
 
@@ -149,10 +156,14 @@ def _billed(groups: list[_Group], lines: int, exponent: int, rule: RoundingRule)
     nets, grosses = [0] * lines, [0] * lines
     taxes: dict[tuple[str, Decimal], list[int]] = {}
     for group in groups:
+        if len(group.places) == 1:
+            nets[group.places[0]], grosses[group.places[0]] = group.units, group.units + sum(group.tax_units)
+            continue
         line_nets = shared_out(group.units, [share.net for share in group.shares])
         line_taxes = shared_out(sum(group.tax_units), [share.tax for share in group.shares])
         for place, net, more in zip(group.places, line_nets, line_taxes, strict=True):
             nets[place], grosses[place] = net, net + more
+    for group in groups:
         base = group.units
         for tax, units in zip(_taxes(group), group.tax_units, strict=True):
             found = taxes.setdefault((tax.name, tax.percent), [0, 0])
@@ -160,8 +171,13 @@ def _billed(groups: list[_Group], lines: int, exponent: int, rule: RoundingRule)
             found[1] += units
             base += units
 
+    seen: dict[int, Decimal] = {}
+
     def money(units: int) -> Decimal:
-        return Decimal(units).scaleb(-exponent)
+        found = seen.get(units)
+        if found is None:
+            found = seen[units] = Decimal(units).scaleb(-exponent)
+        return found
 
     net_units, gross_units = sum(nets), sum(grosses)
     return Billed(
