@@ -188,10 +188,10 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 60.0
 
     tolerance_wh: Annotated[
-        float, _says("Registers and signed readings may differ by so many Wh,", ge=0, le=1_000_000)
+        float, _says("By how many Wh registers and signed readings may differ.", ge=0, le=1_000_000)
     ] = 50.0
     tolerance_percent: Annotated[
-        float, _says("or by so many percent of the energy, whichever is more.", ge=0, le=100)
+        float, _says("By how many percent of the energy they may differ; the more of both counts.", ge=0, le=100)
     ] = 0.5
     max_power_w: Annotated[
         float, _says("Most power of a connector for which none is entered.", gt=0, le=10_000_000)
