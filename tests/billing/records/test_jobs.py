@@ -4,6 +4,7 @@ import asyncio
 
 from billing.records.world import World, per_kwh
 from ingufu.billing.records.jobs import BREATH_S, LOOK_S, RecordKeeper
+from ingufu.infra.storage.journal import journal
 
 
 async def test_keeper_rates_until_nothing_is_due(world: World) -> None:
@@ -42,3 +43,19 @@ async def test_keeper_that_is_told_looks_at_once(world: World) -> None:
                 await asyncio.sleep(0.02)
     finally:
         running.cancel()
+
+
+async def test_session_is_rated_only_when_its_readings_are_in_their_table(world: World) -> None:
+    """On SQLite the stations' process may still hold readings back, above all when it was killed."""
+    await world.tariff(per_kwh("250"))
+    transaction_id = await world.session()
+    async with world.database.work() as work:
+        work.execute_once(journal.insert().values(id=5, entry=b"held back"))
+    await world.rater.collect()
+    assert await world.rater.rate_due() == 0
+    assert await world.issued(transaction_id) == []
+    async with world.database.work() as work:
+        work.execute_once(journal.delete())
+        work.execute_once(journal.insert().values(id=6, entry=b"of something later"))
+    assert await world.rater.rate_due() == 1
+    assert len(await world.issued(transaction_id)) == 1
