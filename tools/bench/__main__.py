@@ -11,7 +11,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that this folder is a package however it is started
 
-from bench import document, fleets, pages, postgresql, profiling, speed
+from bench import document, fleets, pages, postgresql, profiling, rating, speed
 from bench.report import Report, this_machine
 from bench.speed import Size
 from bench.tables import markdown
@@ -90,6 +90,10 @@ def _pages(report: Report, size: Size) -> None:
     report.pages = pages.measure(max(size.seconds, pages.LEAST_S))
 
 
+def _rating(report: Report, size: Size) -> None:
+    report.rated = rating.measure(size.seconds)
+
+
 def _profile(report: Report, size: Size) -> None:
     report.profiles = [profiling.profile_readings(), profiling.profile_return(size.idle)]
 
@@ -103,6 +107,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "memory": _memory,
         "reconnect": _reconnect,
         "pages": _pages,
+        "rating": _rating,
         "profile": _profile,
     }
 )

@@ -15,6 +15,7 @@ from bench.fleets import Memory, Return
 from bench.pages import Pages
 from bench.processes import disk_folder, file_system
 from bench.profiling import Profile
+from bench.rating import Rated
 from bench.speed import Row
 
 
@@ -48,6 +49,7 @@ class Report(msgspec.Struct, kw_only=True):
     memory: Memory | None = None
     returns: list[Return] = []
     pages: Pages | None = None
+    rated: list[Rated] = []
     profiles: list[Profile] = []
     notes: list[str] = []
 

@@ -19,7 +19,18 @@ _AT_RATES = (
     "|server's core|database's cores|generator's core|errors"
 )
 _WORDS = frozenset(
-    {"Server", "Mix", "Target", "Measured", "", "Settings", "Situation", "Part", "Function, with the C code it calls"}
+    {
+        "Server",
+        "Mix",
+        "Tariff",
+        "Target",
+        "Measured",
+        "",
+        "Settings",
+        "Situation",
+        "Part",
+        "Function, with the C code it calls",
+    }
 )
 
 
@@ -35,6 +46,7 @@ def markdown(report: Report) -> str:
         _memory(report),
         _returns(report),
         _pages(report),
+        _rated(report),
         *map(_profile, report.profiles),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -169,6 +181,19 @@ def _pages(report: Report) -> str:
         f"{pages.transactions:,} transactions in the database"
     )
     return _table(title, heads, rows)
+
+
+def _rated(report: Report) -> str:
+    heads = "Tariff|stretches of a session|lines of its price|sessions per CPU-s|plain reading per CPU-s"
+    rows = [
+        f"| {one.shape} | {one.stretches} | {one.lines} | {one.per_cpu_s:,.0f} | {one.plain_per_cpu_s:,.0f} |"
+        for one in report.rated
+    ]
+    remark = (
+        "The plain reading looks every element up for every stretch and sums fractions; it cuts no stretch and knows "
+        "no taxes, steps, bounds, periods or rounding."
+    )
+    return _table("Prices", heads, rows, remark)
 
 
 def _profile(profile: Profile) -> str:

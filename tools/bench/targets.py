@@ -26,7 +26,7 @@ class Judged(msgspec.Struct, kw_only=True, frozen=True):
 
 def judge(report: Report) -> list[Judged]:
     """Return every target of which there are figures."""
-    return [*_speed(report), *_rates(report), *_fleets(report), *_postgresql(report), *_pages(report)]
+    return [*_speed(report), *_rates(report), *_fleets(report), *_postgresql(report), *_pages(report), *_rated(report)]
 
 
 def floor_of(report: Report, stations: int) -> float:
@@ -123,3 +123,12 @@ def _pages(report: Report) -> Iterable[Judged]:
         measured=f"{beside:.1f} ms, alone {alone:.1f} ms: {beside / alone if alone else 0:.1f} times",
         is_reached=beside <= PAGES_TIMES * alone,
     )
+
+
+def _rated(report: Report) -> Iterable[Judged]:
+    for one in report.rated:
+        yield Judged(
+            target=f"{one.target_per_s:,} sessions priced per CPU-second: {one.shape}",
+            measured=f"{one.per_cpu_s:,.0f}",
+            is_reached=one.per_cpu_s >= one.target_per_s,
+        )
