@@ -9,6 +9,7 @@ from bench.fleets import Memory, Return
 from bench.pages import Case, Pages
 from bench.people import Asked
 from bench.plan import Connected, Result
+from bench.rating import Rated
 from bench.report import Report, this_machine
 from bench.speed import Row
 from bench.targets import judge
@@ -94,6 +95,11 @@ def test_pages_are_judged_by_the_worse_of_the_runs_without_them() -> None:
     assert judged(pages=pages).popitem()[1] == ("4.0 ms, alone 2.0 ms: 2.0 times", False)
 
 
+def test_prices_are_judged_by_processor_time() -> None:
+    slow = Rated(shape="energy", stretches=5, lines=1, per_cpu_s=19_999.0, plain_per_cpu_s=1e4, target_per_s=20_000)
+    assert judged(rated=[slow]) == {"20,000 sessions priced per CPU-second: energy": ("19,999", False)}
+
+
 def test_a_fleet_of_which_some_failed_is_not_back() -> None:
     back = Return(settings="as installed", stations=9, connected_s=1.0, booted_s=2.0, failures=1, cpu_s=0.5)
     assert judged(returns=[back]).popitem()[1] == ("2.0 s, 1 failed", False)
@@ -105,6 +111,7 @@ def test_every_row_has_the_columns_of_its_table() -> None:
     full.profiles = [
         profiling.summarise([(3, ["ingufu.charging.decide:judge"]), (1, ["json:dumps", "other:f"])], "all")
     ]
+    full.rated = [Rated(shape="energy", stretches=5, lines=1, per_cpu_s=2e4, plain_per_cpu_s=1e4, target_per_s=20_000)]
     width = 0
     for line in tables.markdown(full).splitlines():
         if not line.startswith("|"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Context, Decimal
-from math import lcm
+from math import gcd, lcm
 
 import msgspec
 
@@ -101,6 +101,8 @@ def _share(count: Count) -> tuple[int, Share]:
     numerator, denominator = count.price.as_integer_ratio()
     numerator *= count.billed.numerator
     denominator *= count.billed.denominator * _UNITS[slot.component.dimension]
+    common = gcd(numerator, denominator)  # small numbers from here on
+    numerator, denominator = numerator // common, denominator // common
     denominator *= slot.gross if slot.is_gross else slot.whole
     taxes = tuple([numerator * part for part in slot.shares])
     return denominator, Share(slot, slot.taxes, numerator * slot.whole, taxes, sum(taxes))

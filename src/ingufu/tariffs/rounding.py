@@ -77,18 +77,23 @@ def shared_out(total: int, weights: Sequence[int]) -> list[int]:
 def _groups(shares: list[Share], *, is_by_line: bool) -> list[_Group]:
     if len(shares) == 1 or is_by_line:
         return [_Group([place], [share], share.net, list(share.taxes)) for place, share in enumerate(shares)]
-    found: dict[object, _Group] = {}
+    groups: list[_Group] = []
     for place, share in enumerate(shares):
-        key = (share.taxed_by, share.slot.is_gross)
-        group = found.get(key)
+        group = next((one for one in groups if _is_taxed_alike(one.shares[0], share)), None)
         if group is None:
-            found[key] = _Group([place], [share], share.net, list(share.taxes))
+            groups.append(_Group([place], [share], share.net, list(share.taxes)))
         else:
             group.places.append(place)
             group.shares.append(share)
             group.net += share.net
             group.taxes = [one + more for one, more in zip(group.taxes, share.taxes, strict=True)]
-    return list(found.values())
+    return groups
+
+
+def _is_taxed_alike(one: Share, other: Share) -> bool:
+    return one.slot.is_gross is other.slot.is_gross and (
+        one.taxed_by is other.taxed_by or one.taxed_by == other.taxed_by
+    )
 
 
 class _Rounded:
