@@ -231,8 +231,8 @@ def test_figures_of_both_processes_are_shown_to_prometheus(shared, key):
 def test_both_processes_are_lean(shared):
     shared.request("/health")
     gateway = psutil.Process(shared.process.pid)
-    assert gateway.memory_info().rss < 110e6
-    assert shared.web().memory_info().rss < 130e6
+    assert gateway.memory_info().rss < 120e6
+    assert shared.web().memory_info().rss < 150e6
 
 
 def test_a_data_folder_serves_one_server(shared):

@@ -12,7 +12,7 @@ from ingufu.app.settings import Settings
 from ingufu.core.errors import IngufuError, SettingsError
 from ingufu.infra.logs import configure_logs
 
-DAYS = 90
+DAYS = 60
 STATIONS = 24
 
 
