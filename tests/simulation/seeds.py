@@ -122,7 +122,7 @@ class _Simulation:
         world.trace.note("world", "CALM")
         self.disk.kind = "well"
         world.trouble(30.0)
-        while self.server.running is None:
+        while self.server.running is None or self.server.running.engine.failure is not None:  # it is started anew soon
             await asyncio.sleep(LOOK_S)
 
     async def _has_come_to_rest(self) -> bool:
