@@ -20,6 +20,7 @@ from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.model import EvidenceRules
 from ingufu.billing.evidence.service import Evidence
 from ingufu.billing.fiscal.wiring import money
+from ingufu.billing.invoices.service import LegalEntities
 from ingufu.billing.records.model import RecordRules
 from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.model import CertificateRules
@@ -85,9 +86,11 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
     tariffs = Tariffs(database, clock, ids, price_feeds)
     ledger = Ledger(database, clock, ids)
     evidence = Evidence(database, clock, ids, charging, evidence_rules(settings))
+    sellers = LegalEntities(database, clock, ids)
     charge_records = ChargeRecords(
-        database, clock, ids, charging, reservations, evidence, tariffs, ledger, record_rules(settings)
-    )
+        database, clock, ids, charging, reservations, evidence, tariffs, ledger, record_rules(settings),
+        rounding=sellers.rounding_for,
+    )  # fmt: skip
     return Services(
         database=database,
         clock=clock,

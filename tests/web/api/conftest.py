@@ -22,6 +22,7 @@ from ingufu.accounts.service import Accounts
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.service import Evidence
 from ingufu.billing.fiscal.wiring import money
+from ingufu.billing.invoices.service import LegalEntities
 from ingufu.billing.records.model import RecordRules
 from ingufu.billing.records.service import ChargeRecords
 from ingufu.certificates.service import Authorities, Contracts
@@ -187,8 +188,9 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
     evidence = Evidence(database, clock, ids, charging)
     tariffs, ledger = Tariffs(database, clock, ids, price_feeds), Ledger(database, clock, ids)
     charge_records = ChargeRecords(
-        database, clock, ids, charging, reservations, evidence, tariffs, ledger, RecordRules(grace_s=0)
-    )
+        database, clock, ids, charging, reservations, evidence, tariffs, ledger, RecordRules(grace_s=0),
+        rounding=LegalEntities(database, clock, ids).rounding_for,
+    )  # fmt: skip
     return Services(
         database=database,
         clock=clock,

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from ingufu.accounts.model import Role, Scope
+from ingufu.billing.invoices.parties import TaxRounding
+from ingufu.core.money import Rounding
 from web.api.conftest import House
 from web.api.engines import both_engines
 
@@ -94,6 +96,28 @@ async def test_the_choice_is_told_step_by_step(house: House, admin, make) -> Non
     ]
     passing = (await admin.get("/api/v1/tariffs/applying?station=CP1&evse=1")).json()
     assert (passing["situation"]["kind"], passing["choice"]["applied"]["name"]) == ("AD_HOC_PAYMENT", "Day")
+
+
+async def test_a_preview_is_rounded_as_the_seller_of_the_site_says(house: House, admin, make) -> None:
+    made = await make()
+    site = await house.site("Kigali", time_zone="Africa/Kigali")
+    await house.station("CP1", site_id=site)
+    await assign(admin, made, "everyone")
+    async with house.database.work() as work:
+        await house.services.money.entities.create(
+            work,
+            organisation_id=house.organisation_id,
+            key="KGL",
+            name="Host Ltd",
+            site_ids=(site,),
+            tax_rounding=TaxRounding.TOTAL,
+            rounding=Rounding.HALF_EVEN,
+        )
+    for situation, rule in (({"station": "CP1"}, ("half-even", "total")), ({}, None)):
+        body = {"usage": {"energy_kwh": "20"}, "situation": situation}
+        billed = (await admin.post("/api/v1/tariffs/preview", json=body)).json()["price"]["billed"]
+        told = (billed.get("rounding"), billed.get("policy"))
+        assert told == (rule or (None, None)), "what is as usual is left out"
 
 
 async def test_a_preview_tells_the_price_line_by_line(house: House, admin, make) -> None:

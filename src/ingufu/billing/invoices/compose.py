@@ -24,13 +24,14 @@ from ingufu.billing.invoices.model import (
     Standing,
     TaxCategory,
 )
-from ingufu.billing.invoices.parties import Automatic, Customer, CustomerKind, LegalEntity
+from ingufu.billing.invoices.parties import Automatic, Customer, CustomerKind, LegalEntity, TaxRounding
+from ingufu.billing.records import decide as record_rules
 from ingufu.billing.records.booking import debtor
 from ingufu.billing.records.model import ChargeRecord, RecordKind
 from ingufu.core.errors import InvalidInput
 from ingufu.core.money import rounded
 from ingufu.tariffs.model import Dimension, Tax, TaxBasis
-from ingufu.tariffs.priced import Line
+from ingufu.tariffs.priced import Line, RoundingPolicy, RoundingRule
 
 MAX_RECORDS = 5000  # on one document
 replace = msgspec.structs.replace
@@ -103,13 +104,19 @@ def compose(draft: Draft) -> Document:
         created_at=draft.at,
         created_by=draft.by,
     )
-    return summed(document, lines)
+    return summed(document, lines, is_rounded=_is_rounded(records, draft.seller))
 
 
-def summed(document: Document, lines: Sequence[DocumentLine]) -> Document:
-    """Return the document with these lines and what they come to."""
+def rounding_of(seller: LegalEntity) -> RoundingRule:
+    """Return how the seller rounds what a session costs."""
+    return RoundingRule(policy=RoundingPolicy(seller.tax_rounding.value), rounding=seller.rounding)
+
+
+def summed(document: Document, lines: Sequence[DocumentLine], *, is_rounded: bool = False) -> Document:
+    """Return the document with these lines and what they come to; `is_rounded`: by the rule of the seller already."""
     seller = document.seller
-    rules = Priced(currency=document.currency, rounding=seller.rounding, tax_rounding=seller.tax_rounding)
+    tax_rounding = TaxRounding.LINE if is_rounded else seller.tax_rounding  # LINE: the amounts as they are
+    rules = Priced(currency=document.currency, rounding=seller.rounding, tax_rounding=tax_rounding)
     why = {TaxCategory.EXEMPT: seller.exemption, TaxCategory.OUTSIDE: seller.outside}
     sums = amounts.total(lines, rules, why)
     return replace(
@@ -269,6 +276,11 @@ def month_before(period: str) -> str:
 
 def local_date(at: datetime, time_zone: str) -> date:
     return at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def _is_rounded(records: Sequence[ChargeRecord], seller: LegalEntity) -> bool:
+    """Return whether a single session was priced by the rule of the seller: nothing is left to be rounded."""
+    return len(records) == 1 and record_rules.rounding_of(records[0]) == rounding_of(seller)
 
 
 def _language(draft: Draft) -> str:

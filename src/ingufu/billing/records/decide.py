@@ -11,7 +11,7 @@ from ingufu.billing.evidence.model import EnergyVerdict, Standing
 from ingufu.billing.records.model import ChargeRecord, RatingReason, RatingState, RecordKind, RecordRules
 from ingufu.charging.model import Transaction
 from ingufu.tariffs.model import AppliedTariff
-from ingufu.tariffs.priced import Price
+from ingufu.tariffs.priced import Price, RoundingRule
 from ingufu.tariffs.usage import Usage
 
 ENGINE = "ingufu-1"  # the rules by which a price is worked out; a change of them that changes a bill counts it up
@@ -58,6 +58,12 @@ def is_same_bill(record: ChargeRecord, price: Price, usage: Usage) -> bool:
     ):
         return False
     return _bounds(record.usage) == _bounds(usage)
+
+
+def rounding_of(record: ChargeRecord) -> RoundingRule:
+    """Return by which rule the amounts of a record were rounded."""
+    billed = record.price.billed
+    return RoundingRule(policy=billed.policy, rounding=billed.rounding)
 
 
 def credit_of(record: ChargeRecord, *, id_: str, reason: str, at: datetime) -> ChargeRecord:

@@ -16,7 +16,7 @@ from ingufu.tariffs.checking import Warned, warnings
 from ingufu.tariffs.feeds import feed_ids, zone_of
 from ingufu.tariffs.model import AppliedTariff, TariffKind, Terms
 from ingufu.tariffs.price import price
-from ingufu.tariffs.priced import Price
+from ingufu.tariffs.priced import Price, RoundingRule
 from ingufu.tariffs.situations import Choice, Situation, kind_of_session
 from ingufu.tariffs.supposing import suppose
 from ingufu.tariffs.usage import Usage
@@ -130,10 +130,12 @@ async def preview_price(web: WebContext, principal: Principal, given: PreviewReq
     zone = None if usage.time_zone is None else zone_of(usage.time_zone).key
     choice: Choice | None = None
     applied: AppliedTariff | None
+    rounding = RoundingRule()
     if given.situation is not None:
         situation, site_zone = await situation_of(web, principal, given.situation)
         choice = await web.services.tariffs.applying(situation, at, until=at)
         applied, zone = choice.applied, zone or site_zone
+        rounding = await _rounding(web, situation)
     elif given.terms is not None:
         if principal.site_ids is not None and feed_ids(given.terms):
             raise Forbidden("You may not look at price feeds.")
@@ -147,7 +149,7 @@ async def preview_price(web: WebContext, principal: Principal, given: PreviewReq
     until = max((stretch.ended_at for stretch in supposed.stretches), default=at)
     applied = await web.services.tariffs.applied_span(applied, at, until)
     return Preview(
-        price=price(supposed, (applied,)),
+        price=price(supposed, (applied,), rounding=rounding),
         applied=applied,
         choice=choice,
         warnings=warnings(applied.terms),
@@ -187,6 +189,14 @@ async def situation_of(web: WebContext, principal: Principal, asked: AskedSituat
         kind=asked.kind or kind_of_session(token_kind, is_known=is_known),
     )
     return situation, zone
+
+
+async def _rounding(web: WebContext, situation: Situation) -> RoundingRule:
+    """Return how whoever sells at the site rounds; where no site is known, as usual."""
+    if situation.site_id is None:
+        return RoundingRule()
+    site = await web.services.sites.get(situation.site_id)
+    return await web.services.money.entities.rounding_for(site.id, site.organisation_id)
 
 
 async def _applied(

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 import msgspec
 
 from ingufu.billing.invoices import parties_check
+from ingufu.billing.invoices.compose import rounding_of
 from ingufu.billing.invoices.parties import (
     DEFAULT_NUMBERS,
     Address,
@@ -23,6 +24,7 @@ from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.core.ids import IdMaker
 from ingufu.core.money import Rounding
 from ingufu.infra.storage.database import Database, Work
+from ingufu.tariffs.priced import RoundingRule
 
 
 class EntityFields(TypedDict, total=False):
@@ -80,6 +82,11 @@ class LegalEntities:
         """Return who sells at the site: as the site says, else as its organisation does."""
         found = await store.find_entity_for(self._database, site_id, organisation_id)
         return None if found is None or found.retired_at is not None else found
+
+    async def rounding_for(self, site_id: str | None, organisation_id: str) -> RoundingRule:
+        """Return how whoever sells at the site rounds amounts; the usual rule where nobody does."""
+        seller = await self.find_for(site_id, organisation_id)
+        return RoundingRule() if seller is None else rounding_of(seller)
 
     async def logo(self, logo_id: str) -> tuple[str, str] | None:
         """Return media type and content (base64) of a logo."""

@@ -58,7 +58,7 @@ class Entering:
             snapshot=await self._making.snapshot(transaction, place, names=self._names),
             usage=usage,
             tariffs=tariffs,
-            price=price(usage, tariffs),
+            price=price(usage, tariffs, rounding=place.rounding),
         )
         await self._issuing.enter_in(work, rating, draft)
         return True

@@ -1,9 +1,9 @@
 """What a session's price is made of, gathered: who, where, what was used, and the tariffs that price it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -18,12 +18,21 @@ from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database, Row
 from ingufu.reservations.model import Reservation
 from ingufu.tariffs.model import AppliedTariff
+from ingufu.tariffs.priced import RoundingRule
 from ingufu.tariffs.service import Tariffs
 from ingufu.tariffs.situations import Choice, Situation, kind_of_session
 from ingufu.tariffs.usage import Activity, ReservedTime, Stretch, Usage
 
 _OUT_OF_ORDER = frozenset({"faulted", "unavailable"})
 replace = msgspec.structs.replace
+
+RoundingOf: TypeAlias = Callable[[str | None, str], Awaitable[RoundingRule]]
+"""How whoever sells at a site, or else for an organisation, rounds amounts."""
+
+
+async def round_as_usual(_site_id: str | None, _organisation_id: str) -> RoundingRule:
+    """Return the rule where no seller has one of its own."""
+    return RoundingRule()
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,15 +50,19 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     latitude: float | None = None
     longitude: float | None = None
     meter_serial: str | None = None
+    rounding: RoundingRule = RoundingRule()  # of who sells there
 
 
 class Making:
     """Reads what charge records and running costs are made of. Writes nothing."""
 
-    def __init__(self, database: Database, charging: Charging, tariffs: Tariffs) -> None:
+    def __init__(
+        self, database: Database, charging: Charging, tariffs: Tariffs, rounding: RoundingOf = round_as_usual
+    ) -> None:
         self._database = database
         self._charging = charging
         self._tariffs = tariffs
+        self._rounding = rounding
 
     async def place(self, station_id: str) -> Place:
         """Return where a station stands. Raises NotFound if there is no organisation whose revenue it could be."""
@@ -60,7 +73,8 @@ class Making:
             if operator is None:
                 raise NotFound("There is no operator whose revenue this could be.")
             known["organisation_id"] = operator
-        return Place(station_id=station_id, **known)
+        rounding = await self._rounding(known.get("site_id"), known["organisation_id"])
+        return Place(station_id=station_id, rounding=rounding, **known)
 
     async def choose(self, transaction: Transaction, place: Place) -> Choice:
         """Return which tariff prices a transaction, by what was so when it began, with every step of the choice."""

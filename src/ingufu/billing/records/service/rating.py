@@ -161,16 +161,21 @@ class Rater:
         if not tariffs:
             nothing = decide.Refused(RatingState.UNPRICED, RatingReason.NO_TARIFF)
             return await self._settle(rating, nothing, verdict=verdict)
-        draft = await self._draft(transaction, verdict, tariffs)
+        draft = await self._draft(transaction, verdict, tariffs, standing)
         if standing is not None and decide.is_same_bill(standing, draft.price, draft.usage):
             same = decide.Refused(RatingState.ISSUED, RatingReason.NONE)
             return await self._settle(rating, same, verdict=verdict)
         return await self._issuing.issue(rating, draft, replaces=standing)
 
     async def _draft(
-        self, transaction: Transaction, verdict: EnergyVerdict, tariffs: tuple[AppliedTariff, ...]
+        self,
+        transaction: Transaction,
+        verdict: EnergyVerdict,
+        tariffs: tuple[AppliedTariff, ...],
+        standing: ChargeRecord | None,
     ) -> Draft:
         place = await self._making.place(transaction.station_id)
+        rounding = place.rounding if standing is None else decide.rounding_of(standing)
         usage = await self._making.usage(transaction, verdict.energy_wh, place, tariffs)
         return Draft(
             organisation_id=place.organisation_id,
@@ -182,7 +187,7 @@ class Rater:
             snapshot=await self._making.snapshot(transaction, place),
             usage=usage,
             tariffs=tariffs,
-            price=price(usage, tariffs),
+            price=price(usage, tariffs, rounding=rounding),
         )
 
     async def _rate_reservation(self, rating: Rating) -> Rating:
@@ -199,7 +204,7 @@ class Rater:
         if not decide.prices_reservations(tariffs):
             return await self._settle(rating, unpriced)
         usage = self._making.usage_of_reservation(reservation, place)
-        priced = price(usage, tariffs)
+        priced = price(usage, tariffs, rounding=place.rounding)
         if not priced.billed.gross:
             return await self._settle(rating, unpriced)
         draft = Draft(

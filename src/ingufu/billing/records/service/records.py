@@ -20,7 +20,7 @@ from ingufu.billing.records.model import (
 from ingufu.billing.records.service.costs import Costs
 from ingufu.billing.records.service.entering import Entering
 from ingufu.billing.records.service.issuing import Draft, Issuing, subject_of
-from ingufu.billing.records.service.making import Making, Place
+from ingufu.billing.records.service.making import Making, Place, RoundingOf, round_as_usual
 from ingufu.billing.records.service.rating import Rater
 from ingufu.charging.model import Transaction, TransactionReport
 from ingufu.charging.service import Charging
@@ -53,13 +53,15 @@ class ChargeRecords:
         tariffs: Tariffs,
         ledger: Ledger,
         rules: RecordRules = RecordRules(),  # noqa: B008 - frozen
+        *,
+        rounding: RoundingOf = round_as_usual,
     ) -> None:
         self._database = database
         self._clock = clock
         self._charging = charging
         self._evidence = evidence
         self._tariffs = tariffs
-        self._making = Making(database, charging, tariffs)
+        self._making = Making(database, charging, tariffs, rounding)
         self._issuing = Issuing(database, clock, ids, ledger, tariffs)
         self.rules = rules
         self.costs = Costs(database, clock, self)
@@ -116,7 +118,7 @@ class ChargeRecords:
         if not tariffs or decide.is_too_short(transaction, transaction.energy_wh, self.rules):
             return None
         usage = await self._making.usage(transaction, transaction.energy_wh, place, tariffs, told=told)
-        return price(usage, tariffs).billed.gross
+        return price(usage, tariffs, rounding=place.rounding).billed.gross
 
     async def what_if(self, transaction_id: str, tariffs: tuple[AppliedTariff, ...]) -> SessionPrice:
         """Return what a session would cost by other tariffs; nothing is stored. Raises NotFound, InvalidInput."""
@@ -265,7 +267,8 @@ class ChargeRecords:
         energy_wh = transaction.energy_wh if verdict is None else verdict.energy_wh
         until = self._clock.now() if transaction.is_open else None
         usage = await self._making.usage(transaction, energy_wh, place, tariffs, until=until)
-        return SessionPrice(price=price(usage, tariffs), usage=usage, tariffs=tariffs, is_running=transaction.is_open)
+        priced = price(usage, tariffs, rounding=place.rounding)
+        return SessionPrice(price=priced, usage=usage, tariffs=tariffs, is_running=transaction.is_open)
 
 
 def _woken(rating: Rating, now: datetime) -> Rating:
