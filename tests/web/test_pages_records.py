@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from billing.records.world import element, per_kwh, terms
 from charging.stations import Station
+from ingufu.billing.invoices.parties import Address
 from ingufu.core.clock import FrozenClock
 from ingufu.core.ids import IdMaker
 from ingufu.tariffs.model import Dimension
@@ -68,6 +69,17 @@ async def fill(console: Console, bills: Bills) -> None:
     for _ in range(3):
         await services.charge_records.rater.collect()
         await services.charge_records.rater.rate_due()
+    async with services.database.work() as work:
+        await services.money.entities.create(
+            work,
+            organisation_id=console.net.organisation_id,
+            key="KGL",
+            name="Ingufu Charging Ltd",
+            address=Address(city="Kigali", country="RW"),
+            tax_id="102345678",
+            is_default=True,
+        )
+    await services.money.invoicing.sweep()
     (record,) = await services.charge_records.of_transaction(bills.billed)
     (second,) = await services.charge_records.of_transaction(bills.credited)
     bills.record = record.id
@@ -126,6 +138,19 @@ def test_session_shows_its_price_and_what_another_tariff_would_make(
     expect(page.locator("#session-price .sum strong").nth(1)).to_have_text("RWF\N{NO-BREAK SPACE}1,457")
     page.locator("#session-price").get_by_role("link", name="Charge record").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("4,489")
+
+
+def test_billed_energy_is_told_to_the_watt_hour_and_leads_to_the_receipt(
+    console: Console, bills: Bills, open_page: OpenPage
+) -> None:
+    page = desk(console, open_page, f"/console/sessions/{bills.billed}")
+    expect(page.locator("#session-tiles")).to_contain_text("12.345")
+    page = desk(console, open_page, f"/console/charge-records/{bills.record}")
+    expect(page.locator("dd").filter(has_text="12.345")).to_be_visible()
+    page.get_by_role("link", name=re.compile("KGL-R-")).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("KGL-R-")
+    page = desk(console, open_page, f"/console/charge-records/{bills.credit}")
+    expect(page.get_by_text("No document bills it yet.")).to_be_visible()
 
 
 def test_session_without_a_price_is_billed_by_the_tariff_that_is_chosen(

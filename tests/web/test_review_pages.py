@@ -149,7 +149,7 @@ def test_a_session_is_decided_in_one_dialog(console: Console, state: dict[str, A
     page.goto(f"{console.url}/console/sessions/{console.filled.sessions['backwards']}")  # type: ignore[attr-defined]
     truth = page.locator("#energy-truth")
     expect(truth).to_contain_text("Decided")
-    expect(truth).to_contain_text("1.25 kWh")
+    expect(truth).to_contain_text("1.250 kWh")
     expect(truth).to_contain_text("Read at the meter.")
 
 

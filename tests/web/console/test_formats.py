@@ -36,6 +36,19 @@ def test_energy_has_the_digits_that_matter(energy_wh: Decimal | None, text: str)
 
 
 @pytest.mark.parametrize(
+    ("energy_wh", "text"),
+    [
+        (Decimal(12_345), "12.345 kWh"),
+        (Decimal(0), "0.000 kWh"),
+        (Decimal(12_345_678), "12,345.678 kWh"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_billed_energy_is_told_to_the_watt_hour(energy_wh: Decimal | None, text: str) -> None:
+    assert plain(formats.billed_energy(energy_wh, ENGLISH)) == text
+
+
+@pytest.mark.parametrize(
     ("power_w", "text"), [(48_310, "48.3 kW"), (0, "0.0 kW"), (Decimal(12_400_000), "12.40 MW"), (None, "\N{EN DASH}")]
 )
 def test_power_is_in_kilowatts_until_it_is_large(power_w: float | None, text: str) -> None:

@@ -13,6 +13,7 @@ from ingufu.billing.records.model import RatingState, RecordKind
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.views import charge_records as views
 from ingufu.views import console_sites
+from ingufu.views import invoices as invoice_views
 from ingufu.views.charge_records import RatingQuery, RecordQuery
 from ingufu.web.api import charge_records as api
 from ingufu.web.console import present
@@ -162,6 +163,9 @@ async def _show_record(  # the page, as it is or with what is wrong
         status=422 if error else 200,
         it=record,
         chain=seen.chain,
+        documents=await invoice_views.list_documents_of(
+            web.services.database, record.id, principal.site_ids, web.services.clock.now()
+        ),
         is_standing=seen.is_standing,
         zone=record.snapshot.time_zone,
         tzinfo=present.zone(record.snapshot.time_zone),

@@ -50,6 +50,11 @@ def register(energy_wh: Decimal | float | None, locale: Locale) -> Figure:
     return Figure(MISSING, "") if energy_wh is None else Figure(_decimal(energy_wh, _KILO, 2, locale), "kWh")
 
 
+def billed_energy(energy_wh: Decimal | float | None, locale: Locale) -> Figure:
+    """Return an energy in kWh to the Wh whatever its size: what is paid for is shown as it is counted."""
+    return Figure(MISSING, "") if energy_wh is None else Figure(_decimal(energy_wh, _KILO, 3, locale), "kWh")
+
+
 def power(power_w: Decimal | float | None, locale: Locale) -> Figure:
     """Return a power in kW or MW; a station's meter is not better than 0.1 kW."""
     if power_w is None:

@@ -65,6 +65,7 @@ def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[
         "count": partial(formats.count, locale=locale),
         "duration": partial(formats.duration, locale=locale),
         "energy": partial(formats.energy, locale=locale),
+        "billed_energy": partial(formats.billed_energy, locale=locale),
         "power": partial(formats.power, locale=locale),
         "register": partial(formats.register, locale=locale),
         "seconds": partial(formats.seconds, locale=locale),

@@ -219,7 +219,7 @@ def _figures(pages: Pages, request: Asked, events: Sequence[LiveEvent]) -> dict[
     texts: dict[str, str] = {}
     for event in events:
         texts["session-power"] = filters["power"](event.details.get("power_w")).number
-        texts["session-energy"] = filters["energy"](event.details.get("energy_wh")).number
+        texts["session-energy"] = filters["billed_energy"](event.details.get("energy_wh")).number
         if event.details.get("soc_percent") is not None:
             texts["session-soc"] = filters["percent"](event.details["soc_percent"] / 100)
     return texts
