@@ -25,6 +25,20 @@ async def limit(bench: Bench, **fields: Any) -> None:
     await bench.put(f"/transactions/{kept['id']}/limit", fields)
 
 
+async def price(bench: Bench, per_kwh: str) -> None:
+    """Have energy cost that everywhere, in euros and without tax."""
+    component = {"dimension": "ENERGY", "price": per_kwh}
+    terms = {"currency": "EUR", "elements": [{"components": [component]}]}
+    made = await bench.post("/tariffs", {"name": "Day", "terms": terms})
+    await bench.post(f"/tariffs/{made['id']}/assignments", {"target": "everyone"})
+
+
+async def tell_costs(bench: Bench) -> None:
+    """Have stations told what their sessions cost, as is done each minute."""
+    await bench.settle()
+    await bench.house.services.charge_records.costs.tell(bench.house.link, interval_s=0.0)
+
+
 async def control(bench: Bench) -> Any:
     kept = await bench.transaction()
     return (await bench.get(f"/transactions/{kept['id']}/control"))["control"]
@@ -88,6 +102,33 @@ async def test_tc_e_107_time_by_the_station(bench: Bench):
 @case("TC_E_108", "The station, which reckons the cost, limits it by itself", "2.1")
 async def test_tc_e_108_cost_by_the_station(bench: Bench):
     await by_station(bench, "CostLimitReached", "LocalOutOfCredit", "cost", maxCost=7.5)
+
+
+@case(
+    "TC_E_109", "The operator limits the cost: the station hears what the session costs, and ends at the limit", "2.1"
+)
+async def test_tc_e_109_cost_by_the_operator(bench: Bench):
+    await prepare(bench)
+    await price(bench, "10")
+    says = {"transactionLimit": {"maxCost": 7.5}}
+    async with bench.connected() as station:
+        station.answer("CostUpdated", {})
+        session = await charge(bench, station)
+        await limit(bench, max_cost="7.5")
+        assert await session.update("MeterValuePeriodic", "Charging", context="Sample.Periodic") == says
+        assert await session.update("LimitSet", "Charging", info=says) == {}
+        assert (await control(bench))["limit_confirmed_at"] is not None
+        await tell_costs(bench)
+        await session.update("MeterValuePeriodic", "Charging", context="Sample.Periodic")
+        await tell_costs(bench)
+        costs = [said["totalCost"] for said in station.payloads("CostUpdated")]
+        assert costs == [5, 10]
+        assert {said["transactionId"] for said in station.payloads("CostUpdated")} == {session.name}
+        await session.update("CostLimitReached", "SuspendedEVSE")
+        told = await control(bench)
+        assert (told["reached"], told["reached_by_station"]) == ("cost", True)
+        await session.end("CostLimitReached", "LocalOutOfCredit")
+    assert not (await bench.transaction())["is_open"]
 
 
 @case("TC_E_110", "The operator limits the energy", "2.1")
