@@ -10,7 +10,7 @@ import pytest
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.stations.model import AttemptOutcome
-from ingufu.views import attempts, frames, overview, session, timeline, tokens, transactions
+from ingufu.views import attempts, frames, overview, revenue, session, timeline, tokens, transactions
 from ingufu.views.attempts import AttemptQuery
 from ingufu.views.frames import FrameQuery
 from ingufu.views.session import ReadingQuery
@@ -21,7 +21,7 @@ from views.conftest import Rows
 
 LARGE = (
     "transactions", "meter_readings", "frame_chunks", "events", "authorization_decisions", "connection_attempts", "anomalies",
-    "transaction_events",
+    "transaction_events", "charge_records",
 )  # fmt: skip
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 
@@ -154,4 +154,5 @@ async def test_events_frames_attempts_and_decisions_are_found_by_index(
 async def test_overview_reads_two_days_and_what_is_open(database: Database, rows: Rows, plans: Plans) -> None:
     for site_ids in (None, frozenset({"s"})):
         await overview.get_overview(database, site_ids, now=rows.clock.now())
+        await revenue.get_revenue(database, site_ids, now=rows.clock.now())
         assert scans(plans.steps()) == []

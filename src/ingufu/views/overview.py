@@ -13,9 +13,9 @@ from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
 from ingufu.stations.model import Approval, ConnectorStatus
 from ingufu.stations.tables import connectors, stations
+from ingufu.views.revenue import WEEK, Revenue
 from ingufu.views.stations import SiteIds, seen
 
-WEEK = timedelta(days=7)
 STALE = timedelta(hours=1)  # a power that was reported before is no power now
 
 
@@ -40,6 +40,9 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     today: DayFigures
     same_day_last_week: DayFigures
     same_day_last_week_by_now: Annotated[DayFigures, Meta(description="Until the same time of day.")]
+    revenue: Annotated[
+        tuple[Revenue, ...] | None, Meta(description="By currency; null for those who may not see money.")
+    ] = None
 
 
 async def get_overview(database: Database, site_ids: SiteIds, *, now: datetime, time_zone: str = "UTC") -> Overview:
@@ -64,7 +67,7 @@ def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
-async def _count_stations(database: Database, site_ids: SiteIds) -> dict[str, int]:
+async def _count_stations(database: Database, site_ids: SiteIds) -> dict[str, Any]:
     is_ours = stations.c.approval == Approval.APPROVED.value
     is_online = and_(is_ours, stations.c.is_online.is_(True))
     faulted = ConnectorStatus.FAULTED.value

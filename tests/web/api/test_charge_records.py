@@ -98,6 +98,18 @@ async def test_records_are_listed_by_page_and_filtered(house: House, billed: Bil
     assert await get(house, "/charge-records", driver_id="nobody") == {"items": [], "next": None, "total": None}
 
 
+async def test_overview_tells_the_revenue_of_today_to_those_who_may_see_money(house: House, billed: Billed) -> None:
+    seen = await get(house, "/overview", time_zone="Africa/Kigali")
+    [row] = seen["revenue"]
+    assert (row["currency"], row["today"]["gross"], row["today"]["records"]) == ("RWF", "5900", 2)
+    await house.user(Role.OPERATOR, billed.sites[0])
+    mine = await house.log_in()
+    [row] = (await mine.get("/api/v1/overview?time_zone=Africa/Kigali")).json()["revenue"]
+    assert (row["today"]["gross"], row["same_day_last_week_by_now"]["gross"]) == ("2950", "0")
+    blind = await get(house, "/overview", key=await house.key(Scope.STATIONS_READ))
+    assert blind["revenue"] is None
+
+
 async def test_record_tells_everything_it_was_made_from(house: House, billed: Billed) -> None:
     seen = await get(house, f"/charge-records/{billed.records[0]}")
     assert seen["is_standing"] is True

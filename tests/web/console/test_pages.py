@@ -80,6 +80,7 @@ async def test_overview_says_how_the_network_is(operator: Person, net: Network) 
         "Kigali Heights",
         "GroundFailure",
         "Offline unexpectedly",
+        "Revenue today",
     ):
         assert text in page
     assert "than Sunday last week" in page

@@ -14,6 +14,7 @@ from ingufu.views import sites as views
 from ingufu.views.overview import Overview
 from ingufu.views.paging import Page
 from ingufu.views.power import PowerCurve, PowerPoint
+from ingufu.views.revenue import get_revenue
 from ingufu.views.sites import SiteQuery, SiteRow
 from ingufu.web import access
 from ingufu.web.context import WebContext
@@ -53,15 +54,19 @@ class OverviewQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 async def get_overview(web: WebContext, principal: Principal, criteria: OverviewQuery) -> Overview:
     """Get the network at a glance
 
-    What is online, faulted and charging now, and today's sessions beside those of the same weekday last week.
+    What is online, faulted and charging now, and today's sessions and revenue beside those of the same weekday last
+    week.
     """
     try:
         ZoneInfo(criteria.time_zone)
     except (ValueError, OSError, KeyError) as error:
         raise errors.InvalidInput("There is no such time zone.", field="time_zone") from error
-    return await overview_views.get_overview(
-        web.services.database, principal.site_ids, now=web.services.clock.now(), time_zone=criteria.time_zone
-    )
+    database, now = web.services.database, web.services.clock.now()
+    zone, site_ids = criteria.time_zone, principal.site_ids
+    found = await overview_views.get_overview(database, site_ids, now=now, time_zone=zone)
+    if Scope.MONEY_READ not in principal.scopes:
+        return found
+    return msgspec.structs.replace(found, revenue=await get_revenue(database, site_ids, now=now, time_zone=zone))
 
 
 @route("GET", "/overview/power", scope=Scope.STATIONS_READ)

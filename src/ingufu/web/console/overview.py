@@ -16,6 +16,7 @@ from ingufu.views.console_overview import FEED_KINDS, Troubles
 from ingufu.views.console_sites import SiteState
 from ingufu.views.overview import Overview, get_overview
 from ingufu.views.power import PowerCurve
+from ingufu.views.revenue import Revenue, get_revenue
 from ingufu.views.stations import SiteIds
 from ingufu.views.timeline import EventFilter, EventRow
 from ingufu.web.console import live, present
@@ -30,6 +31,7 @@ SITES_SHOWN = 200
 GONE_FOR = timedelta(minutes=5)  # a station that restarts is back by then
 DAY = timedelta(days=1)
 GATHER_S = 1.0  # a large network has news all the time
+_REVENUE_AGE_S = 10.0  # of a whole day: seconds do not show
 _FIGURES_AGE_S = 2.0  # how old what a crowd of readers shares may be
 _PLACES_AGE_S = 5.0
 _CURVE_AGE_S = 60.0
@@ -62,6 +64,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     energy_change: float | None
     sessions: int
     session_change: float | None
+    revenue: tuple[Revenue, ...] | None = None  # most records first; None: not to be seen
+    revenue_change: float | None = None  # of the first
 
 
 @page("/", scope=Scope.STATIONS_READ)
@@ -81,7 +85,7 @@ async def show_overview(
         request,
         "pages/overview.html",
         has_stations=True,
-        figures=shown(await _figures(web, pages, site_ids, zone)),
+        figures=shown(await _figures(web, pages, principal, zone)),
         powers=[point.power_w for point in points[-24:]],
         weekday=_weekday(pages, request, web, zone),
         troubles=await _attention(web, pages, site_ids),
@@ -147,7 +151,7 @@ async def follow_overview(web: WebContext, pages: Pages, hub: LiveHub, principal
 
     async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
         zone = present.common_zone([place.time_zone for place in await _places(web, pages, site_ids)])
-        figures = shown(await _figures(web, pages, site_ids, zone, live.FRESH_S))
+        figures = shown(await _figures(web, pages, principal, zone, live.FRESH_S))
         parts: dict[str, str] = {}
         if events is None or any(event.kind in _TROUBLE_KINDS for event in events):
             troubles = await _attention(web, pages, site_ids, live.FRESH_S)
@@ -183,6 +187,8 @@ def ranked(places: Sequence[SiteState]) -> list[SiteState]:
 def shown(found: Overview) -> Shown:
     """Return the figures with how they changed against the same weekday at the same time of day."""
     before = found.same_day_last_week_by_now
+    revenue = None if found.revenue is None else tuple(sorted(found.revenue, key=lambda one: -one.today.records))
+    first = revenue[0] if revenue else None
     return Shown(
         online=found.online,
         offline=found.offline,
@@ -195,6 +201,10 @@ def shown(found: Overview) -> Shown:
         energy_change=_change(float(found.today.energy_wh), float(before.energy_wh)),
         sessions=found.today.sessions,
         session_change=_change(found.today.sessions, before.sessions),
+        revenue=revenue,
+        revenue_change=None
+        if first is None
+        else _change(float(first.today.net), float(first.same_day_last_week_by_now.net)),
     )
 
 
@@ -204,7 +214,9 @@ def _change(now: float, before: float) -> float | None:
 
 def _texts(pages: Pages, request: Asked, figures: Shown) -> dict[str, str]:
     filters = pages.environment(request).filters
-    return {
+    first = figures.revenue[0] if figures.revenue else None
+    revenue = {} if first is None else {"revenue-today": filters["money"](first.today.net, first.currency)}
+    return revenue | {
         "stations-online": filters["count"](figures.online),
         "stations-faulted": filters["count"](figures.faulted),
         "charging-now": filters["count"](figures.charging),
@@ -215,12 +227,21 @@ def _texts(pages: Pages, request: Asked, figures: Shown) -> dict[str, str]:
 
 
 async def _figures(
-    web: WebContext, pages: Pages, site_ids: SiteIds, zone: str, age_s: float = _FIGURES_AGE_S
+    web: WebContext, pages: Pages, principal: Principal, zone: str, age_s: float = _FIGURES_AGE_S
 ) -> Overview:
-    async def read() -> Overview:
-        return await get_overview(web.services.database, site_ids, now=web.services.clock.now(), time_zone=zone)
+    site_ids, database, now = principal.site_ids, web.services.database, web.services.clock.now()
 
-    return await pages.memo.of(("figures", site_ids, zone), age_s, read)
+    async def read() -> Overview:
+        return await get_overview(database, site_ids, now=now, time_zone=zone)
+
+    async def add_up() -> tuple[Revenue, ...]:
+        return await get_revenue(database, site_ids, now=now, time_zone=zone)
+
+    found: Overview = await pages.memo.of(("figures", site_ids, zone), age_s, read)
+    if Scope.MONEY_READ not in principal.scopes:
+        return found
+    revenue = await pages.memo.of(("revenue", site_ids, zone), _REVENUE_AGE_S, add_up)
+    return msgspec.structs.replace(found, revenue=revenue)
 
 
 async def _places(
