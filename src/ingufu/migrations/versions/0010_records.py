@@ -64,7 +64,7 @@ def _forbid_changes() -> None:
                 f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
             )
         op.execute(  # INSERT OR REPLACE deletes without a word to the trigger above
-            "CREATE TRIGGER charge_records_no_replacement BEFORE INSERT ON charge_records "
+            "CREATE TRIGGER charge_records_no_replacement BEFORE INSERT ON charge_records "  # noqa: S608 - our own words
             "WHEN EXISTS (SELECT 1 FROM charge_records WHERE id = NEW.id) "
             f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
         )
