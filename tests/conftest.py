@@ -27,6 +27,7 @@ from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 
 TEMPLATE = "ingufu_template"
+_SHARING = {"web", "app"}  # folders
 
 # A machine that is busy with other tests makes an example take as long as it likes. Where CI is set, as `.ci/run` does,
 # hypothesis draws the same examples each time.
@@ -41,6 +42,12 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     property_ = getattr(obj, "hypothesis", None)  # what `@given` leaves is no coroutine, but holds the one it is for
     if collector.funcnamefilter(name) and inspect.iscoroutinefunction(property_.inner_test if property_ else obj):
         pytest.mark.anyio(obj)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep the tests of a file that share a running server or a browser on one worker, which then starts them once."""
+    if item.path.parent.name in _SHARING and item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ class Demo(Program):
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo = Demo(
-        tmp_path_factory.mktemp("demo") / "data", "--days", 40, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"
+        tmp_path_factory.mktemp("demo") / "data", "--days", 14, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"
     )
     try:
         yield demo.ready()

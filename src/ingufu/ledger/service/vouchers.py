@@ -146,7 +146,7 @@ class Vouchers:
         entry = NewEntry(
             organisation_id=organisation_id,
             kind=EntryKind.VOUCHER_USED,
-            reference=f"voucher:{voucher.id}:{number}",
+            reference=f"voucher:{voucher.id}:{driver_id}",  # once for each; numbers are others' too in the same moment
             at=now,
             text=voucher.text,
             postings=(
