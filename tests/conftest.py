@@ -5,6 +5,7 @@ nothing has to be marked, but who takes an async fixture must be a coroutine too
 twice, once per engine; use `@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)` where one is enough.
 """
 
+import gc
 import inspect
 import random
 import shutil
@@ -27,7 +28,6 @@ from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 
 TEMPLATE = "ingufu_template"
-_SHARING = {"web", "app"}  # folders
 
 # A machine that is busy with other tests makes an example take as long as it likes. Where CI is set, as `.ci/run` does,
 # hypothesis draws the same examples each time.
@@ -44,10 +44,12 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
         pytest.mark.anyio(obj)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests of a file that share a running server or a browser on one worker, which then starts them once."""
-    if item.path.parent.name in _SHARING and item.get_closest_marker("xdist_group") is None:
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spare the collector thousands of tests that stay: else it looks at all of them, again and again."""
+    del session
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
