@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from ingufu.accounts.model import ActorKind, Principal, Scope
 from ingufu.core.clock import FrozenClock
 from ingufu.web.assets import STATIC_FOLDER, load_assets
+from ingufu.web.console.navigation import areas_for
 from ingufu.web.console.rendering import make_environment
 from web.sample import NOW, day_chart, make_sample, map_sites, session_chart
 
@@ -25,6 +27,7 @@ SIGN_IN = """
 <button class="btn btn-primary" type="submit">Sign in</button></form>{% endblock %}
 """
 USER = {"name": "Keza Mugisha", "role": "Operator"}
+KEZA = Principal(kind=ActorKind.USER, id="u", name="Keza Mugisha", scopes=frozenset(Scope))
 
 
 class Gallery(ThreadingHTTPServer):
@@ -54,6 +57,7 @@ class Gallery(ThreadingHTTPServer):
             "csrf_token": "sample",
             "user": USER,
             "section": "stations",
+            "areas": areas_for(KEZA),
             "nav_counts": {"attempts": 3},
         }
         if path == "/sign-in":

@@ -11,7 +11,9 @@ from jinja2 import Environment, UndefinedError
 
 from ingufu.core.clock import FrozenClock
 from ingufu.web.assets import Assets, load_assets
+from ingufu.web.console.navigation import areas_for
 from ingufu.web.console.rendering import TEMPLATE_FOLDER, make_environment
+from web.gallery import KEZA
 from web.sample import NOW, make_sample
 
 HOSTILE = "<script>alert('1')</script>\" onload=x"
@@ -159,7 +161,12 @@ def test_translated_page_speaks_the_language(assets: Assets, tmp_path: Path) -> 
         write_po(written, catalog)
     swahili = make_environment(assets=assets, clock=FrozenClock(NOW), locale="sw", locale_folder=tmp_path)
     page = swahili.get_template("styleguide.html").render(
-        page_title="x", section="stations", user={"name": "Keza", "role": "x"}, csrf_token="x", sample=make_sample()
+        page_title="x",
+        section="stations",
+        user={"name": "Keza", "role": "x"},
+        csrf_token="x",
+        areas=areas_for(KEZA),
+        sample=make_sample(),
     )
     assert '<html lang="sw" dir="ltr">' in page
     for text in (

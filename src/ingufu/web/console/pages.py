@@ -19,7 +19,7 @@ from ingufu.accounts.model import Principal, Scope
 from ingufu.views import console_attempts, console_stations, evidence, templates
 from ingufu.web import auth, exchange
 from ingufu.web.assets import Assets, load_assets
-from ingufu.web.console import present, translations
+from ingufu.web.console import navigation, present, translations
 from ingufu.web.console.memo import Memo
 from ingufu.web.console.rendering import CONSOLE_PATH, make_environment
 from ingufu.web.console.runs import Runs
@@ -178,6 +178,7 @@ class Pages:
         return {
             "user": None if principal is None else _reader(principal),
             "may": _may(principal),
+            "areas": () if principal is None else navigation.areas_for(principal),
             "csrf_token": auth.csrf_token(secret) if secret and principal is not None else None,
         }
 

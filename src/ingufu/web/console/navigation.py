@@ -1,0 +1,64 @@
+"""The pages beside the menu: which there are, in which order, and who is shown which."""
+
+from enum import StrEnum
+
+import msgspec
+
+from ingufu.accounts.model import Principal, Scope
+
+
+class Area(StrEnum):
+    """What the entries of the menu are grouped by; templates/parts/navigation.html has their words."""
+
+    NETWORK = "network"
+    PEOPLE = "people"
+    MONEY = "money"
+    OPERATIONS = "operations"
+    SETTINGS = "settings"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the menu."""
+
+    key: str  # what its pages set as `section`
+    area: Area
+    path: str  # behind the console's
+    icon: str
+    scope: Scope | None = None  # what the reader must hold; None: being known is enough
+    is_for_network: bool = False  # not for those who are tied to sites
+
+
+def _section(
+    area: Area, key: str, path: str, icon: str, scope: Scope | None, *, is_for_network: bool = False
+) -> Section:
+    return Section(key=key, area=area, path=path, icon=icon, scope=scope, is_for_network=is_for_network)
+
+
+SECTIONS: tuple[Section, ...] = (
+    _section(Area.NETWORK, "overview", "", "layout-dashboard", Scope.STATIONS_READ),
+    _section(Area.NETWORK, "stations", "/stations", "charging-pile", Scope.STATIONS_READ),
+    _section(Area.NETWORK, "sessions", "/sessions", "bolt", Scope.TRANSACTIONS_READ),
+    _section(Area.NETWORK, "reservations", "/reservations", "calendar", Scope.STATIONS_READ),
+    _section(Area.PEOPLE, "tokens", "/tokens", "credit-card", Scope.TOKENS_READ, is_for_network=True),
+    _section(Area.MONEY, "tariffs", "/tariffs", "tag", Scope.TARIFFS_READ),
+    _section(Area.MONEY, "charge-records", "/charge-records", "receipt", Scope.MONEY_READ),
+    _section(Area.MONEY, "invoices", "/invoices", "file-invoice", Scope.MONEY_READ),
+    _section(Area.MONEY, "review", "/review-queue", "scale", Scope.MONEY_READ),
+    _section(Area.MONEY, "ledger", "/ledger", "coin", Scope.MONEY_READ),
+    _section(Area.OPERATIONS, "configuration", "/configuration", "adjustments-horizontal", Scope.STATIONS_READ),
+    _section(Area.OPERATIONS, "attempts", "/attempts", "plug-connected-x", Scope.STATIONS_READ),
+    _section(Area.OPERATIONS, "admission", "/admission", "id", Scope.STATIONS_READ, is_for_network=True),
+)
+
+
+def areas_for(principal: Principal) -> tuple[tuple[Area, tuple[Section, ...]], ...]:
+    """Return the areas and their entries that the principal may open."""
+    shown = [section for section in SECTIONS if _is_open(section, principal)]
+    grouped = ((area, tuple(section for section in shown if section.area is area)) for area in Area)
+    return tuple((area, sections) for area, sections in grouped if sections)
+
+
+def _is_open(section: Section, principal: Principal) -> bool:
+    if section.scope is not None and section.scope not in principal.scopes:
+        return False
+    return not (section.is_for_network and principal.site_ids is not None)
