@@ -34,6 +34,10 @@ class Scope(StrEnum):
     MONEY_WRITE = "money:write"
     FRAMES_READ = "frames:read"
     EVENTS_READ = "events:read"
+    REPORTS_READ = "reports:read"
+    AUDIT_READ = "audit:read"
+    USERS_READ = "users:read"  # organisations, users, roles and keys
+    USERS_WRITE = "users:write"
     ADMIN = "admin"
 
 
@@ -46,12 +50,14 @@ _READS = frozenset(
         Scope.MONEY_READ,
         Scope.FRAMES_READ,
         Scope.EVENTS_READ,
+        Scope.REPORTS_READ,
     }
 )
+_PEOPLE = frozenset({Scope.USERS_READ, Scope.USERS_WRITE, Scope.AUDIT_READ})
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
-    Role.OPERATOR: frozenset(Scope) - {Scope.ADMIN},
+    Role.OPERATOR: frozenset(Scope) - _PEOPLE - {Scope.ADMIN},
     Role.VIEWER: _READS,
 }
 
@@ -100,7 +106,11 @@ class ActorKind(StrEnum):
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, and what they may. `site_ids` None: every site of the deployment."""
+    """Who asks, and what they may.
+
+    `site_ids` None: every site of the deployment. `fleet_id` not None: only the drivers, cards and groups of this
+    organisation, and their sessions; then `site_ids` is empty.
+    """
 
     kind: ActorKind
     id: str
@@ -108,6 +118,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     organisation_id: str | None = None
     scopes: frozenset[Scope] = frozenset()
     site_ids: frozenset[str] | None = None
+    fleet_id: str | None = None
     login_id: str | None = None
     language: str = "en"
     address: str | None = None
