@@ -1,12 +1,11 @@
 """The web application put together: the API, its documents, health and metrics; the console is plugged in here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 from litestar import Litestar, Router
-from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 
@@ -35,20 +34,31 @@ def create_app(context: WebContext) -> Litestar:
 
     Who stops the server calls `close_streams` first, for a live stream ends only when it is told to.
     """
+    app = make_routes()
+    install(app, context)
+    return app
+
+
+def install(app: Litestar, context: WebContext) -> None:
+    """Let the routes work for this context. Not while the application serves."""
     hub = LiveHub(context.services.database, context.bus)
-    curve = PowerCurve(context.services.database, context.services.clock)
-    pages = make_pages(context)
     tally = Tally()
-    state = {
-        "web": context,
-        "hub": hub,
-        "curve": curve,
-        "pages": pages,
-        "static": StaticFiles(),
-        "tally": tally,
-        "check_pace": CheckPace(context.services.clock),
-        "figures": tally.render(lambda: hub.listener_count),
-    }
+    app.state.update(
+        {
+            "web": context,
+            "hub": hub,
+            "curve": PowerCurve(context.services.database, context.services.clock),
+            "pages": make_pages(context),
+            "static": StaticFiles(),
+            "tally": tally,
+            "check_pace": CheckPace(context.services.clock),
+            "figures": tally.render(lambda: hub.listener_count),
+        }
+    )
+
+
+def make_routes() -> Litestar:
+    """Return an application with every route, which serves nothing before it is given what to work with."""
     return Litestar(
         route_handlers=[
             Router(API_PATH, route_handlers=[*documents.API_ROUTES]),
@@ -66,9 +76,8 @@ def create_app(context: WebContext) -> Litestar:
             Exception: errors.answer_unknown,
         },
         before_send=[exchange.finish],
-        lifespan=[_hearing(hub), _warming(curve), _closing(pages)],
+        lifespan=[_hearing, _warming, _closing],
         request_max_body_size=MAX_BODY_BYTES,
-        state=State(state),
         openapi_config=None,
         logging_config=None,
     )
@@ -80,29 +89,24 @@ def close_streams(app: Litestar) -> None:
     hub.close_streams()
 
 
-def _hearing(hub: LiveHub) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def hearing(_: Litestar) -> AsyncIterator[None]:
-        await hub.open()
-        try:
-            yield
-        finally:
-            await hub.close()
-
-    return hearing
+@asynccontextmanager
+async def _hearing(app: Litestar) -> AsyncIterator[None]:
+    hub: LiveHub = app.state["hub"]
+    await hub.open()
+    try:
+        yield
+    finally:
+        await hub.close()
 
 
-def _warming(curve: PowerCurve) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def warming(_: Litestar) -> AsyncIterator[None]:
-        task = asyncio.create_task(_warm(curve))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    return warming
+@asynccontextmanager
+async def _warming(app: Litestar) -> AsyncIterator[None]:
+    task = asyncio.create_task(_warm(app.state["curve"]))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _warm(curve: PowerCurve) -> None:
@@ -112,12 +116,10 @@ async def _warm(curve: PowerCurve) -> None:
         log.warning("web.curve_not_read", error=error.message)
 
 
-def _closing(pages: Pages) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def closing(_: Litestar) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await pages.runs.close()
-
-    return closing
+@asynccontextmanager
+async def _closing(app: Litestar) -> AsyncIterator[None]:
+    pages: Pages = app.state["pages"]
+    try:
+        yield
+    finally:
+        await pages.runs.close()

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -51,7 +52,7 @@ from ingufu.services import Services
 from ingufu.sites.service import Sites
 from ingufu.stations.service import StationRules, Stations
 from ingufu.tariffs.service import FeedRules, PriceFeeds, Tariffs
-from ingufu.web.app import close_streams, create_app
+from ingufu.web.app import close_streams, install, make_routes
 from ingufu.web.context import WebContext, WebSettings
 
 INSERT_TRANSACTION = insert(transactions)
@@ -253,13 +254,17 @@ async def house(database: Database, clock: FrozenClock, ids: IdMaker, settings: 
     services = make_services(database, clock, ids)
     async with database.work() as work:
         operator = await services.accounts.create_organisation(work, "Operator", OrganisationKind.OPERATOR)
-    app = create_app(make_context(services, bus, **settings))
+    app = _routes()
+    install(app, make_context(services, bus, **settings))
     async with serving(app) as url:
         house = House(app=app, services=services, bus=bus, link=link, clock=clock, url=url, organisation_id=operator.id)
         yield house
         for client in house.clients:
             await client.aclose()
         close_streams(app)
+
+
+_routes = cache(make_routes)  # they take a while to make, and are the same for every test
 
 
 async def _metrics(_: bytes) -> bytes:

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from ingufu.core.clock import Clock
 from ingufu.web.assets import Assets
@@ -20,6 +21,26 @@ from ingufu.web.console.translations import LOCALE_FOLDER
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 CONSOLE_PATH = "/console"
 _FOLD_DEPTH = 12  # a station may nest as deep as it likes; deeper than this is shown as one text
+
+
+class _Compiled(BytecodeCache):
+    """Templates compiled once for every language: what they write is looked up only when they write it."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what was compiled of the same source."""
+        code = self._codes.get(f"{bucket.key} {bucket.checksum}")
+        if code is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._codes[f"{bucket.key} {bucket.checksum}"] = bucket.bytecode_to_string()
+
+
+_compiled = cache(_Compiled)
 
 
 def make_environment(
@@ -36,6 +57,8 @@ def make_environment(
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_compiled(),
+        optimized=False,  # else what a filter makes of a constant in one language would be written in all of them
     )
     environment.policies["ext.i18n.trimmed"] = True
     texts = translations.load(locale, locale_folder)

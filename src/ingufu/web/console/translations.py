@@ -1,5 +1,6 @@
 """The console's languages: catalogues are read as translators write them, and made ready once at start."""
 
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def languages(folder: Path = LOCALE_FOLDER) -> tuple[str, ...]:
     return (SOURCE_LANGUAGE, *(code for code in found if code != SOURCE_LANGUAGE))
 
 
+@cache
 def load(locale: str, folder: Path = LOCALE_FOLDER) -> Translations:
     """Return the translations into `locale`; texts that have none stay as the templates write them."""
     path = folder / locale / _CATALOGUE
