@@ -105,6 +105,15 @@ class ActorKind(StrEnum):
     SYSTEM = "system"
 
 
+class Door(StrEnum):
+    """By which way someone came."""
+
+    CONSOLE = "console"
+    API = "api"
+    COMMAND_LINE = "command-line"
+    SYSTEM = "system"
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, and what they may.
 
@@ -122,6 +131,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     login_id: str | None = None
     language: str = "en"
     address: str | None = None
+    door: Door | None = None
+    request_id: str | None = None
 
 
 class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +161,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     object_id: str
     is_refused: bool = False
     details: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    door: Door | None = None
+    request_id: str | None = None
 
 
 class New(msgspec.Struct, frozen=True):

@@ -106,6 +106,9 @@ audit = Table(
     Column("object_id", Text, nullable=False),
     Column("is_refused", Boolean, nullable=False),
     Column("details", Json, nullable=False),
+    Column("changes", Json, nullable=False),  # by field: before, after
+    Column("door", Text),  # Door
+    Column("request_id", Text),
     Index("audit_by_time", "at"),
     Index("audit_by_object", "object_kind", "object_id", "id"),
 )

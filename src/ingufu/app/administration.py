@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 
-from ingufu.accounts.model import ActorKind, Principal, Scope
+from ingufu.accounts.model import ActorKind, Door, Principal, Scope
+from ingufu.accounts.service.changes import State
 from ingufu.app import parts
 from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings
@@ -48,7 +49,16 @@ class Administration:
     def work(self) -> Work:
         return self.services.database.work()
 
-    def note(self, work: Work, action: str, object_id: str, details: Mapping[str, Any] | None = None) -> None:
+    def note(
+        self,
+        work: Work,
+        action: str,
+        object_id: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        before: State | None = None,
+        after: State | None = None,
+    ) -> None:
         """Add to the audit trail that the shell's user did this; `action` is "station.approve"."""
         self.services.accounts.audit(
             work,
@@ -56,7 +66,9 @@ class Administration:
             action,
             object_kind=action.partition(".")[0],
             object_id=object_id,
-            details=dict(details or {}),
+            details=details,
+            before=before,
+            after=after,
         )
 
     async def station(self, identity: str) -> Station:
@@ -124,4 +136,4 @@ def _principal() -> Principal:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         name = str(os.getuid())
-    return Principal(kind=ActorKind.COMMAND_LINE, id=name, name=name, scopes=frozenset(Scope))
+    return Principal(kind=ActorKind.COMMAND_LINE, id=name, name=name, scopes=frozenset(Scope), door=Door.COMMAND_LINE)

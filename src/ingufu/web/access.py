@@ -38,11 +38,24 @@ def note(  # one line of the audit trail
     action: str,
     object_id: str,
     details: Mapping[str, Any] | None = None,
+    *,
+    before: msgspec.Struct | Mapping[str, Any] | None = None,
+    after: msgspec.Struct | Mapping[str, Any] | None = None,
 ) -> None:
-    """Keep in the audit trail, with the unit of work, that the principal did this. `action` is "station.approve"."""
-    kind = action.partition(".")[0]
+    """Keep in the audit trail, with the unit of work, that the principal did this. `action` is "station.approve".
+
+    `before` and `after`: the thing, or those of its fields that may change. Only what differs is kept; without
+    `before` it was made, without `after` it is gone.
+    """
     web.services.accounts.audit(
-        work, principal, action, object_kind=kind, object_id=object_id, details=dict(details or {})
+        work,
+        principal,
+        action,
+        object_kind=action.partition(".")[0],
+        object_id=object_id,
+        details=details,
+        before=before,
+        after=after,
     )
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 from ingufu.accounts import store
 from ingufu.accounts.model import ActorKind, AuditEntry, Principal
+from ingufu.accounts.service.changes import State, changes, harmless
 from ingufu.core.clock import Clock
-from ingufu.infra import secrets
 from ingufu.infra.storage.database import Database, Work
 
 MAX_PAGE = 1000
@@ -34,8 +34,14 @@ class Trail:
         object_id: str,
         details: Mapping[str, Any] | None = None,
         is_refused: bool = False,
+        before: State | None = None,
+        after: State | None = None,
     ) -> None:
-        """Add to the unit of work that the principal did this; secrets among the details are taken out."""
+        """Add to the unit of work that the principal did this; secrets are taken out.
+
+        `before` and `after` are the thing, or some of its fields: what differs is kept. Without `before` it was made,
+        without `after` it is gone; without both, nothing of it is kept.
+        """
         entry = {
             "at": self._clock.now(),
             "actor_kind": principal.kind,
@@ -47,6 +53,9 @@ class Trail:
             "object_id": _short(object_id),
             "is_refused": is_refused,
             "details": _harmless(details or {}),
+            "changes": changes(before, after),
+            "door": principal.door,
+            "request_id": principal.request_id,
         }
         store.add_audit(work, entry)
 
@@ -92,10 +101,9 @@ class Trail:
 
 
 def _harmless(details: Mapping[str, Any]) -> dict[str, Any]:
-    text = secrets.redact(msgspec.json.encode(dict(details)).decode())
-    if len(text) > _DETAILS_LONGEST:
-        return {"cut": text[:_DETAILS_LONGEST]}
-    return msgspec.json.decode(text, type=dict[str, Any])
+    kept: dict[str, Any] = harmless(dict(details))
+    text = msgspec.json.encode(kept).decode()
+    return kept if len(text) <= _DETAILS_LONGEST else {"cut": text[:_DETAILS_LONGEST]}
 
 
 def _short(text: str) -> str:

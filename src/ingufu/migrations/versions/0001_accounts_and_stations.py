@@ -40,6 +40,9 @@ def _audit() -> None:
         sa.Column("object_id", sa.Text, nullable=False),
         sa.Column("is_refused", sa.Boolean, nullable=False),
         sa.Column("details", Json, nullable=False),
+        sa.Column("changes", Json, nullable=False),
+        sa.Column("door", sa.Text),
+        sa.Column("request_id", sa.Text),
     )
     op.create_index("audit_by_object", "audit", ["object_kind", "object_id", "id"])
     op.create_index("audit_by_time", "audit", ["at"])
