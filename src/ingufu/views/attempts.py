@@ -8,6 +8,7 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, func, select
 
 from ingufu.infra.storage.database import Database
+from ingufu.sites.tables import sites
 from ingufu.stations.model import AttemptOutcome
 from ingufu.stations.tables import attempts, stations
 from ingufu.views.paging import Order, Page, cut, ordered
@@ -42,6 +43,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     station_id: str | None = None
     station_identity: str | None = None
     site_id: str | None = None
+    time_zone: Annotated[str, Meta(description="Of the station's site.")] = "UTC"
     offered: tuple[str, ...] = ()  # subprotocols
     version: str | None = None
     tls_version: str | None = None
@@ -61,8 +63,17 @@ async def list_attempts(database: Database, query: AttemptQuery, site_ids: SiteI
     """Return one page of the attempts that one may see: tied to sites, only those of known stations there."""
     order = Order(attempts.c.at, datetime, attempts.c.id, name="at", is_descending=query.sort.startswith("-"))
     statement = (
-        select(*attempts.columns, stations.c.identity.label("station_identity"), stations.c.site_id)
-        .select_from(attempts.outerjoin(stations, stations.c.id == attempts.c.station_id))
+        select(
+            *attempts.columns,
+            stations.c.identity.label("station_identity"),
+            stations.c.site_id,
+            func.coalesce(sites.c.time_zone, "UTC").label("time_zone"),
+        )
+        .select_from(
+            attempts.outerjoin(stations, stations.c.id == attempts.c.station_id).outerjoin(
+                sites, sites.c.id == stations.c.site_id
+            )
+        )
         .where(*_conditions(query))
     )
     if query.station is not None:

@@ -127,6 +127,7 @@ class StationRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     site_id: str | None = None
     site_name: str | None = None
+    time_zone: Annotated[str, Meta(description="Of its site.")] = "UTC"
     condition: Condition
     approval: Approval
     boot_answer: BootAnswer
@@ -260,7 +261,8 @@ def seen(site_ids: SiteIds) -> ColumnElement[bool]:
 
 def _rows(names: Sequence[str]) -> Select[Any]:
     chosen = [stations.c[name] for name in names]
-    return select(*chosen, sites.c.name.label("site_name")).select_from(
+    zone = func.coalesce(sites.c.time_zone, "UTC").label("time_zone")
+    return select(*chosen, sites.c.name.label("site_name"), zone).select_from(
         stations.outerjoin(sites, sites.c.id == stations.c.site_id)
     )
 

@@ -13,6 +13,7 @@ from ingufu.authorization.tables import decisions, drivers, token_groups, tokens
 from ingufu.charging.tables import transactions
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
+from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, SiteIds, contains, named, seen
@@ -128,6 +129,7 @@ class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     station_id: str
     station_identity: str | None = None
+    time_zone: Annotated[str, Meta(description="Of the station's site.")] = "UTC"
     evse: int | None = None
     token_id: str | None = None
     token_value: str
@@ -216,8 +218,16 @@ async def list_decisions(database: Database, query: DecisionQuery, site_ids: Sit
     """Return one page of the decisions that one may see."""
     order = Order(decisions.c.at, datetime, decisions.c.id, tie_kind=int, name="at", is_descending=True)
     statement = (
-        select(*decisions.columns, stations.c.identity.label("station_identity"))
-        .select_from(decisions.outerjoin(stations, stations.c.id == decisions.c.station_id))
+        select(
+            *decisions.columns,
+            stations.c.identity.label("station_identity"),
+            func.coalesce(sites.c.time_zone, "UTC").label("time_zone"),
+        )
+        .select_from(
+            decisions.outerjoin(stations, stations.c.id == decisions.c.station_id).outerjoin(
+                sites, sites.c.id == stations.c.site_id
+            )
+        )
         .where(*_decision_conditions(query))
     )
     if query.station is not None:

@@ -53,6 +53,7 @@ class TransactionRow(msgspec.Struct, frozen=True, kw_only=True):
     station_name: str | None = None
     site_id: str | None = None
     site_name: str | None = None
+    time_zone: Annotated[str, Meta(description="Of its site.")] = "UTC"
     evse: int | None = None
     connector: int | None = None
     token_id: str | None = None
@@ -213,6 +214,7 @@ def _rows(kind: type[msgspec.Struct]) -> Select[Any]:
         stations.c.name.label("station_name"),
         stations.c.site_id,
         sites.c.name.label("site_name"),
+        func.coalesce(sites.c.time_zone, "UTC").label("time_zone"),
         drivers.c.name.label("driver_name"),
     ).select_from(
         transactions.outerjoin(stations, stations.c.id == transactions.c.station_id)

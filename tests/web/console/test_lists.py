@@ -123,7 +123,8 @@ async def test_export_has_every_session_and_no_formula(operator: Person, net: Ne
     assert {row["id"] for row in table} >= set(net.sessions.values())
     hostile = next(row for row in table if row["reference"] == "'@SUM(A1)")
     assert hostile["token"].startswith("'=HYPERLINK")
-    assert hostile["started_at"] == "2026-03-01T12:00:00+02:00"
+    assert hostile["started_at"] == "2026-03-01T10:00:00Z"
+    assert hostile["time_zone"] == "Africa/Kigali"
     assert all(not value.startswith(("=", "+", "-", "@")) for row in table for value in row.values())
 
 

@@ -15,6 +15,7 @@ from ingufu.web.api import (
     diagnosis,
     events,
     evidence,
+    exports,
     fiscal_devices,
     hosts,
     invoices,
@@ -78,6 +79,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *hosts.ROUTES,
     *reconciliation.ROUTES,
     *accounts.ROUTES,
+    *exports.ROUTES,
 )
 
 TAGS: Mapping[str, str] = {  # in the order in which people look for them

@@ -1,21 +1,17 @@
 """Charge records: what sessions came to, corrected by credits, and told in OCPI's words, as CSV and as Parquet."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.billing.records.columns import COLUMNS, row_of
+from ingufu.billing.records.columns import SHEET
 from ingufu.billing.records.model import ChargeRecord, Rating, SessionPrice
 from ingufu.billing.records.ocpi import OcpiVersion, Party, SignedReading, cdr_of, encode
 from ingufu.core import errors
-from ingufu.infra.parquet import ParquetStream
 from ingufu.tariffs.conversion.ocpi import Version, to_ocpi
 from ingufu.tariffs.model import Tariff, TariffVersion
 from ingufu.views import charge_records as views
@@ -23,11 +19,11 @@ from ingufu.views import metering
 from ingufu.views import transactions as transaction_views
 from ingufu.views.charge_records import RatingQuery, RatingRow, RecordQuery, RecordRow, Sum
 from ingufu.views.paging import Page
-from ingufu.web import access, spreadsheets
+from ingufu.web import access
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
+from ingufu.web.spreadsheets import Batches, exports
 
-PARQUET = "application/vnd.apache.parquet"
 Reason = Annotated[str, Meta(min_length=1, max_length=400, description="Why; it stands on the credit.")]
 Id = Annotated[str, Meta(max_length=100)]
 Changes = (errors.NotFound, errors.InvalidInput, errors.Conflict)
@@ -94,32 +90,6 @@ async def sum_charge_records(web: WebContext, principal: Principal, criteria: Re
     By currency, credits taken off. Paging and order mean nothing here.
     """
     return list(await views.sum_records(web.services.database, criteria, principal.site_ids))
-
-
-@route(
-    "GET", "/charge-records/export.csv", scope=Scope.MONEY_READ, query=RecordQuery, result=bytes, media_type="text/csv"
-)
-async def export_charge_records_csv(web: WebContext, principal: Principal, criteria: RecordQuery) -> Stream:
-    """Export charge records as CSV
-
-    All that fit, the first issued first. Amounts and instants are as machines read them; no cell is a formula.
-    """
-    return Stream(
-        _csv(web, principal, criteria), media_type=spreadsheets.MEDIA_TYPE, headers=_file(web, "charge-records", "csv")
-    )
-
-
-@route(
-    "GET", "/charge-records/export.parquet", scope=Scope.MONEY_READ, query=RecordQuery, result=bytes, media_type=PARQUET
-)
-async def export_charge_records_parquet(web: WebContext, principal: Principal, criteria: RecordQuery) -> Stream:
-    """Export charge records as Parquet
-
-    All that fit, the first issued first, with exact decimals.
-    """
-    return Stream(
-        _parquet(web, principal, criteria), media_type=PARQUET, headers=_file(web, "charge-records", "parquet")
-    )
 
 
 @route("GET", "/charge-records/{record_id:str}", scope=Scope.MONEY_READ, raises=(errors.NotFound,))
@@ -323,29 +293,13 @@ def is_standing(record_id: str, chain: tuple[RecordRow, ...]) -> bool:
     return record_id not in taken_back and all(row.id != record_id or row.kind == "charge" for row in chain)
 
 
-async def _csv(web: WebContext, principal: Principal, query: RecordQuery) -> AsyncIterator[bytes]:
-    names = [column.name for column in COLUMNS]
-    yield spreadsheets.MARK + spreadsheets.lines([names])
-    async for records in views.export_records(web.services.database, query, principal.site_ids):
-        yield await asyncio.to_thread(
-            lambda rows: spreadsheets.lines([[column.draw(row) for column in COLUMNS] for row in rows]), records
-        )
-
-
-async def _parquet(web: WebContext, principal: Principal, query: RecordQuery) -> AsyncIterator[bytes]:
-    stream = await asyncio.to_thread(ParquetStream, {column.name: column.kind for column in COLUMNS})
-    async for records in views.export_records(web.services.database, query, principal.site_ids):
-        yield await asyncio.to_thread(lambda rows: stream.group([row_of(row) for row in rows]), records)
-    yield await asyncio.to_thread(stream.end)
-
-
-def _file(web: WebContext, name: str, kind: Literal["csv", "parquet"]) -> Mapping[str, str]:
-    day = web.services.clock.now().strftime("%Y-%m-%d")
-    return {"Content-Disposition": f'attachment; filename="{name}-{day}.{kind}"'}
+def _whole(web: WebContext, principal: Principal, query: RecordQuery) -> Batches[ChargeRecord]:
+    return views.export_records(web.services.database, query, principal.site_ids)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    list_charge_records, sum_charge_records, export_charge_records_csv, export_charge_records_parquet,
+    list_charge_records, sum_charge_records,
+    *exports("/charge-records", SHEET, "charge records", _whole, scope=Scope.MONEY_READ, query=RecordQuery),
     get_charge_record, get_charge_record_as_ocpi, credit_charge_record, correct_charge_record, list_ratings,
     rate_transaction, get_transaction_price, get_transaction_what_if,
 )  # fmt: skip

@@ -1,13 +1,10 @@
 """Hosts of sites: what they have of the revenue, what is due to them, what was paid out."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
@@ -28,15 +25,22 @@ from ingufu.views.hosts import (
 )
 from ingufu.views.ledger import Currency, Id
 from ingufu.views.paging import Page
-from ingufu.web import access, spreadsheets
-from ingufu.web.api.ledger import CHANGES, Amount, Instant, attachment, books_of
+from ingufu.web import access
+from ingufu.web.api.ledger import CHANGES, Amount, Instant, books_of
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
+from ingufu.web.spreadsheets import Batches, Sheet, exports, own, paged
 
-_PAYOUTS = (
-    "id", "made_at", "site_name", "host_name", "bank_account", "currency", "amount", "status", "bank_reference",
-    "text",
-)  # fmt: skip
+_SHEET: Sheet[PayoutRow] = Sheet(
+    "payouts",
+    (
+        *own("text", "id"),
+        *own("instant", "made_at"),
+        *own("text", "site_name", "host_name", "bank_account", "currency"),
+        *own("exact", "amount"),
+        *own("text", "status", "bank_reference", "text"),
+    ),
+)
 Price = Annotated[Decimal, Meta(description="Exact, before rounding; at most six decimals.")]
 
 
@@ -189,18 +193,6 @@ async def list_payouts(web: WebContext, principal: Principal, criteria: PayoutQu
     return await views.list_payouts(web.services.database, await books_of(web), criteria, principal.site_ids)
 
 
-@route(
-    "GET", "/ledger/payouts/export.csv", scope=Scope.MONEY_READ, query=PayoutQuery, result=bytes, media_type="text/csv"
-)
-async def export_payouts_csv(web: WebContext, principal: Principal, criteria: PayoutQuery) -> Stream:
-    """Export payouts as CSV
-
-    For the bank: those with `status` made are to be paid. No cell is a formula.
-    """
-    rows = _csv(web, principal, await books_of(web), criteria)
-    return Stream(rows, media_type=spreadsheets.MEDIA_TYPE, headers=attachment(web, "payouts", "csv"))
-
-
 @route("GET", "/ledger/payouts/{payout_id:str}", scope=Scope.MONEY_READ, raises=(errors.NotFound,))
 async def get_payout(web: WebContext, principal: Principal, payout_id: str) -> PayoutRow:
     """Get a payout
@@ -283,19 +275,20 @@ async def _agreement(web: WebContext, agreement_id: str) -> AgreementRow:
     return next(row for row in rows if row.id == agreement_id)
 
 
-async def _csv(web: WebContext, principal: Principal, books: str, query: PayoutQuery) -> AsyncIterator[bytes]:
-    yield spreadsheets.MARK + spreadsheets.lines([_PAYOUTS])
-    query = msgspec.structs.replace(query, limit=500, cursor=None)
-    while True:
-        page = await views.list_payouts(web.services.database, books, query, principal.site_ids)
-        rows = [[getattr(row, name) for name in _PAYOUTS] for row in page.items]
-        yield await asyncio.to_thread(spreadsheets.lines, rows)
-        if page.next is None:
-            return
-        query = msgspec.structs.replace(query, cursor=page.next)
+async def _paid_out(web: WebContext, principal: Principal, query: PayoutQuery) -> Batches[PayoutRow]:
+    books = await books_of(web)
+
+    async def read(asked: PayoutQuery) -> Page[PayoutRow]:
+        return await views.list_payouts(web.services.database, books, asked, principal.site_ids)
+
+    async for rows in paged(read, query):
+        yield rows
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_agreements, agree_with_host, end_agreement, list_payables, list_shares, get_host_statement, list_payouts,
-    export_payouts_csv, get_payout, make_payout, book_payout, cancel_payout,
+    *exports(
+        "/ledger/payouts", _SHEET, "payouts", _paid_out, scope=Scope.MONEY_READ, query=PayoutQuery, tag="hosts"
+    ),
+    get_payout, make_payout, book_payout, cancel_payout,
 )  # fmt: skip

@@ -1,7 +1,5 @@
 """Receipts, invoices, credit notes and statements: listed, read in every form, finalised, credited, paid."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -9,7 +7,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
@@ -19,30 +16,34 @@ from ingufu.billing.invoices.rendering import page, ubl
 from ingufu.billing.invoices.rendering.sheet import RENDERER
 from ingufu.core import errors
 from ingufu.core.errors import Conflict
-from ingufu.infra.parquet import ParquetStream
 from ingufu.ledger.service import retried
 from ingufu.views import invoices as views
 from ingufu.views.invoices import DocumentQuery, DocumentRow
 from ingufu.views.paging import Page
-from ingufu.web import access, papers, spreadsheets
+from ingufu.web import access, papers
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.routes import route
+from ingufu.web.spreadsheets import Batches, Sheet, exports, own
 
-PARQUET = "application/vnd.apache.parquet"
 PDF, XML, HTML = "application/pdf", "application/xml", "text/html"
 CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
 Id = Annotated[str, Meta(max_length=100)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Period = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}$", description="A calendar month, as in 2026-03.")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
-_COLUMNS: Mapping[str, str] = {
-    "number": "text", "kind": "text", "standing": "text", "issued_on": "text", "due_on": "text", "period": "text",
-    "legal_entity_name": "text", "customer_name": "text", "currency": "text", "net": "exact", "tax": "exact",
-    "gross": "exact", "payable": "exact", "settled": "exact", "credited": "exact", "awaits_signature": "text",
-    "problem": "text", "created_at": "instant", "id": "text", "legal_entity_id": "text", "customer_id": "text",
-    "corrects_id": "text",
-}  # fmt: skip
+_SHEET: Sheet[DocumentRow] = Sheet(
+    "invoices",
+    (
+        *own("text", "number", "kind", "standing", "issued_on", "due_on", "period"),
+        *own("text", "legal_entity_name", "customer_name", "currency"),
+        *own("exact", "net", "tax", "gross", "payable", "settled", "credited"),
+        *own("flag", "awaits_signature"),
+        *own("text", "problem"),
+        *own("instant", "created_at"),
+        *own("text", "id", "legal_entity_id", "customer_id", "corrects_id"),
+    ),
+)
 
 
 class DocumentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,24 +104,6 @@ async def list_invoices(web: WebContext, principal: Principal, criteria: Documen
     which every line is of these.
     """
     return await views.list_documents(web.services.database, criteria, principal.site_ids, web.services.clock.now())
-
-
-@route("GET", "/invoices/export.csv", scope=Scope.MONEY_READ, query=DocumentQuery, result=bytes, media_type="text/csv")
-async def export_invoices_csv(web: WebContext, principal: Principal, criteria: DocumentQuery) -> Stream:
-    """Export documents as CSV
-
-    All that fit, the newest first. Amounts are as machines read them; no cell is a formula.
-    """
-    return Stream(_csv(web, principal, criteria), media_type=spreadsheets.MEDIA_TYPE, headers=_file(web, "csv"))
-
-
-@route("GET", "/invoices/export.parquet", scope=Scope.MONEY_READ, query=DocumentQuery, result=bytes, media_type=PARQUET)
-async def export_invoices_parquet(web: WebContext, principal: Principal, criteria: DocumentQuery) -> Stream:
-    """Export documents as Parquet
-
-    All that fit, the newest first, with exact decimals.
-    """
-    return Stream(_parquet(web, principal, criteria), media_type=PARQUET, headers=_file(web, "parquet"))
 
 
 @route(
@@ -353,36 +336,13 @@ async def _note(web: WebContext, principal: Principal, action: str, document_id:
         access.note(web, work, principal, action, document_id, details)
 
 
-async def _csv(web: WebContext, principal: Principal, query: DocumentQuery) -> AsyncIterator[bytes]:
-    yield spreadsheets.MARK + spreadsheets.lines([list(_COLUMNS)])
-    now = web.services.clock.now()
-    async for rows in views.export_documents(web.services.database, query, principal.site_ids, now):
-        yield spreadsheets.lines([[_plain(row, name) for name in _COLUMNS] for row in rows])
-
-
-async def _parquet(web: WebContext, principal: Principal, query: DocumentQuery) -> AsyncIterator[bytes]:
-    stream = await asyncio.to_thread(ParquetStream, _COLUMNS)
-    now = web.services.clock.now()
-    async for rows in views.export_documents(web.services.database, query, principal.site_ids, now):
-        plain = [{name: _plain(row, name) for name in _COLUMNS} for row in rows]
-        yield await asyncio.to_thread(stream.group, plain)
-    yield await asyncio.to_thread(stream.end)
-
-
-def _plain(row: DocumentRow, name: str) -> Any:  # a cell
-    value = getattr(row, name)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value.value if hasattr(value, "value") else value
-
-
-def _file(web: WebContext, kind: Literal["csv", "parquet"]) -> Mapping[str, str]:
-    day = web.services.clock.now().strftime("%Y-%m-%d")
-    return {"Content-Disposition": f'attachment; filename="invoices-{day}.{kind}"'}
+def _listed(web: WebContext, principal: Principal, query: DocumentQuery) -> Batches[DocumentRow]:
+    return views.export_documents(web.services.database, query, principal.site_ids, web.services.clock.now())
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    list_invoices, export_invoices_csv, export_invoices_parquet, create_invoice, get_invoice, get_invoice_pdf,
+    list_invoices, *exports("/invoices", _SHEET, "documents", _listed, scope=Scope.MONEY_READ, query=DocumentQuery),
+    create_invoice, get_invoice, get_invoice_pdf,
     get_invoice_html, get_invoice_ubl, finalise_invoice, void_invoice, credit_invoice, pay_invoice, list_statements,
     make_statement,
 )  # fmt: skip

@@ -1,20 +1,19 @@
 """The ledger: accounts and entries, and the proof that everything sums to zero."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 from msgspec import Meta
 
 from ingufu.accounts.model import OrganisationKind, Principal, Scope
 from ingufu.core import errors
 from ingufu.core.errors import NotFound
-from ingufu.infra.parquet import ParquetStream
+from ingufu.infra.sheet import Kind
 from ingufu.infra.storage.database import Work
 from ingufu.ledger.model import Finding, Posted
 from ingufu.ledger.service import retried
@@ -24,15 +23,16 @@ from ingufu.views.ledger import (
     AccountRow,
     EntryQuery,
     EntryRow,
+    PostingRow,
     RefundRow,
     TrialBalance,
 )
 from ingufu.views.paging import Page
-from ingufu.web import access, spreadsheets
+from ingufu.web import access
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
+from ingufu.web.spreadsheets import Batches, Column, Sheet, exports
 
-PARQUET = "application/vnd.apache.parquet"
 CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
 Instant = Annotated[datetime, Meta(tz=True)]
 Amount = Annotated[Decimal, Meta(description="In whole smallest units of the currency, as text: `12.34`.")]
@@ -50,11 +50,36 @@ Reference = (
     | None
 )
 ProviderReference = Annotated[str, Meta(min_length=1, max_length=100, description="The provider's or the bank's.")]
-_COLUMNS: Mapping[str, str] = {
-    "number": "integer", "at": "instant", "entered_at": "instant", "entered_by": "text", "kind": "text",
-    "reference": "text", "provider_reference": "text", "text": "text", "entry_id": "text", "reverses_id": "text",
-    "account": "text", "owner": "text", "owner_name": "text", "currency": "text", "amount": "exact",
-}  # fmt: skip
+
+
+class Booked(NamedTuple):
+    """One line of an entry: what it does to one account."""
+
+    entry: EntryRow
+    posting: PostingRow
+
+
+def _entry(kind: Kind, *names: str) -> list[Column[Booked]]:
+    return [Column(name, kind, attrgetter(f"entry.{name}")) for name in names]
+
+
+def _posting(kind: Kind, *names: str) -> list[Column[Booked]]:
+    return [Column(name, kind, attrgetter(f"posting.{name}")) for name in names]
+
+
+_SHEET: Sheet[Booked] = Sheet(
+    "ledger-entries",
+    (
+        *_entry("integer", "number"),
+        *_entry("instant", "at", "entered_at"),
+        *_entry("text", "entered_by", "kind", "reference", "provider_reference", "text"),
+        Column("entry_id", "text", attrgetter("entry.id")),
+        *_entry("text", "reverses_id"),
+        Column("account", "text", attrgetter("posting.kind")),
+        *_posting("text", "owner", "owner_name", "currency"),
+        *_posting("exact", "amount"),
+    ),
+)
 
 
 class BalanceQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,42 +147,6 @@ async def list_ledger_entries(web: WebContext, criteria: EntryQuery) -> Page[Ent
     return await views.list_entries(web.services.database, await books_of(web), criteria)
 
 
-@route(
-    "GET",
-    "/ledger/entries/export.csv",
-    scope=Scope.MONEY_READ,
-    is_for_network=True,
-    query=EntryQuery,
-    result=bytes,
-    media_type="text/csv",
-)
-async def export_ledger_entries_csv(web: WebContext, criteria: EntryQuery) -> Stream:
-    """Export entries as CSV
-
-    One line for each posting, the first booked first. No cell is a formula.
-    """
-    rows = _csv(web, await books_of(web), criteria)
-    return Stream(rows, media_type=spreadsheets.MEDIA_TYPE, headers=attachment(web, "ledger", "csv"))
-
-
-@route(
-    "GET",
-    "/ledger/entries/export.parquet",
-    scope=Scope.MONEY_READ,
-    is_for_network=True,
-    query=EntryQuery,
-    result=bytes,
-    media_type=PARQUET,
-)
-async def export_ledger_entries_parquet(web: WebContext, criteria: EntryQuery) -> Stream:
-    """Export entries as Parquet
-
-    One row for each posting, the first booked first, with exact decimals.
-    """
-    rows = _parquet(web, await books_of(web), criteria)
-    return Stream(rows, media_type=PARQUET, headers=attachment(web, "ledger", "parquet"))
-
-
 @route("GET", "/ledger/entries/{entry_id:str}", scope=Scope.MONEY_READ, is_for_network=True, raises=(errors.NotFound,))
 async def get_ledger_entry(web: WebContext, entry_id: str) -> EntryRow:
     """Get an entry
@@ -204,45 +193,16 @@ async def booked(web: WebContext, principal: Principal, action: str, do: Any, de
     return await views.get_entry(web.services.database, await books_of(web), posted.entry_id)
 
 
-def attachment(web: WebContext, name: str, kind: str) -> Mapping[str, str]:
-    """Return the header by which a browser keeps an answer as a file of this name and of today."""
-    day = web.services.clock.now().strftime("%Y-%m-%d")
-    return {"Content-Disposition": f'attachment; filename="{name}-{day}.{kind}"'}
-
-
-async def _csv(web: WebContext, books: str, query: EntryQuery) -> AsyncIterator[bytes]:
-    yield spreadsheets.MARK + spreadsheets.lines([list(_COLUMNS)])
-    async for entries in views.export_entries(web.services.database, books, query):
-        yield await asyncio.to_thread(
-            lambda found: spreadsheets.lines([[row[name] for name in _COLUMNS] for row in _rows(found)]), entries
-        )
-
-
-async def _parquet(web: WebContext, books: str, query: EntryQuery) -> AsyncIterator[bytes]:
-    stream = await asyncio.to_thread(ParquetStream, _COLUMNS)
-    async for entries in views.export_entries(web.services.database, books, query):
-        yield await asyncio.to_thread(lambda found: stream.group(_rows(found)), entries)
-    yield await asyncio.to_thread(stream.end)
-
-
-def _rows(entries: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            **{name: getattr(entry, name) for name in _COLUMNS if name in EntryRow.__struct_fields__},
-            "kind": entry.kind.value,
-            "entry_id": entry.id,
-            "account": posting.kind.value,
-            "owner": posting.owner,
-            "owner_name": posting.owner_name,
-            "currency": posting.currency,
-            "amount": posting.amount,
-        }
-        for entry in entries
-        for posting in entry.postings
-    ]
+async def _postings(web: WebContext, _: Principal, query: EntryQuery) -> Batches[Booked]:
+    async for entries in views.export_entries(web.services.database, await books_of(web), query):
+        yield [Booked(entry, posting) for entry in entries for posting in entry.postings]
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     get_trial_balance, verify_ledger, list_ledger_accounts, get_ledger_account, list_ledger_entries,
-    export_ledger_entries_csv, export_ledger_entries_parquet, get_ledger_entry, list_refunds,
+    *exports(
+        "/ledger/entries", _SHEET, "entries, a row for each posting", _postings,
+        scope=Scope.MONEY_READ, is_for_network=True, query=EntryQuery, tag="ledger",
+    ),
+    get_ledger_entry, list_refunds,
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """Sessions: the list with search, filters, sums and export."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,6 +19,7 @@ from ingufu.views.paging import Page
 from ingufu.views.timeline import EventFilter
 from ingufu.views.transactions import Match, TransactionQuery, TransactionRow
 from ingufu.web import spreadsheets
+from ingufu.web.api.exports import SESSIONS
 from ingufu.web.console import live, present
 from ingufu.web.console.pages import Pages, page, path_of
 from ingufu.web.console.station import SessionRow
@@ -29,13 +30,7 @@ from ingufu.web.live import LiveEvent, LiveHub
 
 ROWS = 50
 SUMMED = 20_000  # sessions added up while one waits
-EXPORTED_AT_ONCE = 500
 UNASKED = timedelta(days=30)  # what is added up if no time was asked for
-_COLUMNS = (
-    "id", "reference", "station", "station_name", "site", "evse", "connector", "driver", "token", "token_kind",
-    "verdict", "started_at", "ended_at", "time_zone", "energy_wh", "energy_source", "stop_reason", "is_open",
-    "is_offline_start", "is_estimated", "anomaly_count", "ocpp_version",
-)  # fmt: skip
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,7 +75,8 @@ async def list_sessions(
         is_filtered=is_filtered,
         next_href=_href(asked, cursor=found.next) if found.next else None,
         first_href=_href(asked, cursor="") if criteria.cursor else None,
-        export_href=path_of("sessions.csv") + _query(asked, cursor=""),
+        csv_href=path_of("sessions.csv") + _query(asked, cursor=""),
+        parquet_href=path_of("sessions.parquet") + _query(asked, cursor=""),
         live_href=path_of("live", "sessions")
         + "?"
         + urlencode({"of": ",".join(row.it.id for row in rows if row.it.is_open)}),
@@ -116,16 +112,14 @@ async def follow_sessions(
 
 @page("/sessions.csv", scope=Scope.TRANSACTIONS_READ, query=ListQuery)
 async def export_sessions(web: WebContext, principal: Principal, criteria: ListQuery) -> Stream:
-    """Export the sessions of a list"""
-    places = await console_sites.list_places(web.services.database, principal.site_ids)
-    query = msgspec.structs.replace(_wanted(criteria, places), limit=EXPORTED_AT_ONCE)
-    match = await _match(web, principal, criteria.q)
-    day = web.services.clock.now().strftime("%Y-%m-%d")
-    return Stream(
-        _lines(web, principal, query, match, places),
-        media_type=spreadsheets.MEDIA_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="sessions-{day}.csv"'},
-    )
+    """Export the sessions of a list as CSV"""
+    return await spreadsheets.answer(web, SESSIONS, spreadsheets.Form.CSV, await _all(web, principal, criteria))
+
+
+@page("/sessions.parquet", scope=Scope.TRANSACTIONS_READ, query=ListQuery)
+async def export_sessions_as_parquet(web: WebContext, principal: Principal, criteria: ListQuery) -> Stream:
+    """Export the sessions of a list as Parquet"""
+    return await spreadsheets.answer(web, SESSIONS, spreadsheets.Form.PARQUET, await _all(web, principal, criteria))
 
 
 def rows_of(found: Sequence[TransactionRow], places: Sequence[SitePlace]) -> tuple[SessionRow, ...]:
@@ -134,27 +128,10 @@ def rows_of(found: Sequence[TransactionRow], places: Sequence[SitePlace]) -> tup
     return tuple(SessionRow(row, present.zone(zones.get(row.site_id or "", "UTC"))) for row in found)
 
 
-async def _lines(
-    web: WebContext, principal: Principal, query: TransactionQuery, match: Match | None, places: Sequence[SitePlace]
-) -> AsyncIterator[bytes]:
-    yield spreadsheets.MARK + spreadsheets.lines([_COLUMNS])
-    zones = {place.id: place.time_zone for place in places}
-    while True:
-        found = await _page(web, principal, query, match)
-        yield spreadsheets.lines([_record(row, zones.get(row.site_id or "", "UTC")) for row in found.items])
-        if found.next is None:
-            return
-        query = msgspec.structs.replace(query, cursor=found.next)
-
-
-def _record(row: TransactionRow, zone: str) -> list[Any]:
-    local = present.zone(zone)
-    return [
-        row.id, row.reference, row.station_identity, row.station_name, row.site_name, row.evse, row.connector,
-        row.driver_name, row.token_value, row.token_kind, row.verdict, row.started_at.astimezone(local),
-        row.ended_at.astimezone(local) if row.ended_at else None, zone, row.energy_wh, row.energy_source,
-        row.stop_reason, row.is_open, row.is_offline_start, row.is_estimated, row.anomaly_count, row.version,
-    ]  # fmt: skip
+async def _all(web: WebContext, principal: Principal, criteria: ListQuery) -> spreadsheets.Batches[TransactionRow]:
+    places = await console_sites.list_places(web.services.database, principal.site_ids)
+    match = await _match(web, principal, criteria.q)
+    return spreadsheets.paged(lambda query: _page(web, principal, query, match), _wanted(criteria, places))
 
 
 async def _page(
@@ -203,4 +180,4 @@ def _query(asked: dict[str, str], **changes: str | None) -> str:
     return f"?{query}" if query else ""
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (list_sessions, follow_sessions, export_sessions)
+ROUTES: tuple[HTTPRouteHandler, ...] = (list_sessions, follow_sessions, export_sessions, export_sessions_as_parquet)
