@@ -8,12 +8,17 @@ from hypothesis import strategies as st
 
 from ingufu.accounts import decide
 from ingufu.accounts.model import (
+    CEILINGS,
+    ROLE_SCOPES,
     AccountRules,
     ActorKind,
     ApiKey,
+    Bounds,
     InProgress,
     Mismatch,
     New,
+    OrganisationKind,
+    Principal,
     Replay,
     Role,
     RoleGrant,
@@ -22,14 +27,21 @@ from ingufu.accounts.model import (
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OF_OPERATOR = Bounds(organisation_id="o", kind=OrganisationKind.OPERATOR)
 
 
 def user(*grants, **facts):
     return User(id="u", organisation_id="o", email="a@b", name="A", created_at=NOW, grants=grants, **facts)
 
 
+def seen(user, kind=OrganisationKind.OPERATOR, owned=(), login_id=None, address=None):
+    scopes = ROLE_SCOPES[user.grants[0].role] if user.grants else frozenset()
+    bounds = Bounds(organisation_id="o", kind=kind, owned_site_ids=frozenset(owned))
+    return decide.principal_of_user(user, scopes, bounds, login_id, address)
+
+
 def test_role_held_everywhere_sees_every_site():
-    principal = decide.principal_of_user(user(RoleGrant(role=Role.VIEWER)), "l", "192.0.2.1")
+    principal = seen(user(RoleGrant(role=Role.VIEWER)), login_id="l", address="192.0.2.1")
     assert (principal.kind, principal.site_ids, principal.login_id) == (ActorKind.USER, None, "l")
     assert Scope.STATIONS_READ in principal.scopes
     assert Scope.STATIONS_COMMAND not in principal.scopes
@@ -37,7 +49,7 @@ def test_role_held_everywhere_sees_every_site():
 
 def test_role_at_sites_sees_these_sites_only():
     grants = [RoleGrant(role=Role.OPERATOR, site_id=site) for site in ("s1", "s2")]
-    principal = decide.principal_of_user(user(*grants), None, None)
+    principal = seen(user(*grants))
     assert principal.site_ids == {"s1", "s2"}
     assert Scope.ADMIN not in principal.scopes
 
@@ -54,11 +66,52 @@ def test_role_at_sites_sees_these_sites_only():
 )
 def test_grants_that_could_lend_rights_from_site_to_site_give_none(grants):
     assert decide.grants_flaw(grants)
-    assert decide.principal_of_user(user(*grants), None, None) is None
+    assert seen(user(*grants)) is None
+
+
+@pytest.mark.parametrize("kind", [OrganisationKind.HOST, OrganisationKind.FLEET])
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_of_a_host_or_fleet_is_above_its_ceiling(kind, role):
+    principal = seen(user(RoleGrant(role=role)), kind, owned=("a",))
+    assert principal.scopes <= CEILINGS[kind]
+    assert principal.site_ids is not None
+    assert not principal.scopes & {
+        Scope.ADMIN, Scope.USERS_READ, Scope.USERS_WRITE, Scope.AUDIT_READ, Scope.MONEY_WRITE, Scope.TARIFFS_WRITE,
+    }  # fmt: skip
+    key = ApiKey(id="k", organisation_id="o", name="n", prefix="p", scopes=tuple(Scope), created_at=NOW)
+    bearer = decide.principal_of_key(key, Bounds(organisation_id="o", kind=kind), NOW, None)
+    assert (bearer.scopes, bearer.site_ids) == (CEILINGS[kind], frozenset())
+
+
+def test_host_sees_its_own_sites_narrowed_by_its_grants():
+    everywhere = user(RoleGrant(role=Role.HOST))
+    assert seen(everywhere, OrganisationKind.HOST, owned=("a", "b")).site_ids == {"a", "b"}
+    assert seen(everywhere, OrganisationKind.HOST).site_ids == frozenset(), "no site is not every site"
+    at_two = user(RoleGrant(role=Role.HOST, site_id="a"), RoleGrant(role=Role.HOST, site_id="theirs"))
+    assert seen(at_two, OrganisationKind.HOST, owned=("a", "b")).site_ids == {"a"}
+    lost = user(RoleGrant(role=Role.HOST, site_id="theirs"))
+    assert seen(lost, OrganisationKind.HOST, owned=("a", "b")).site_ids == frozenset()
+
+
+def test_fleet_sees_its_drivers_and_no_site():
+    principal = seen(user(RoleGrant(role=Role.FLEET_MANAGER)), OrganisationKind.FLEET)
+    assert (principal.fleet_id, principal.site_ids) == ("o", frozenset())
+    assert seen(user(RoleGrant(role=Role.VIEWER))).fleet_id is None
+
+
+def test_nobody_gives_what_they_do_not_hold():
+    holder = Principal(
+        kind=ActorKind.USER, id="u", name="A", scopes=frozenset({Scope.STATIONS_READ}), site_ids=frozenset({"a"})
+    )
+    assert decide.excess(holder, [Scope.STATIONS_READ], {"a"}) is None
+    assert decide.excess(holder, [Scope.STATIONS_READ], frozenset()) is None
+    assert "money:read" in decide.excess(holder, [Scope.STATIONS_READ, Scope.MONEY_READ], {"a"})
+    assert "sites" in decide.excess(holder, [Scope.STATIONS_READ], {"a", "b"})
+    assert "sites" in decide.excess(holder, [Scope.STATIONS_READ], None)
 
 
 def test_disabled_user_may_nothing():
-    assert decide.principal_of_user(user(RoleGrant(role=Role.ADMIN), disabled_at=NOW), None, None) is None
+    assert seen(user(RoleGrant(role=Role.ADMIN), disabled_at=NOW)) is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +127,7 @@ def test_key_is_good_until_it_ends_or_is_revoked(facts, is_good):
     key = ApiKey(
         id="k", organisation_id="o", name="n", prefix="p", scopes=(Scope.STATIONS_READ,), created_at=NOW, **facts
     )
-    assert (decide.principal_of_key(key, NOW, None) is not None) is is_good
+    assert (decide.principal_of_key(key, OF_OPERATOR, NOW, None) is not None) is is_good
 
 
 def test_wait_begins_after_the_free_tries_doubles_and_ends_growing():

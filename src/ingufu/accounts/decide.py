@@ -8,18 +8,21 @@ from ipaddress import IPv6Address, ip_address
 import msgspec
 
 from ingufu.accounts.model import (
-    ROLE_SCOPES,
+    CEILINGS,
     AccountRules,
     ActorKind,
     ApiKey,
     Begun,
+    Bounds,
     InProgress,
     Mismatch,
     New,
+    OrganisationKind,
     Principal,
     Replay,
     Role,
     RoleGrant,
+    Scope,
     User,
 )
 
@@ -58,30 +61,56 @@ def grants_flaw(grants: Sequence[RoleGrant]) -> str | None:
         return "A user has one role, the same at all their sites."
     if len(grants) > 1 and any(grant.site_id is None for grant in grants):
         return "A role is held everywhere or at some sites, not both."
-    if grants[0].role is Role.ADMIN and grants[0].site_id is not None:
+    if grants[0].role == Role.ADMIN and grants[0].site_id is not None:
         return "Administrators look after everything, not after some sites."
     return None
 
 
-def principal_of_user(user: User, login_id: str | None, address: str | None) -> Principal | None:
-    """Return what the user may, or None if it is nothing (any more)."""
+def allowed(kind: OrganisationKind, scopes: Collection[Scope]) -> frozenset[Scope]:
+    """Return what of these scopes those of such an organisation can hold."""
+    return frozenset(scopes) & CEILINGS[kind]
+
+
+def sites_seen(bounds: Bounds, granted: Collection[str]) -> frozenset[str] | None:
+    """Return the sites that are seen with these grants (none: no limit); None: every site of the network."""
+    if bounds.kind is OrganisationKind.OPERATOR:
+        return frozenset(granted) or None
+    if bounds.kind is OrganisationKind.HOST:
+        return bounds.owned_site_ids & frozenset(granted) if granted else bounds.owned_site_ids
+    return frozenset()
+
+
+def excess(holder: Principal, scopes: Collection[Scope], site_ids: Collection[str] | None) -> str | None:
+    """Return why the holder cannot give these rights to others, or None: nobody gives what they do not hold."""
+    missing = sorted(set(scopes) - holder.scopes)
+    if missing:
+        return f"This holds more than you do: {', '.join(missing)}."
+    if holder.site_ids is not None and (site_ids is None or not holder.site_ids.issuperset(site_ids)):
+        return "This sees more sites than you do."
+    return None
+
+
+def principal_of_user(
+    user: User, scopes: Collection[Scope], bounds: Bounds, login_id: str | None, address: str | None
+) -> Principal | None:
+    """Return what the user may by the scopes of their role, or None if it is nothing (any more)."""
     if user.disabled_at is not None or grants_flaw(user.grants) is not None:
         return None
-    sites = frozenset(grant.site_id for grant in user.grants if grant.site_id is not None)
     return Principal(
         kind=ActorKind.USER,
         id=user.id,
         name=user.name,
         organisation_id=user.organisation_id,
-        scopes=ROLE_SCOPES[user.grants[0].role],
-        site_ids=sites or None,
+        scopes=allowed(bounds.kind, scopes),
+        site_ids=sites_seen(bounds, [grant.site_id for grant in user.grants if grant.site_id is not None]),
+        fleet_id=bounds.organisation_id if bounds.kind is OrganisationKind.FLEET else None,
         login_id=login_id,
         language=user.language,
         address=address,
     )
 
 
-def principal_of_key(key: ApiKey, now: datetime, address: str | None) -> Principal | None:
+def principal_of_key(key: ApiKey, bounds: Bounds, now: datetime, address: str | None) -> Principal | None:
     """Return what the bearer of the key may, or None if it is good no longer."""
     if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         return None
@@ -90,7 +119,9 @@ def principal_of_key(key: ApiKey, now: datetime, address: str | None) -> Princip
         id=key.id,
         name=key.name,
         organisation_id=key.organisation_id,
-        scopes=frozenset(key.scopes),
+        scopes=allowed(bounds.kind, key.scopes),
+        site_ids=sites_seen(bounds, key.site_ids or ()),
+        fleet_id=bounds.organisation_id if bounds.kind is OrganisationKind.FLEET else None,
         address=address,
     )
 

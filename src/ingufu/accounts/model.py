@@ -1,5 +1,6 @@
 """Who runs the network: organisations, users with roles, API keys with scopes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -14,9 +15,17 @@ class OrganisationKind(StrEnum):
 
 
 class Role(StrEnum):
+    """The roles that are built in; others are defined by people and named by their id."""
+
     ADMIN = "admin"  # everything
-    OPERATOR = "operator"  # stations, tokens, commands; not users and keys
+    OPERATOR = "operator"  # stations, tokens, prices, money, commands; not people
+    SUPPORT = "support"  # helps drivers: starts and stops, cards
+    TECHNICIAN = "technician"  # looks after stations
+    FINANCE = "finance"  # prices, money, documents
     VIEWER = "viewer"  # reads
+    AUDITOR = "auditor"  # reads, and who did what
+    HOST = "host"  # its own sites and their money
+    FLEET_MANAGER = "fleet-manager"  # its own drivers and what they charge
 
 
 class Scope(StrEnum):
@@ -55,10 +64,51 @@ _READS = frozenset(
 )
 _PEOPLE = frozenset({Scope.USERS_READ, Scope.USERS_WRITE, Scope.AUDIT_READ})
 
-ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
+ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
     Role.OPERATOR: frozenset(Scope) - _PEOPLE - {Scope.ADMIN},
+    Role.SUPPORT: _READS - {Scope.REPORTS_READ} | {Scope.STATIONS_COMMAND, Scope.TOKENS_WRITE},
+    Role.TECHNICIAN: frozenset(
+        {
+            Scope.STATIONS_READ,
+            Scope.STATIONS_WRITE,
+            Scope.STATIONS_COMMAND,
+            Scope.TRANSACTIONS_READ,
+            Scope.FRAMES_READ,
+            Scope.EVENTS_READ,
+        }
+    ),
+    Role.FINANCE: _READS - {Scope.FRAMES_READ} | {Scope.TARIFFS_WRITE, Scope.MONEY_WRITE},
     Role.VIEWER: _READS,
+    Role.AUDITOR: _READS | {Scope.AUDIT_READ, Scope.USERS_READ},
+    Role.HOST: frozenset(
+        {
+            Scope.STATIONS_READ,
+            Scope.STATIONS_COMMAND,
+            Scope.TRANSACTIONS_READ,
+            Scope.TARIFFS_READ,
+            Scope.MONEY_READ,
+            Scope.EVENTS_READ,
+            Scope.REPORTS_READ,
+        }
+    ),
+    Role.FLEET_MANAGER: frozenset({Scope.TOKENS_READ, Scope.TOKENS_WRITE, Scope.TRANSACTIONS_READ, Scope.MONEY_READ}),
+}
+ROLE_WORDS: Mapping[Role, tuple[str, str]] = {
+    Role.ADMIN: ("Administrator", "Everything, people and keys included."),
+    Role.OPERATOR: ("Operator", "Runs the network: stations, commands, cards, prices and money. Not people."),
+    Role.SUPPORT: ("Support", "Helps drivers: sees everything of a session, starts and stops, changes cards."),
+    Role.TECHNICIAN: ("Technician", "Looks after stations: commands, configuration, messages. No cards, no money."),
+    Role.FINANCE: ("Finance", "Prices, charge records, documents, the ledger. No commands."),
+    Role.VIEWER: ("Viewer", "Reads everything of the network and changes nothing."),
+    Role.AUDITOR: ("Auditor", "Reads everything, also the audit trail and who may do what."),
+    Role.HOST: ("Site host", "Its own sites: stations, sessions, commands, and the money of these sites."),
+    Role.FLEET_MANAGER: ("Fleet manager", "Its own drivers, groups and cards, and what they charged."),
+}
+CEILINGS: Mapping[OrganisationKind, frozenset[Scope]] = {  # what nobody of such an organisation is above
+    OrganisationKind.OPERATOR: frozenset(Scope),
+    OrganisationKind.HOST: ROLE_SCOPES[Role.HOST],
+    OrganisationKind.FLEET: ROLE_SCOPES[Role.FLEET_MANAGER],
 }
 
 
@@ -69,8 +119,20 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class RoleDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """A role: built in, or defined by people."""
+
+    id: str  # of a built-in one its name in `Role`
+    name: str
+    description: str = ""
+    scopes: tuple[Scope, ...]
+    is_built_in: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
 class RoleGrant(msgspec.Struct, frozen=True, kw_only=True):
-    role: Role
+    role: str  # a Role, or the id of one that people defined
     site_id: str | None = None
 
 
@@ -92,6 +154,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     prefix: str
     scopes: tuple[Scope, ...]
+    site_ids: tuple[str, ...] | None = None  # None: every site that its organisation sees
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -133,6 +196,14 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
     door: Door | None = None
     request_id: str | None = None
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What those of an organisation can see at most, whatever they are granted."""
+
+    organisation_id: str
+    kind: OrganisationKind
+    owned_site_ids: frozenset[str] = frozenset()
 
 
 class AccountRules(msgspec.Struct, frozen=True, kw_only=True):

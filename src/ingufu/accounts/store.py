@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from ingufu.accounts.decide import StoredAnswer
-from ingufu.accounts.model import ApiKey, AuditEntry, Organisation, Role, RoleGrant, User
+from ingufu.accounts.model import ApiKey, AuditEntry, Organisation, RoleGrant, User
 from ingufu.accounts.tables import (
     api_keys,
     audit,
@@ -37,11 +37,6 @@ _GRANTS = select(role_grants).where(role_grants.c.user_id == bindparam("id_")).o
 _ALL_GRANTS = select(role_grants).order_by(role_grants.c.site_id)
 _ADD_GRANT = insert(role_grants)
 _REMOVE_GRANTS = delete(role_grants).where(role_grants.c.user_id == bindparam("id_"))
-_ADMINS = (
-    select(func.count().label("n"))
-    .select_from(users.join(role_grants, role_grants.c.user_id == users.c.id))
-    .where(role_grants.c.role == Role.ADMIN.value, users.c.disabled_at.is_(None), users.c.id != bindparam("but_not"))
-)
 
 
 async def all_organisations(database: Database) -> list[Organisation]:
@@ -80,11 +75,6 @@ async def all_users(database: Database) -> list[User]:
 
 async def has_users(database: Database) -> bool:
     return await database.fetch_one(_ANY_USER) is not None
-
-
-async def count_admins(database: Database, *, but_not: str) -> int:
-    row = await database.fetch_one(_ADMINS, {"but_not": but_not})
-    return int(row["n"]) if row else 0
 
 
 def add_user(work: Work, added: User, email_key: str, grant_ids: Iterable[str]) -> None:
@@ -241,6 +231,7 @@ async def key_by_secret(database: Database, secret_hash: str) -> ApiKey | None:
 
 def add_key(work: Work, added: ApiKey, secret_hash: str) -> None:
     values = msgspec.structs.asdict(added) | {"secret_hash": secret_hash, "scopes": list(added.scopes)}
+    values["site_ids"] = None if added.site_ids is None else list(added.site_ids)
     work.execute(_ADD_KEY, values)
 
 

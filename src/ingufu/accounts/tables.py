@@ -29,12 +29,24 @@ users = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),  # case folded
+    Column("description", Text, nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
 role_grants = Table(
     "role_grants",
     metadata,
     Column("id", Text, primary_key=True),
     Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    Column("role", Text, nullable=False),  # Role
+    Column("role", Text, nullable=False),  # Role, or the id of one that people defined
     Column("site_id", Text),  # None: every site of the organisation
     UniqueConstraint("user_id", "role", "site_id", name="role_grants_once"),
 )
@@ -66,6 +78,7 @@ api_keys = Table(
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
     Column("last_used_at", Instant),
+    Column("site_ids", Json),  # None: every site that the organisation sees
 )
 
 login_failures = Table(

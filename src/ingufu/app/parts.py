@@ -95,7 +95,9 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         database=database,
         clock=clock,
         ids=ids,
-        accounts=Accounts(database, clock, ids, AccountRules(idle_s=settings.http.session_hours * 3600)),
+        accounts=Accounts(
+            database, clock, ids, AccountRules(idle_s=settings.http.session_hours * 3600), sites_of=sites.ids_of
+        ),
         sites=sites,
         stations=stations,
         authorities=authorities,

@@ -21,6 +21,7 @@ drivers = Table(
     Column("note", Text, nullable=False),
     Column("blocked_at", Instant),
     Column("created_at", Instant, nullable=False),
+    Index("drivers_by_organisation", "organisation_id"),
 )
 
 token_groups = Table(
@@ -33,6 +34,7 @@ token_groups = Table(
     Column("name", Text, nullable=False),
     Column("is_master_pass", Boolean, nullable=False),  # may stop any transaction and start none
     Column("created_at", Instant, nullable=False),
+    Index("token_groups_by_organisation", "organisation_id"),
 )
 
 tokens = Table(
@@ -65,6 +67,7 @@ tokens = Table(
     Index("id_tokens_by_driver", "driver_id"),
     Index("id_tokens_by_group", "group_id"),
     Index("id_tokens_by_creation", "created_at"),
+    Index("id_tokens_by_organisation", "organisation_id"),
 )
 
 decisions = Table(

@@ -53,6 +53,17 @@ class Sites:
             raise NotFound(f"There is no site {site_id!r}.")
         return site
 
+    async def ids_of(self, organisation_id: str) -> frozenset[str]:
+        """Return the ids of the sites that the organisation owns."""
+        return await store.ids_of(self._database, organisation_id)
+
+    async def hand_over(self, work: Work, site_id: str, *, organisation_id: str) -> Site:
+        """Return the site, now of this organisation; whoever calls has seen that there is one. Raises NotFound."""
+        site = await self.get(site_id)
+        if site.organisation_id != organisation_id:
+            store.change(work, site_id, {"organisation_id": organisation_id})
+        return msgspec.structs.replace(site, organisation_id=organisation_id)
+
     async def find_by_name(self, name: str) -> Site | None:
         """Return the site called so."""
         return await store.by_name(self._database, name_key(name))

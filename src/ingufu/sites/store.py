@@ -14,6 +14,7 @@ from ingufu.sites.tables import sites
 _ALL = select(sites).order_by(sites.c.name_key)
 _BY_ID = select(sites).where(sites.c.id == bindparam("id_"))
 _BY_NAME = select(sites).where(sites.c.name_key == bindparam("key"))
+_IDS_OF = select(sites.c.id).where(sites.c.organisation_id == bindparam("organisation_id"))
 _ADD = insert(sites)
 _REMOVE = delete(sites).where(sites.c.id == bindparam("id_"))
 
@@ -28,6 +29,10 @@ async def by_id(database: Database, site_id: str) -> Site | None:
 
 async def by_name(database: Database, name_key: str) -> Site | None:
     return _site(await database.fetch_one(_BY_NAME, {"key": name_key}))
+
+
+async def ids_of(database: Database, organisation_id: str) -> frozenset[str]:
+    return frozenset(row["id"] for row in await database.fetch_all(_IDS_OF, {"organisation_id": organisation_id}))
 
 
 def add(work: Work, site: Site, name_key: str) -> None:

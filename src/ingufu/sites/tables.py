@@ -1,6 +1,6 @@
 """Tables of sites."""
 
-from sqlalchemy import Column, Float, MetaData, Table, Text
+from sqlalchemy import Column, Float, Index, MetaData, Table, Text
 
 from ingufu.infra.storage.columns import Instant
 
@@ -10,7 +10,7 @@ sites = Table(
     "sites",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("organisation_id", Text, nullable=False),
+    Column("organisation_id", Text, nullable=False),  # who owns it: the operator, or a host
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False, unique=True),  # case folded; files name sites by it
     Column("address", Text, nullable=False),
@@ -20,4 +20,5 @@ sites = Table(
     Column("longitude", Float),
     Column("time_zone", Text, nullable=False),  # IANA name
     Column("created_at", Instant, nullable=False),
+    Index("sites_by_organisation", "organisation_id"),
 )

@@ -196,7 +196,7 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         database=database,
         clock=clock,
         ids=ids,
-        accounts=Accounts(database, clock, ids, passwords=PasswordHasher(CHEAP)),
+        accounts=Accounts(database, clock, ids, passwords=PasswordHasher(CHEAP), sites_of=sites.ids_of),
         sites=sites,
         stations=stations,
         authorities=Authorities(database, clock, ids),

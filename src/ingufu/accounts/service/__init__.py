@@ -7,6 +7,8 @@ from ingufu.accounts.service.idempotency import Idempotency
 from ingufu.accounts.service.keys import Keys
 from ingufu.accounts.service.logins import Logins
 from ingufu.accounts.service.people import People
+from ingufu.accounts.service.rights import Rights, SitesOf, no_sites
+from ingufu.accounts.service.roles import Roles
 from ingufu.accounts.service.trail import Trail
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker, RandomBytes
@@ -16,7 +18,7 @@ from ingufu.infra.storage.database import Database
 __all__ = ["AccountRules", "Accounts"]
 
 
-class Accounts(People, Logins, Keys, Trail, Idempotency):
+class Accounts(People, Logins, Keys, Roles, Trail, Idempotency):
     """Who runs the network: organisations, users, log-ins and API keys; what they did; what they asked twice."""
 
     def __init__(
@@ -28,14 +30,26 @@ class Accounts(People, Logins, Keys, Trail, Idempotency):
         *,
         passwords: PasswordHasher | None = None,
         random_bytes: RandomBytes = randomness.token_bytes,
+        sites_of: SitesOf = no_sites,
     ) -> None:
         rules = rules or AccountRules()
         passwords = passwords or PasswordHasher()
-        Logins.__init__(self, database, clock, ids, rules, passwords=passwords, random_bytes=random_bytes)
-        People.__init__(self, database, clock, ids, passwords=passwords, forget_logins=self.forget_logins)
-        Keys.__init__(self, database, clock, ids, rules, random_bytes=random_bytes)
+        rights = Rights(database, clock, sites_of)
+        Logins.__init__(
+            self, database, clock, ids, rules, passwords=passwords, random_bytes=random_bytes, rights=rights
+        )
+        People.__init__(
+            self, database, clock, ids, passwords=passwords, forget_logins=self.forget_logins, rights=rights
+        )
+        Keys.__init__(self, database, clock, ids, rules, random_bytes=random_bytes, rights=rights)
+        Roles.__init__(self, database, clock, ids, forget_logins=self.forget_logins)
         Trail.__init__(self, database, clock)
         Idempotency.__init__(self, database, clock, rules)
+
+    def forget_rights(self) -> None:
+        """Forget what is held in memory of who may do what: an organisation got or lost sites."""
+        self.forget_logins()
+        self.forget_keys()
 
     async def prune(self) -> None:
         """Delete log-ins, failures and answers that have had their time. The audit trail has `prune_audit`."""

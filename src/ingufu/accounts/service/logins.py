@@ -8,6 +8,7 @@ from ingufu.accounts import decide, passwords, store
 from ingufu.accounts.model import AccountRules, Principal, User
 from ingufu.accounts.service.people import email_key
 from ingufu.accounts.service.recognised import Recognised
+from ingufu.accounts.service.rights import Rights
 from ingufu.core.clock import Clock
 from ingufu.core.errors import TooManyRequests, Unauthenticated
 from ingufu.core.ids import IdMaker, RandomBytes
@@ -32,6 +33,7 @@ class Logins:
         *,
         passwords: secrets.PasswordHasher,
         random_bytes: RandomBytes,
+        rights: Rights,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -39,6 +41,7 @@ class Logins:
         self._account_rules = rules
         self._passwords = passwords
         self._random_bytes = random_bytes
+        self._rights = rights
         self._recognised_logins = Recognised(clock, rules)
         self._trying: dict[str, int] = {}  # passwords being checked now, by account and by address
 
@@ -52,7 +55,7 @@ class Logins:
         try:
             await self._check_may_try(account, origin, before)
             user = await store.user_by_email(self._database, account)
-            principal = None if user is None else decide.principal_of_user(user, None, address)
+            principal = None if user is None else await self._rights.principal_of_user(user, None, address)
             stored = None if user is None or principal is None else user.password_hash
             is_right = await self._passwords.matches(stored, password[: passwords.MAX_LENGTH])
             if not is_right or user is None:
@@ -74,7 +77,7 @@ class Logins:
             if found is None or found.revoked_at is not None or found.expires_at <= now:
                 return None
             user = await store.user(self._database, found.user_id)
-            principal = None if user is None else decide.principal_of_user(user, found.id, address)
+            principal = None if user is None else await self._rights.principal_of_user(user, found.id, address)
             if principal is None:
                 return None
             entry = self._recognised_logins.put(

@@ -6,8 +6,9 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 
-from ingufu.accounts import decide, passwords, store
-from ingufu.accounts.model import Organisation, OrganisationKind, Role, RoleGrant, User
+from ingufu.accounts import decide, passwords, roles_store, store
+from ingufu.accounts.model import Organisation, OrganisationKind, Principal, Role, RoleGrant, User
+from ingufu.accounts.service.rights import Rights
 from ingufu.core.clock import Clock
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.core.ids import IdMaker
@@ -38,12 +39,14 @@ class People:
         *,
         passwords: PasswordHasher,
         forget_logins: Callable[[], None],
+        rights: Rights,
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._passwords = passwords
         self._forget_logins = forget_logins  # what is held in memory of who may do what
+        self._rights = rights
 
     async def ensure_operator(self, work: Work, name: str) -> Organisation:
         """Return the operator of this deployment, made at the first start; its name is changed only by people."""
@@ -81,6 +84,25 @@ class People:
         store.change_organisation(work, organisation_id, {"name": name})
         return msgspec.structs.replace(found, name=name)
 
+    async def delete_organisation(self, work: Work, organisation_id: str) -> None:
+        """Let the organisation be gone, with its keys that are good no longer; whoever calls has seen to its drivers.
+
+        Raises NotFound, and Conflict for the operator and for one that has users, keys or sites.
+        """
+        found = await self.organisation(organisation_id)
+        if found.kind is OrganisationKind.OPERATOR:
+            raise Conflict("The operator stays.")
+        if any(user.organisation_id == organisation_id for user in await self.users()):
+            raise Conflict("The organisation has users: delete them first.")
+        now = self._clock.now()
+        keys = [one for one in await store.all_keys(self._database) if one.organisation_id == organisation_id]
+        if any(one.revoked_at is None and (one.expires_at is None or one.expires_at > now) for one in keys):
+            raise Conflict("The organisation has API keys: revoke them first.")
+        bounds = await self._rights.bounds(organisation_id)
+        if bounds is not None and bounds.owned_site_ids:
+            raise Conflict("The organisation has sites: hand them over first.")
+        roles_store.remove_organisation(work, organisation_id, now)
+
     async def has_users(self) -> bool:
         """Return whether anyone can log in; False at the first start."""
         return await store.has_users(self._database)
@@ -109,12 +131,14 @@ class People:
         name: str,
         password: str | None = None,
         grants: Sequence[RoleGrant] = (),
-        roles: Sequence[Role] = (),
+        roles: Sequence[str] = (),
         language: str = "en",
+        by: Principal | None = None,
     ) -> User:
         """Return the new user; without a password nobody can log in as them yet. `roles` are held everywhere.
 
-        Raises InvalidInput, NotFound for the organisation, Conflict if the address is taken.
+        Raises InvalidInput, NotFound for the organisation, Conflict if the address is taken, and Forbidden for a role
+        that may more than `by` (None: whoever runs the program, who may everything).
         """
         await self.organisation(organisation_id)
         if await self.find_user(email) is not None:
@@ -130,6 +154,7 @@ class People:
             grants=(*grants, *(RoleGrant(role=role) for role in roles)),
         )
         _check(added)
+        await self._rights.check_grants(organisation_id, added.grants, by)
         store.add_user(work, added, email_key(email), self._grant_ids(added.grants))
         return added
 
@@ -156,12 +181,16 @@ class People:
             language=fields.get("language", "en"),
         )
 
-    async def update_user(self, work: Work, user_id: str, **changes: Unpack[UserFields]) -> User:
+    async def update_user(
+        self, work: Work, user_id: str, *, by: Principal | None = None, **changes: Unpack[UserFields]
+    ) -> User:
         """Return the user with the changes made; log-ins of a disabled user are good no longer.
 
-        Raises NotFound, InvalidInput, and Conflict if nobody could administer the network any more.
+        Raises NotFound, InvalidInput, Conflict if nobody could administer the network any more, and Forbidden if the
+        user may more than `by`, before or after.
         """
         known = await self.user(user_id)
+        await self._rights.check_over(known, by)
         values: dict[str, Any] = dict(changes)
         if "is_disabled" in values:
             is_disabled = values.pop("is_disabled")
@@ -170,8 +199,10 @@ class People:
             values["grants"] = tuple(values["grants"])
         changed = msgspec.structs.replace(known, **values)
         _check(changed)
+        if "grants" in values and set(changed.grants) != set(known.grants):
+            await self._rights.check_grants(known.organisation_id, changed.grants, by)
         if _is_admin(known) and not _is_admin(changed):
-            await self._check_not_last_admin(user_id)
+            await self._keep_admin(work, user_id)
         columns = {name: value for name, value in values.items() if name != "grants" and getattr(known, name) != value}
         store.change_user(work, user_id, columns)
         if set(changed.grants) != set(known.grants):
@@ -182,13 +213,20 @@ class People:
         return changed
 
     async def set_user_password(
-        self, work: Work, user_id: str, password: str, *, but_not_login_id: str | None = None
+        self,
+        work: Work,
+        user_id: str,
+        password: str,
+        *,
+        but_not_login_id: str | None = None,
+        by: Principal | None = None,
     ) -> User:
         """Return the user with a new password; log-ins with the old one end, except the one that changes it.
 
-        Raises NotFound, InvalidInput.
+        Raises NotFound, InvalidInput, and Forbidden if the user may more than `by`.
         """
         known = await self.user(user_id)
+        await self._rights.check_over(known, by)
         hashed = await self._hash(password, known.email)
         store.change_user(work, user_id, {"password_hash": hashed})
         store.revoke_logins(work, user_id, self._clock.now(), but_not=but_not_login_id or "")
@@ -207,19 +245,23 @@ class People:
             raise InvalidInput("The present password is another one.", field="old")
         return await self.set_user_password(work, user_id, new, but_not_login_id=login_id)
 
-    async def delete_user(self, work: Work, user_id: str) -> None:
+    async def delete_user(self, work: Work, user_id: str, *, by: Principal | None = None) -> None:
         """Let the user and their log-ins be gone; the audit trail keeps the name.
 
-        Raises NotFound, and Conflict if nobody could administer the network any more.
+        Raises NotFound, Conflict if nobody could administer the network any more, Forbidden if they may more than `by`.
         """
-        if _is_admin(await self.user(user_id)):
-            await self._check_not_last_admin(user_id)
+        known = await self.user(user_id)
+        await self._rights.check_over(known, by)
+        if _is_admin(known):
+            await self._keep_admin(work, user_id)
         store.remove_user(work, user_id)
         work.after_commit(self._forget_logins)
 
-    async def _check_not_last_admin(self, user_id: str) -> None:
-        if not await store.count_admins(self._database, but_not=user_id):
+    async def _keep_admin(self, work: Work, user_id: str) -> None:
+        """Raise Conflict, now or at the commit, if there is no administrator beside this one."""
+        if not await roles_store.has_other_admin(self._database, user_id):
             raise Conflict("This is the last administrator.")
+        roles_store.keep_admin(work, user_id)
 
     async def _hash(self, password: str, email: str) -> str:
         flaw = passwords.flaw(password, email=email)
@@ -237,7 +279,7 @@ def email_key(email: str) -> str:
 
 
 def _is_admin(user: User) -> bool:
-    return user.disabled_at is None and any(grant.role is Role.ADMIN for grant in user.grants)
+    return user.disabled_at is None and any(grant.role == Role.ADMIN for grant in user.grants)
 
 
 def _check(user: User) -> None:

@@ -58,7 +58,7 @@ def list_users(*, as_json: bool, **given: Any) -> None:
     columns = {
         "E-MAIL": lambda one: one.email,
         "NAME": lambda one: one.name,
-        "ROLE": lambda one: ", ".join(sorted({grant.role.value for grant in one.grants})) or None,
+        "ROLE": lambda one: ", ".join(sorted({grant.role for grant in one.grants})) or None,
         "SITES": lambda one: len({grant.site_id for grant in one.grants if grant.site_id}) or "all",
         "DISABLED": lambda one: one.disabled_at,
     }

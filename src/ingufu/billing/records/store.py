@@ -238,7 +238,6 @@ _CONTEXT = (
         stations.c.site_id,
         stations.c.meter_serial_number.label("meter_serial"),
         sites.c.name.label("site_name"),
-        sites.c.organisation_id,
         *(sites.c[name] for name in ("address", "city", "country", "time_zone", "latitude", "longitude")),
     )
     .select_from(stations.outerjoin(sites, sites.c.id == stations.c.site_id))

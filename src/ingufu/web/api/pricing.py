@@ -22,6 +22,7 @@ from ingufu.tariffs.supposing import suppose
 from ingufu.tariffs.usage import Usage
 from ingufu.web import access
 from ingufu.web.api import tariffs as tariff_routes
+from ingufu.web.api.ledger import books_of
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
 
@@ -195,8 +196,7 @@ async def _rounding(web: WebContext, situation: Situation) -> RoundingRule:
     """Return how whoever sells at the site rounds; where no site is known, as usual."""
     if situation.site_id is None:
         return RoundingRule()
-    site = await web.services.sites.get(situation.site_id)
-    return await web.services.money.entities.rounding_for(site.id, site.organisation_id)
+    return await web.services.money.entities.rounding_for(situation.site_id, await books_of(web))
 
 
 async def _applied(

@@ -36,7 +36,7 @@ async def round_as_usual(_site_id: str | None, _organisation_id: str) -> Roundin
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a session takes place, and whose revenue it is."""
+    """Where a session takes place, and whose revenue it is: the operator's, whoever owns the ground."""
 
     station_id: str
     station_identity: str = ""
@@ -65,16 +65,14 @@ class Making:
         self._rounding = rounding
 
     async def place(self, station_id: str) -> Place:
-        """Return where a station stands. Raises NotFound if there is no organisation whose revenue it could be."""
+        """Return where a station stands. Raises NotFound if there is no operator whose revenue it could be."""
         row: Row = await store.find_context(self._database, station_id) or {}
         known = {name: value for name, value in row.items() if value is not None}
-        if "organisation_id" not in known:
-            operator = await store.find_operator(self._database)
-            if operator is None:
-                raise NotFound("There is no operator whose revenue this could be.")
-            known["organisation_id"] = operator
-        rounding = await self._rounding(known.get("site_id"), known["organisation_id"])
-        return Place(station_id=station_id, rounding=rounding, **known)
+        operator = await store.find_operator(self._database)
+        if operator is None:
+            raise NotFound("There is no operator whose revenue this could be.")
+        rounding = await self._rounding(known.get("site_id"), operator)
+        return Place(station_id=station_id, organisation_id=operator, rounding=rounding, **known)
 
     async def choose(self, transaction: Transaction, place: Place) -> Choice:
         """Return which tariff prices a transaction, by what was so when it began, with every step of the choice."""
