@@ -91,7 +91,7 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
         asyncio.create_task(keep_signing(services.money.fiscal)),
         asyncio.create_task(keep_judging(services.evidence)),
         asyncio.create_task(keep_ledger(services.wallets, services.vouchers)),
-        asyncio.create_task(keep_judging(services.evidence)),
+        asyncio.create_task(FeedKeeper(services.price_feeds, services.clock, secrets.SystemRandom().random).run()),
     ]
     try:
         yield
@@ -104,10 +104,6 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
 async def _serve(settings: Settings, process: AskingProcess, listener: socket.socket, stop: asyncio.Event) -> None:
     app = create_app(web_context(settings, process))
     server = Server(_config(settings, app))
-    services = process.services
-    fetching = asyncio.create_task(
-        FeedKeeper(services.price_feeds, services.clock, secrets.SystemRandom().random).run()
-    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
@@ -118,8 +114,6 @@ async def _serve(settings: Settings, process: AskingProcess, listener: socket.so
         close_streams(app)
         server.should_exit = True
     await serving
-    fetching.cancel()
-    await asyncio.wait((fetching,))
     if not server.started:
         raise Unavailable("The web process could not start; the log says why.")
 

@@ -22,7 +22,7 @@ from ingufu.billing.records.model import (
     RecordRules,
 )
 from ingufu.billing.records.service.issuing import Draft, Issuing
-from ingufu.billing.records.service.making import Making
+from ingufu.billing.records.service.making import Making, Place
 from ingufu.charging.model import Transaction
 from ingufu.charging.service import Charging
 from ingufu.core.clock import Clock
@@ -161,7 +161,7 @@ class Rater:
         if not tariffs:
             nothing = decide.Refused(RatingState.UNPRICED, RatingReason.NO_TARIFF)
             return await self._settle(rating, nothing, verdict=verdict)
-        draft = await self._draft(transaction, verdict, tariffs, standing)
+        draft = await self._draft(transaction, place, verdict, tariffs, standing)
         if standing is not None and decide.is_same_bill(standing, draft.price, draft.usage):
             same = decide.Refused(RatingState.ISSUED, RatingReason.NONE)
             return await self._settle(rating, same, verdict=verdict)
@@ -170,11 +170,11 @@ class Rater:
     async def _draft(
         self,
         transaction: Transaction,
+        place: Place,
         verdict: EnergyVerdict,
         tariffs: tuple[AppliedTariff, ...],
         standing: ChargeRecord | None,
     ) -> Draft:
-        place = await self._making.place(transaction.station_id)
         rounding = place.rounding if standing is None else decide.rounding_of(standing)
         usage = await self._making.usage(transaction, verdict.energy_wh, place, tariffs)
         return Draft(
