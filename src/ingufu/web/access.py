@@ -91,10 +91,15 @@ async def check_site_exists(web: WebContext, site_id: str) -> None:
 
 async def organisation_of(web: WebContext, principal: Principal) -> str:
     """Return the organisation in whose name the principal enters things."""
-    if principal.organisation_id is not None:
-        return principal.organisation_id
-    organisations = await web.services.accounts.organisations()
-    return next(one.id for one in organisations if one.kind is OrganisationKind.OPERATOR)
+    return principal.organisation_id or await operator_of(web)
+
+
+async def operator_of(web: WebContext) -> str:
+    """Return the operator. Raises NotFound before there is one."""
+    for one in await web.services.accounts.organisations():
+        if one.kind is OrganisationKind.OPERATOR:
+            return one.id
+    raise NotFound("There is no operator yet.")
 
 
 def merged(kind: type[DetailsT], known: msgspec.Struct, fields: Mapping[str, Any]) -> DetailsT:

@@ -105,6 +105,9 @@ def refusal(principal: Principal, route: Route) -> str | None:
     """Return why the principal may not use the route, or None."""
     if route.scope is not None and route.scope not in principal.scopes:
         return f"This needs the scope {route.scope.value}."
+    if principal.fleet_id is not None:
+        is_open = route.is_for_fleets or route.scope is None
+        return None if is_open else "This is not for fleets: you see your drivers and what they charged."
     if route.is_for_network and principal.site_ids is not None:
         return "This concerns the whole network, and you see only some of its sites."
     return None

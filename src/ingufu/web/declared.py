@@ -24,6 +24,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope | None = None  # what the principal must hold; None: being known is enough
     is_public: bool = False  # nobody has to be known
     is_for_network: bool = False  # only for principals that are not tied to sites
+    is_for_fleets: bool = False  # also for fleets, who see only what is theirs: it hands on the principal's fleet_id
     is_page: bool = False  # a browser looks at it
     is_form: bool = False  # one of our pages sends it; its CSRF token may stand in a field (web.forms)
     is_raw: bool = False  # takes its body's bytes as they are

@@ -135,7 +135,11 @@ def _operation(route: Route, by_kind: Mapping[str, Any], components: Mapping[str
     if route.scope is not None:
         operation["x-scope"] = route.scope.value
         operation["description"] += f"\n\nNeeds the scope `{route.scope.value}`."
+    if route.is_for_fleets:
+        operation["x-for-fleets"] = True
+        operation["description"] += "\n\nFleets find what is theirs."
     if route.is_for_network:
+        operation["x-for-network"] = True
         operation["description"] += "\n\nNot for those who see only some sites."
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(by_kind[_key(route.body)])}

@@ -108,7 +108,7 @@ def exports_of(listed: HTTPRouteHandler, sheet: Sheet[Any], noun: str) -> tuple[
             lambda asked: function(**{name: asked if name == "criteria" else at_hand[name] for name in names}), query
         )
 
-    guarded = {"scope": known.scope, "is_for_network": known.is_for_network}
+    guarded = {name: getattr(known, name) for name in ("scope", "is_for_network", "is_for_fleets")}
     return exports(known.path, sheet, noun, read, query=known.query, tag=known.tag, **guarded)
 
 

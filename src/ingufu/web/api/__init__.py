@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from ingufu.web.api import (
     accounts,
+    api_keys,
     authorities,
     bookings,
     charge_records,
@@ -25,11 +26,13 @@ from ingufu.web.api import (
     local_lists,
     metering,
     network,
+    organisations,
     price_feeds,
     pricing,
     quirks,
     reconciliation,
     reservations,
+    roles,
     sampling,
     session,
     sites,
@@ -39,6 +42,7 @@ from ingufu.web.api import (
     templates,
     tokens,
     transactions,
+    users,
     vouchers,
     wallets,
 )
@@ -78,6 +82,10 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *vouchers.ROUTES,
     *hosts.ROUTES,
     *reconciliation.ROUTES,
+    *organisations.ROUTES,
+    *users.ROUTES,
+    *roles.ROUTES,
+    *api_keys.ROUTES,
     *accounts.ROUTES,
     *exports.ROUTES,
 )
@@ -117,7 +125,11 @@ TAGS: Mapping[str, str] = {  # in the order in which people look for them
     "vouchers": "Amounts for whoever knows a code.",
     "hosts": "What the hosts of sites have of the revenue, what is due to them, and what was paid out.",
     "reconciliation": "What payment providers report, beside what is booked.",
-    "accounts": "Who runs the network: organisations, users, API keys, and the audit trail.",
+    "organisations": "The operator, hosts with the sites they own, fleets with their drivers.",
+    "users": "Who can log in, with which role, and where.",
+    "roles": "What each role may: those that are built in, and those of one's own.",
+    "api_keys": "Secrets for programs, with permissions, sites and an end.",
+    "accounts": "One's own password, and the audit trail.",
     "documents": "The description of this API.",
     "health": "Whether everything works, and figures for Prometheus.",
 }
