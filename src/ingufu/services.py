@@ -14,6 +14,7 @@ from ingufu.charging.service import Charging
 from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
+from ingufu.desk.service import SavedViews
 from ingufu.infra.storage.database import Database
 from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
 from ingufu.reservations.service import Reservations
@@ -51,4 +52,5 @@ class Services:
     price_feeds: PriceFeeds
     tariffs: Tariffs
     charge_records: ChargeRecords
+    saved_views: SavedViews
     money: Money

@@ -34,6 +34,7 @@ from ingufu.core.clock import Clock, SystemClock
 from ingufu.core.errors import SettingsError
 from ingufu.core.events import Event
 from ingufu.core.ids import IdMaker
+from ingufu.desk.service import SavedViews
 from ingufu.infra import remote_link
 from ingufu.infra.bus.dialled import DialledBus
 from ingufu.infra.bus.port import Bus
@@ -119,6 +120,7 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         price_feeds=price_feeds,
         tariffs=tariffs,
         charge_records=charge_records,
+        saved_views=SavedViews(database, clock, ids),
         money=money(
             database,
             clock,

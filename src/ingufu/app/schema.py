@@ -13,6 +13,7 @@ from ingufu.charging import tables as charging
 from ingufu.charging.control import tables as control
 from ingufu.charging.sampling import tables as sampling
 from ingufu.configuration import tables as configuration
+from ingufu.desk import tables as desk
 from ingufu.infra.storage import journal, outbox
 from ingufu.ledger import tables as ledger
 from ingufu.reservations import tables as reservations
@@ -41,6 +42,7 @@ METADATA: tuple[MetaData, ...] = (
     tariffs.metadata,
     invoices.metadata,
     fiscal.metadata,
+    desk.metadata,
     outbox.metadata,
     journal.metadata,
 )

@@ -67,6 +67,7 @@ transactions = Table(
     UniqueConstraint("station_id", "reference", name="transactions_once"),
     Index("transactions_by_start", "started_at"),
     Index("transactions_by_station", "station_id", "started_at"),
+    Index("transactions_by_reference", "reference"),
     Index("transactions_open", "station_id", sqlite_where=IS_OPEN_SQLITE, postgresql_where=IS_OPEN),
     Index("transactions_open_by_start", "started_at", sqlite_where=IS_OPEN_SQLITE, postgresql_where=IS_OPEN),
     Index("transactions_by_token", "token_id", "started_at"),

@@ -37,6 +37,7 @@ from ingufu.core.commands import Command, Outcome, RawReply, ReplyKind
 from ingufu.core.errors import StationOffline
 from ingufu.core.events import Event
 from ingufu.core.ids import IdMaker
+from ingufu.desk.service import SavedViews
 from ingufu.infra import remote_link
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.remote_link import RemoteLink
@@ -218,6 +219,7 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         price_feeds=price_feeds,
         tariffs=tariffs,
         charge_records=charge_records,
+        saved_views=SavedViews(database, clock, ids),
         money=money(
             database, clock, ids, os.urandom, vault=vault, ledger=ledger, charging=charging, records=charge_records
         ),

@@ -1,0 +1,1 @@
+"""What people keep for themselves in the console: the filters of lists, saved under a name."""
