@@ -8,10 +8,9 @@ import msgspec
 from sqlalchemy import bindparam, delete, select, update
 
 from ingufu.accounts.decide import StoredAnswer
-from ingufu.accounts.model import ApiKey, AuditEntry, Organisation, RoleGrant, User
+from ingufu.accounts.model import ApiKey, Organisation, RoleGrant, User
 from ingufu.accounts.tables import (
     api_keys,
-    audit,
     idempotency,
     login_failures,
     logins,
@@ -245,40 +244,6 @@ def mark_key_used(database: Database, key_id: str, at: datetime) -> None:
 
 def _key(row: Row | None) -> ApiKey | None:
     return None if row is None else msgspec.convert(row, ApiKey)
-
-
-# The audit trail
-
-_ADD_AUDIT = insert(audit)
-_PRUNE_AUDIT = delete(audit).where(audit.c.at < bindparam("before"))
-
-
-def add_audit(work: Work, values: Mapping[str, Any]) -> None:
-    work.append(_ADD_AUDIT, values)
-
-
-async def audit_trail(
-    database: Database,
-    equal: Mapping[str, Any],
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    before_id: int | None,
-    limit: int,
-) -> list[AuditEntry]:
-    statement = select(audit).filter_by(**equal)
-    if since is not None:
-        statement = statement.where(audit.c.at >= since)
-    if until is not None:
-        statement = statement.where(audit.c.at < until)
-    if before_id is not None:
-        statement = statement.where(audit.c.id < before_id)
-    rows = await database.select(statement.order_by(audit.c.id.desc()).limit(limit))
-    return msgspec.convert(rows, list[AuditEntry])
-
-
-def prune_audit(work: Work, before: datetime) -> None:
-    work.execute(_PRUNE_AUDIT, {"before": before})
 
 
 # Idempotency keys

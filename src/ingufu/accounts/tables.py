@@ -122,6 +122,35 @@ audit = Table(
     Column("changes", Json, nullable=False),  # by field: before, after
     Column("door", Text),  # Door
     Column("request_id", Text),
+    Column("nonce", Text, nullable=False, unique=True),  # no entry can be written twice
+    Column("mark", Text, nullable=False),  # HMAC of the content
     Index("audit_by_time", "at"),
-    Index("audit_by_object", "object_kind", "object_id", "id"),
+    Index("audit_by_object", "object_id", "id"),
+    Index("audit_by_kind", "object_kind", "id"),
+    Index("audit_by_actor", "actor_id", "id"),
+    Index("audit_by_action", "action", "id"),
+    Index("audit_by_address", "address", "id"),
+    Index("audit_by_request", "request_id"),
+    Index("audit_by_refusal", "is_refused", "id"),
+)
+
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("number", BigId, primary_key=True, autoincrement=False),  # 1, 2, 3 ... without a gap
+    Column("entry_id", BigId, nullable=False, unique=True),
+    Column("seal", Text, nullable=False),  # HMAC over the seal before, the number, and the entry's mark
+)
+
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is one
+    Column("first_number", BigId, nullable=False),  # what was pruned ends here
+    Column("first_seal", Text, nullable=False),
+    Column("head_number", BigId, nullable=False),
+    Column("head_seal", Text, nullable=False),
+    Column("sealed_at", Instant, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("mac", Text, nullable=False),  # HMAC over the others
 )

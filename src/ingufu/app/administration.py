@@ -129,6 +129,7 @@ async def administration(settings: Settings) -> AsyncIterator[Administration]:
         async with process.services.database.work() as work:
             operator = await process.services.accounts.ensure_operator(work, settings.operator)
         yield Administration(process, operator.id, _principal())
+        await process.services.accounts.seal_audit()  # no server need run to do it
 
 
 def _principal() -> Principal:

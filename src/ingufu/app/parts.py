@@ -42,6 +42,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.infra.vault import KEY_FILE, Vault
+from ingufu.infra.witness import Witness
 from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
@@ -54,6 +55,7 @@ from ingufu.tariffs.service import FeedRules, PriceFeeds, Tariffs
 
 EVENTS_TOPIC = "events"
 BUS_SOCKET = "bus.sock"
+AUDIT_HEAD_FILE = "audit.head"
 SOCKET_PATH_LIMIT = 100  # bytes; Linux allows 107, others 103
 OWN_FOLDER_MODE = 0o700
 
@@ -97,7 +99,13 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         clock=clock,
         ids=ids,
         accounts=Accounts(
-            database, clock, ids, AccountRules(idle_s=settings.http.session_hours * 3600), sites_of=sites.ids_of
+            database,
+            clock,
+            ids,
+            AccountRules(idle_s=settings.http.session_hours * 3600),
+            sites_of=sites.ids_of,
+            trail_key=lambda: vault.derive("audit trail"),
+            witness=Witness(settings.data_folder / AUDIT_HEAD_FILE),
         ),
         sites=sites,
         stations=stations,

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from litestar import Litestar
 
+from ingufu.accounts.jobs import AuditKeeper
 from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
@@ -84,6 +85,7 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
     services = process.services
     keeper = RecordKeeper(services.charge_records, services.clock)
     costs = CostKeeper(services.charge_records, services.control, process.link)
+    trail = AuditKeeper(services.accounts)
     tasks = [
         asyncio.create_task(keeper.run()),
         asyncio.create_task(costs.run()),
@@ -91,6 +93,8 @@ async def billing(process: AskingProcess) -> AsyncIterator[None]:
         asyncio.create_task(keep_signing(services.money.fiscal)),
         asyncio.create_task(keep_judging(services.evidence)),
         asyncio.create_task(keep_ledger(services.wallets, services.vouchers)),
+        asyncio.create_task(trail.run_sealing()),
+        asyncio.create_task(trail.run_verifying()),
         asyncio.create_task(FeedKeeper(services.price_feeds, services.clock, secrets.SystemRandom().random).run()),
     ]
     try:

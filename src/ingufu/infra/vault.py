@@ -1,5 +1,7 @@
 """Encryption at rest, for secrets that must be known again, such as a password that a station is to be told."""
 
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -25,6 +27,7 @@ class Vault:
         self._path = path
         self._random_bytes = random_bytes
         self._cipher: AESGCM | None = None
+        self._derived: dict[str, bytes] = {}
 
     def seal(self, text: str, of: str) -> str:
         """Return the text encrypted, to be opened for the same `of` only. Raises Unavailable without a key."""
@@ -39,6 +42,12 @@ class Vault:
             return self._opened().decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], of.encode()).decode()
         except (InvalidTag, ValueError) as error:
             raise Unavailable("A secret cannot be read: the key that sealed it is not the one in use.") from error
+
+    def derive(self, of: str) -> bytes:
+        """Return a key of 32 bytes for this purpose alone; another purpose has another. Raises Unavailable."""
+        if of not in self._derived:
+            self._derived[of] = hmac.new(self._key(), f"derived {of}".encode(), hashlib.sha256).digest()
+        return self._derived[of]
 
     def _opened(self) -> AESGCM:
         if self._cipher is None:

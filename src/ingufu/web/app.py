@@ -20,7 +20,7 @@ from ingufu.web.console.pages import Pages, make_pages
 from ingufu.web.console.static import StaticFiles
 from ingufu.web.context import WebContext
 from ingufu.web.docs import documents
-from ingufu.web.figures import Tally
+from ingufu.web.figures import Tally, audit_figures
 from ingufu.web.idempotency import Idempotency
 from ingufu.web.live import LiveHub
 from ingufu.web.openapi import API_PATH
@@ -52,7 +52,7 @@ def install(app: Litestar, context: WebContext) -> None:
             "static": StaticFiles(),
             "tally": tally,
             "check_pace": CheckPace(context.services.clock),
-            "figures": tally.render(lambda: hub.listener_count),
+            "figures": tally.render(lambda: hub.listener_count, audit_figures(context.services.accounts)),
         }
     )
 

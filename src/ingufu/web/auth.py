@@ -32,7 +32,8 @@ class Authentication:
             exchange.begin(scope)
             route = route_of(scope)
             is_public = route is not None and route.is_public
-            scope["user"] = None if is_public else await find_principal(Connection(scope))
+            principal = None if is_public else await find_principal(Connection(scope))
+            scope["user"] = None if principal is None else exchange.came(scope, principal)
         await self._app(scope, receive, send)
 
 

@@ -5,11 +5,13 @@ from collections.abc import MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+import msgspec
 import structlog
 from litestar import Request
 from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
+from ingufu.accounts.model import Door, Principal
 from ingufu.web.context import WebContext
 from ingufu.web.declared import route_of
 from ingufu.web.figures import Tally
@@ -25,6 +27,7 @@ _HTML_POLICY = (
     "form-action 'self'; frame-ancestors 'none'"
 )  # https: for the tiles of maps
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_API = "/api/"
 _YEAR_S = 31_536_000
 
 log = structlog.get_logger(__name__)
@@ -56,6 +59,16 @@ def client_address(scope: Scope | MutableMapping[str, Any]) -> str:
     while address in trusted and hops and hops[-1].strip():
         address = hops.pop().strip()[:45]  # the longest form of an IPv6 address
     return address
+
+
+def door_of(scope: Scope | MutableMapping[str, Any]) -> Door:
+    """Return by which way someone came: a page of the console, or the API."""
+    return Door.API if str(scope["path"]).startswith(_API) else Door.CONSOLE
+
+
+def came(scope: Scope | MutableMapping[str, Any], principal: Principal) -> Principal:
+    """Return who asks, with what the audit trail tells of this request."""
+    return msgspec.structs.replace(principal, door=door_of(scope), request_id=request_id(scope))
 
 
 def is_from_here(scope: Scope | MutableMapping[str, Any]) -> bool:

@@ -1,9 +1,36 @@
 """What the web process counts of itself, for Prometheus."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from ingufu.accounts.chain import Verification
+from ingufu.accounts.service import Accounts
 from ingufu.infra.telemetry import Figure, exposition
+
+
+def audit_figures(accounts: Accounts) -> tuple[Figure, ...]:
+    """Return what the last check of the audit trail found; nothing is known before the first."""
+
+    def read(of: Callable[[Verification], float]) -> Callable[[], float]:
+        return lambda: 0.0 if accounts.verification is None else of(accounts.verification)
+
+    return (
+        Figure(
+            "ingufu_audit_broken",
+            "1 if the last check of the audit trail found it broken.",
+            read(lambda found: float(not found.is_whole)),
+        ),
+        Figure(
+            "ingufu_audit_entries",
+            "Entries of the audit trail that the last check looked at.",
+            read(lambda found: float(found.entries)),
+        ),
+        Figure(
+            "ingufu_audit_checked_seconds",
+            "When the audit trail was last checked, in seconds since 1970.",
+            read(lambda found: found.checked_at.timestamp()),
+        ),
+    )
 
 
 class Tally:
@@ -18,8 +45,8 @@ class Tally:
         self.answers[f"{status // 100}xx"] += 1
         self.seconds += seconds
 
-    def render(self, count_listeners: Callable[[], int]) -> Callable[[], bytes]:
-        """Return what renders the figures in Prometheus' text format."""
+    def render(self, count_listeners: Callable[[], int], more: Iterable[Figure] = ()) -> Callable[[], bytes]:
+        """Return what renders the figures in Prometheus' text format, with `more` of them."""
         return exposition(
             (
                 Figure(
@@ -36,5 +63,6 @@ class Tally:
                     counts_up=True,
                 ),
                 Figure("ingufu_web_live_listeners", "Open streams of live events.", count_listeners),
+                *more,
             )
         )

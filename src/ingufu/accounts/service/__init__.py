@@ -1,6 +1,7 @@
 """Use cases of accounts: the only door to them for other packages."""
 
 import secrets as randomness
+from collections.abc import Callable
 
 from ingufu.accounts.model import AccountRules
 from ingufu.accounts.service.idempotency import Idempotency
@@ -9,16 +10,17 @@ from ingufu.accounts.service.logins import Logins
 from ingufu.accounts.service.people import People
 from ingufu.accounts.service.rights import Rights, SitesOf, no_sites
 from ingufu.accounts.service.roles import Roles
-from ingufu.accounts.service.trail import Trail
+from ingufu.accounts.service.sealing import SealedTrail
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker, RandomBytes
 from ingufu.infra.secrets import PasswordHasher
 from ingufu.infra.storage.database import Database
+from ingufu.infra.witness import Witness
 
 __all__ = ["AccountRules", "Accounts"]
 
 
-class Accounts(People, Logins, Keys, Roles, Trail, Idempotency):
+class Accounts(People, Logins, Keys, Roles, SealedTrail, Idempotency):
     """Who runs the network: organisations, users, log-ins and API keys; what they did; what they asked twice."""
 
     def __init__(
@@ -30,6 +32,8 @@ class Accounts(People, Logins, Keys, Roles, Trail, Idempotency):
         *,
         passwords: PasswordHasher | None = None,
         random_bytes: RandomBytes = randomness.token_bytes,
+        trail_key: Callable[[], bytes] | None = None,
+        witness: Witness | None = None,
         sites_of: SitesOf = no_sites,
     ) -> None:
         rules = rules or AccountRules()
@@ -43,7 +47,8 @@ class Accounts(People, Logins, Keys, Roles, Trail, Idempotency):
         )
         Keys.__init__(self, database, clock, ids, rules, random_bytes=random_bytes, rights=rights)
         Roles.__init__(self, database, clock, ids, forget_logins=self.forget_logins)
-        Trail.__init__(self, database, clock)
+        own_key = random_bytes(32) if trail_key is None else b""  # without one: of this process alone
+        SealedTrail.__init__(self, database, clock, ids, trail_key or (lambda: own_key), witness)
         Idempotency.__init__(self, database, clock, rules)
 
     def forget_rights(self) -> None:

@@ -1,15 +1,17 @@
 """The audit trail: who changed what, and who wanted to change what was not theirs."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from ingufu.accounts import store
-from ingufu.accounts.model import ActorKind, AuditEntry, Principal
+from ingufu.accounts import chain, trail_store
+from ingufu.accounts.model import Principal
 from ingufu.accounts.service.changes import State, changes, harmless
+from ingufu.accounts.trail_model import AuditEntry, AuditQuery
 from ingufu.core.clock import Clock
+from ingufu.core.errors import NotFound
+from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database, Work
 
 MAX_PAGE = 1000
@@ -18,11 +20,14 @@ _DETAILS_LONGEST = 10_000
 
 
 class Trail:
-    """Entries are written with the change they tell of, and never changed."""
+    """Entries are written with the change they tell of, marked with a key, and never changed."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: IdMaker, trail_key: Callable[[], bytes]) -> None:
         self._database = database
         self._clock = clock
+        self._ids = ids
+        self._trail_key = trail_key
+        self.on_audited: Callable[[], None] = lambda: None  # called after the commit of an entry; must not raise
 
     def audit(
         self,
@@ -40,64 +45,49 @@ class Trail:
         """Add to the unit of work that the principal did this; secrets are taken out.
 
         `before` and `after` are the thing, or some of its fields: what differs is kept. Without `before` it was made,
-        without `after` it is gone; without both, nothing of it is kept.
+        without `after` it is gone; without both, nothing of it is kept. Raises Unavailable without the trail's key.
         """
-        entry = {
-            "at": self._clock.now(),
-            "actor_kind": principal.kind,
-            "actor_id": principal.id,
-            "actor_name": _short(principal.name),
-            "address": principal.address,
-            "action": _short(action),
-            "object_kind": _short(object_kind),
-            "object_id": _short(object_id),
-            "is_refused": is_refused,
-            "details": _harmless(details or {}),
-            "changes": changes(before, after),
-            "door": principal.door,
-            "request_id": principal.request_id,
-        }
-        store.add_audit(work, entry)
-
-    async def audit_trail(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        actor_kind: ActorKind | None = None,
-        actor_id: str | None = None,
-        action: str | None = None,
-        object_kind: str | None = None,
-        object_id: str | None = None,
-        is_refused: bool | None = None,
-        before_id: int | None = None,
-        limit: int = 100,
-    ) -> list[AuditEntry]:
-        """Return entries, the newest first; `before_id` is the id of the last one of the page before.
-
-        `since` is included, `until` is not.
-        """
-        wanted: dict[str, Any] = {
-            "actor_kind": actor_kind,
-            "actor_id": actor_id,
-            "action": action,
-            "object_kind": object_kind,
-            "object_id": object_id,
-            "is_refused": is_refused,
-        }
-        return await store.audit_trail(
-            self._database,
-            {name: value for name, value in wanted.items() if value is not None},
-            since=since,
-            until=until,
-            before_id=before_id,
-            limit=min(limit, MAX_PAGE),
+        entry = trail_store.cleaned(
+            {
+                "at": self._clock.now(),
+                "nonce": self._ids.new(),
+                "actor_kind": principal.kind,
+                "actor_id": _short(principal.id),
+                "actor_name": _short(principal.name),
+                "address": principal.address,
+                "action": _short(action),
+                "object_kind": _short(object_kind),
+                "object_id": _short(object_id),
+                "is_refused": is_refused,
+                "details": _harmless(details or {}),
+                "changes": changes(before, after),
+                "door": principal.door,
+                "request_id": principal.request_id,
+            }
         )
+        trail_store.add(work, entry | {"mark": chain.mark(self._trail_key(), entry)})
+        work.after_commit(self.on_audited)
 
-    async def prune_audit(self, before: datetime) -> None:
-        """Delete the entries from before."""
-        async with self._database.work() as work:
-            store.prune_audit(work, before)
+    async def audit_entry(self, entry_id: int) -> AuditEntry:
+        """Return one entry, with its seal if it has one. Raises NotFound."""
+        found = await trail_store.entry(self._database, entry_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    async def audit_page(
+        self, wanted: AuditQuery, *, before_id: int | None = None, limit: int = 100
+    ) -> tuple[list[AuditEntry], int | None]:
+        """Return entries, the newest first, and the id to go on before, or None if these are the last.
+
+        A search for words looks through so many entries at a time: a page may have few of them, or none, and
+        still not be the last.
+        """
+        return await trail_store.entries(self._database, wanted, before_id=before_id, limit=min(limit, MAX_PAGE))
+
+    async def audit_trail(self, *, before_id: int | None = None, limit: int = 100, **wanted: Any) -> list[AuditEntry]:
+        """Return the newest entries that are wanted, by the names of `AuditQuery`."""
+        return (await self.audit_page(AuditQuery(**wanted), before_id=before_id, limit=limit))[0]
 
 
 def _harmless(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,8 +43,16 @@ def _audit() -> None:
         sa.Column("changes", Json, nullable=False),
         sa.Column("door", sa.Text),
         sa.Column("request_id", sa.Text),
+        sa.Column("nonce", sa.Text, nullable=False, unique=True),
+        sa.Column("mark", sa.Text, nullable=False),
     )
-    op.create_index("audit_by_object", "audit", ["object_kind", "object_id", "id"])
+    op.create_index("audit_by_object", "audit", ["object_id", "id"])
+    op.create_index("audit_by_kind", "audit", ["object_kind", "id"])
+    op.create_index("audit_by_actor", "audit", ["actor_id", "id"])
+    op.create_index("audit_by_action", "audit", ["action", "id"])
+    op.create_index("audit_by_address", "audit", ["address", "id"])
+    op.create_index("audit_by_request", "audit", ["request_id"])
+    op.create_index("audit_by_refusal", "audit", ["is_refused", "id"])
     op.create_index("audit_by_time", "audit", ["at"])
 
 
@@ -126,6 +134,7 @@ def _logins() -> None:
         sa.Column("expires_at", Instant, nullable=False),
         sa.Column("address", sa.Text, nullable=False),
         sa.Column("user_agent", sa.Text, nullable=False),
+        sa.Column("method", sa.Text, nullable=False),
         sa.Column("revoked_at", Instant),
     )
 

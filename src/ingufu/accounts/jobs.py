@@ -1,0 +1,56 @@
+"""Seals the audit trail soon after each entry, and checks the whole of it from time to time."""
+
+import asyncio
+
+import structlog
+
+from ingufu.accounts.service import Accounts
+from ingufu.core.errors import IngufuError
+
+SEAL_EVERY_S = 2.0  # what other processes write is sealed so soon; our own at once
+GATHER_S = 0.05  # so that entries of one moment are sealed together
+VERIFY_EVERY_S = 3600.0
+FIRST_VERIFY_AFTER_S = 30.0  # the start belongs to people and stations
+
+log = structlog.get_logger(__name__)
+
+
+class AuditKeeper:
+    """Several processes may run it: of two that seal at once, one finds the head moved."""
+
+    def __init__(self, accounts: Accounts, *, verify_every_s: float = VERIFY_EVERY_S) -> None:
+        self._accounts = accounts
+        self._verify_every_s = verify_every_s
+        self._stirred = asyncio.Event()
+
+    async def run_sealing(self) -> None:
+        """Seal until cancelled, and once more then."""
+        self._accounts.on_audited = self._stirred.set
+        try:
+            while True:
+                await self._seal()
+                self._stirred.clear()
+                try:
+                    async with asyncio.timeout(SEAL_EVERY_S):
+                        await self._stirred.wait()
+                        await asyncio.sleep(GATHER_S)
+                except TimeoutError:
+                    pass
+        finally:
+            await self._seal()
+
+    async def run_verifying(self, *, first_s: float = FIRST_VERIFY_AFTER_S) -> None:
+        """Check the trail until cancelled; what is wrong is logged, and shown by whoever asks."""
+        await asyncio.sleep(first_s)
+        while True:
+            try:
+                await self._accounts.verify_audit()
+            except IngufuError as error:
+                log.warning("audit.not_verified", error=error.message)
+            await asyncio.sleep(self._verify_every_s)
+
+    async def _seal(self) -> None:
+        try:
+            await self._accounts.seal_audit()
+        except IngufuError as error:
+            log.warning("audit.not_sealed", error=error.message)

@@ -1,0 +1,226 @@
+"""Every query of the audit trail: its entries, their seals, and the head of the chain."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Integer, Text, bindparam, delete, exists, func, or_, select, type_coerce, update
+
+from ingufu.accounts.chain import Head
+from ingufu.accounts.tables import audit, audit_chain, audit_seals
+from ingufu.accounts.trail_model import AuditEntry, AuditQuery
+from ingufu.infra.storage.columns import clean_text
+from ingufu.infra.storage.database import Database, Row, Work
+from ingufu.infra.storage.seeking import Seek
+from ingufu.infra.storage.statements import insert
+
+LOOKED_THROUGH = 50_000  # entries that one page of a search for words reads at most
+_THE_ONE = 1
+
+_ADD = insert(audit)
+_BY_TIME = Seek(audit, audit.c.at)
+_EQUAL = (
+    "actor_kind", "actor_id", "action", "object_kind", "object_id", "address", "is_refused", "door", "request_id",
+)  # fmt: skip
+_ENTRY_COLUMNS = tuple(column for column in audit.c if column.name not in ("nonce", "mark"))
+_ENTRY = (
+    select(*_ENTRY_COLUMNS, audit_seals.c.number, audit_seals.c.seal)
+    .select_from(audit.outerjoin(audit_seals, audit_seals.c.entry_id == audit.c.id))
+    .where(audit.c.id == bindparam("id_"))
+)
+
+# The chain
+
+_HEAD = select(audit_chain).where(audit_chain.c.id == _THE_ONE)
+_BEGIN = insert(audit_chain)
+_MOVE = (
+    update(audit_chain)
+    .where(
+        audit_chain.c.id == _THE_ONE,
+        audit_chain.c.head_number == bindparam("was_head"),
+        audit_chain.c.first_number == bindparam("was_first"),
+    )
+    .values(
+        first_number=bindparam("first_number_"),
+        first_seal=bindparam("first_seal_"),
+        head_number=bindparam("head_number_"),
+        head_seal=bindparam("head_seal_"),
+        sealed_at=bindparam("sealed_at_"),
+        key_id=bindparam("key_id_"),
+        mac=bindparam("mac_"),
+    )
+)
+_SEAL = insert(audit_seals)
+_IS_SEALED = exists().where(audit_seals.c.entry_id == audit.c.id)
+_UNSEALED = (
+    select(audit.c.id, audit.c.mark)
+    .where(audit.c.id > bindparam("beyond"), ~_IS_SEALED)
+    .order_by(audit.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_UNSEALED_WHOLE = (
+    select(audit)
+    .where(audit.c.id > bindparam("beyond"), ~_IS_SEALED)
+    .order_by(audit.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_LAST_NUMBER = select(func.max(audit_seals.c.number).label("number"))
+_LAST_SEALED = select(func.max(audit_seals.c.entry_id).label("id"))
+_SEALED = (
+    select(audit_seals.c.number, audit_seals.c.entry_id, audit_seals.c.seal, *[c for c in audit.c if c.name != "id"])
+    .select_from(audit_seals.outerjoin(audit, audit.c.id == audit_seals.c.entry_id))
+    .where(audit_seals.c.number > bindparam("beyond"))
+    .order_by(audit_seals.c.number)
+    .limit(bindparam("most", type_=Integer))
+)
+_SEAL_AT = select(audit_seals.c.seal, audit_seals.c.entry_id).where(audit_seals.c.number == bindparam("number_"))
+_TWICE = (
+    select(func.max(audit.c.id).label("id"))
+    .group_by(audit.c.nonce)
+    .having(func.count() > 1)
+    .order_by(func.max(audit.c.id))
+    .limit(bindparam("most", type_=Integer))
+)
+_FIRST_KEPT = (
+    select(func.min(audit_seals.c.number).label("number"))
+    .select_from(audit_seals.join(audit, audit.c.id == audit_seals.c.entry_id))
+    .where(audit.c.at >= bindparam("before"), audit_seals.c.number > bindparam("beyond"))
+)
+_PRUNE_ENTRIES = delete(audit).where(
+    audit.c.id.in_(select(audit_seals.c.entry_id).where(audit_seals.c.number <= bindparam("upto")))
+)
+_PRUNE_SEALS = delete(audit_seals).where(audit_seals.c.number <= bindparam("upto"))
+
+
+def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as they will be read again, so that what is marked is what is stored."""
+    return {name: clean_text(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def add(work: Work, values: Mapping[str, Any]) -> None:
+    work.append(_ADD, values)
+
+
+async def entry(database: Database, entry_id: int) -> AuditEntry | None:
+    row = await database.fetch_one(_ENTRY, {"id_": entry_id})
+    return None if row is None else msgspec.convert(row, AuditEntry)
+
+
+async def entries(
+    database: Database, wanted: AuditQuery, *, before_id: int | None, limit: int
+) -> tuple[list[AuditEntry], int | None]:
+    """Return what is wanted, the newest first, and the id to go on before; None after the last page."""
+    statement = await _filtered(database, wanted, before_id)
+    if not (wanted.q or wanted.actor):
+        rows = await database.select(statement.order_by(audit.c.id.desc()).limit(limit + 1))
+        items = msgspec.convert(rows[:limit], list[AuditEntry])
+        return items, items[-1].id if len(rows) > limit else None
+    window = statement.order_by(audit.c.id.desc()).limit(LOOKED_THROUGH).subquery()
+    found = (
+        select(window)
+        .where(*_words(window.c, wanted.q), *_person(window.c, wanted.actor))
+        .order_by(window.c.id.desc())
+        .limit(limit + 1)
+    )
+    items = msgspec.convert(await database.select(found), list[AuditEntry])
+    if len(items) > limit:
+        return items[:limit], items[limit - 1].id
+    ids = statement.with_only_columns(audit.c.id).order_by(audit.c.id.desc()).offset(LOOKED_THROUGH - 1).limit(1)
+    last = await database.select(ids)
+    return items, int(last[0]["id"]) if last else None
+
+
+async def _filtered(database: Database, wanted: AuditQuery, before_id: int | None) -> Any:
+    values = {name: getattr(wanted, name) for name in _EQUAL}
+    statement = select(
+        *_ENTRY_COLUMNS,
+        select(audit_seals.c.number).where(audit_seals.c.entry_id == audit.c.id).scalar_subquery().label("number"),
+    ).where(*(audit.c[name] == value for name, value in values.items() if value is not None))
+    if wanted.since is not None:
+        statement = statement.where(audit.c.at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(audit.c.at < wanted.until)
+        beyond = await _BY_TIME.first_since(database, wanted.until)
+        before_id = min(before_id or beyond + 1000, beyond + 1000)  # a little out of order, with several processes
+    return statement if before_id is None else statement.where(audit.c.id < before_id)
+
+
+def _words(columns: Any, text: str | None) -> list[Any]:
+    if not text:
+        return []
+    names = ("actor_name", "action", "object_id", "details", "changes", "request_id")
+    return [or_(*(_lowered(columns[name]).contains(text.lower(), autoescape=True) for name in names))]
+
+
+def _person(columns: Any, text: str | None) -> list[Any]:
+    if not text:
+        return []
+    return [or_(columns.actor_id == text, _lowered(columns.actor_name).contains(text.lower(), autoescape=True))]
+
+
+def _lowered(column: Any) -> Any:
+    return func.lower(type_coerce(column, Text), type_=Text)
+
+
+async def head(database: Database) -> Head | None:
+    row = await database.fetch_one(_HEAD)
+    return None if row is None else msgspec.convert(row, Head)
+
+
+def begin(work: Work, first: Head) -> None:
+    """Make the chain; the unit is undone with Conflict if there is one already."""
+    work.execute(_BEGIN, msgspec.structs.asdict(first) | {"id": _THE_ONE})
+
+
+def move(work: Work, was: Head, now: Head) -> None:
+    """Let the head be another; the unit is undone with Conflict if someone was faster."""
+    values = {f"{name}_": value for name, value in msgspec.structs.asdict(now).items()}
+    work.execute(_MOVE, values | {"was_head": was.head_number, "was_first": was.first_number}, expect=1)
+
+
+def add_seal(work: Work, number: int, entry_id: int, seal: str) -> None:
+    work.append(_SEAL, {"number": number, "entry_id": entry_id, "seal": seal})
+
+
+async def unsealed(database: Database, beyond: int, most: int) -> list[Row]:
+    return await database.fetch_all(_UNSEALED, {"beyond": beyond, "most": most})
+
+
+async def unsealed_whole(database: Database, beyond: int, most: int) -> list[Row]:
+    return await database.fetch_all(_UNSEALED_WHOLE, {"beyond": beyond, "most": most})
+
+
+async def last_number(database: Database) -> int:
+    row = await database.fetch_one(_LAST_NUMBER)
+    return int(row["number"] or 0) if row else 0
+
+
+async def last_sealed(database: Database) -> int:
+    row = await database.fetch_one(_LAST_SEALED)
+    return int(row["id"] or 0) if row else 0
+
+
+async def sealed(database: Database, beyond: int, most: int) -> list[Row]:
+    """Return seals in order, each with its entry, whose columns are None if it is gone."""
+    return await database.fetch_all(_SEALED, {"beyond": beyond, "most": most})
+
+
+async def seal_at(database: Database, number: int) -> str | None:
+    row = await database.fetch_one(_SEAL_AT, {"number_": number})
+    return None if row is None else str(row["seal"])
+
+
+async def entries_twice(database: Database, most: int) -> Sequence[int]:
+    return [int(row["id"]) for row in await database.fetch_all(_TWICE, {"most": most})]
+
+
+async def first_kept(database: Database, beyond: int, before: datetime) -> int | None:
+    """Return the number of the first sealed entry that is not older; None if all of them are."""
+    row = await database.fetch_one(_FIRST_KEPT, {"beyond": beyond, "before": before})
+    return None if row is None or row["number"] is None else int(row["number"])
+
+
+def prune(work: Work, upto: int) -> None:
+    work.execute(_PRUNE_ENTRIES, {"upto": upto})
+    work.execute(_PRUNE_SEALS, {"upto": upto})
