@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from ingufu.app.cli import main as command_line
-from ingufu.app.importing.columns import COLUMNS
-from ingufu.app.importing.model import Kind
 from ingufu.app.settings import FLAGS, Setting, catalogue, sections
+from ingufu.importing.columns import COLUMNS
+from ingufu.importing.model import Kind
 from ingufu.stations.quirks import reading
 from ingufu.stations.quirks.model import Group, Match, Quirk
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from ingufu.accounts.model import Role
-from ingufu.app.importing.columns import COLUMNS
-from ingufu.app.importing.model import Counts, Kind, Report, Row
-from ingufu.app.importing.reading import read_csv, read_file, read_json
-from ingufu.app.importing.writing import carry_out
+from ingufu.importing.columns import COLUMNS
+from ingufu.importing.model import Counts, Kind, Report, Row
+from ingufu.importing.reading import read_csv, read_file, read_json
+from ingufu.importing.writing import carry_out
 from ingufu.stations.model import Approval, BootAnswer
 from ingufu.views.tokens import DriverQuery, list_drivers
 

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ingufu.app.importing.model import Kind
-from ingufu.app.importing.reading import read_csv, read_json
-from ingufu.app.importing.writing import carry_out
 from ingufu.app.settings import Settings, catalogue
 from ingufu.app.settings_loading import load
+from ingufu.importing.model import Kind
+from ingufu.importing.reading import read_csv, read_json
+from ingufu.importing.writing import carry_out
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"

@@ -15,7 +15,7 @@ from ingufu.views.attempts import AttemptQuery
 from ingufu.views.frames import FrameQuery
 from ingufu.views.session import ReadingQuery
 from ingufu.views.timeline import EventFilter, EventQuery
-from ingufu.views.tokens import DecisionQuery
+from ingufu.views.decisions import DecisionQuery, list_decisions
 from ingufu.views.transactions import TransactionQuery
 from views.conftest import Rows
 
@@ -141,10 +141,12 @@ async def test_events_frames_attempts_and_decisions_are_found_by_index(
         DecisionQuery(),
         DecisionQuery(station="CP1"),
         DecisionQuery(token_id="k"),
+        DecisionQuery(driver_id="d", is_refused=True),
+        DecisionQuery(group_id="g", is_refused=True),
         DecisionQuery(is_refused=True),
         DecisionQuery(transaction_id="t"),
     ):
-        await tokens.list_decisions(database, decision_query, None)
+        await list_decisions(database, decision_query, None)
         steps = plans.steps()
         assert scans(steps) == [], decision_query
     await timeline.events_after(database, 0, EventFilter(), limit=100)

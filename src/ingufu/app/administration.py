@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -36,6 +36,10 @@ class Administration:
         self._process = process
         self.organisation_id = organisation_id
         self.principal = principal
+
+    @property
+    def owner_id(self) -> None:
+        """The organisation whose things alone may be touched: who has a shell may touch everybody's."""
 
     @property
     def services(self) -> Services:
@@ -99,7 +103,7 @@ class Administration:
         """Return whether there are transactions of the station."""
         return await transactions.has_charged(self.services.database, station.id)
 
-    async def tell(self, stations: list[Station]) -> None:
+    async def tell(self, stations: Sequence[Station]) -> None:
         """Let the server, if one runs, read anew what was changed of these stations."""
         if self.has_server:
             for station in stations:

@@ -10,6 +10,7 @@ from ingufu.authorization.model import (
     Place,
     PresentedToken,
     StartedBy,
+    Token,
     TokenFacts,
     TokenKind,
     Verdict,
@@ -84,6 +85,11 @@ def masked(token: PresentedToken | None, facts: TokenFacts | None = None) -> str
 def is_secret(kind: str | None) -> bool:
     """Return whether values of this kind must not be kept or shown (KeyCode is a PIN)."""
     return kind is not None and kind.casefold() in SECRET_KINDS
+
+
+def shown(token: Token) -> Token:
+    """Return the token as everybody may read it."""
+    return msgspec.structs.replace(token, value=MASK) if is_secret(token.kind) else token
 
 
 def pick(token: PresentedToken, candidates: list[TokenFacts]) -> TokenFacts | None:

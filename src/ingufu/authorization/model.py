@@ -131,6 +131,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "en"
     note: str = ""
     blocked_at: datetime | None = None
+    block_reason: str = ""
     created_at: datetime
 
 

@@ -44,7 +44,7 @@ def check_group(details: GroupDetails) -> GroupDetails:
 
 def check_token(details: TokenDetails) -> TokenDetails:
     """Return the details trimmed, a known kind in its proper spelling. Raises InvalidInput."""
-    kind = _line(details.kind, "kind", KIND_MAX)
+    kind = proper_kind(_line(details.kind, "kind", KIND_MAX))
     if details.concurrent_limit is not None and not 0 <= details.concurrent_limit <= CONCURRENT_MAX:
         raise InvalidInput(f"The limit is between 0 and {CONCURRENT_MAX}, or none.", field="concurrent_limit")
     if details.valid_from and details.expires_at and details.expires_at <= details.valid_from:
@@ -59,13 +59,18 @@ def check_token(details: TokenDetails) -> TokenDetails:
     return msgspec.structs.replace(
         details,
         value=_line(details.value, "value", VALUE_MAX),
-        kind=_KINDS.get(kind.casefold(), kind),
+        kind=kind,
         language=_language(details.language),
         second_language=_language(details.second_language, "second_language"),
         message=_optional(details.message, "message", MESSAGE_MAX),
         limits=_limits(details.limits),
         note=_note(details.note),
     )
+
+
+def proper_kind(kind: str) -> str:
+    """Return a kind of token as OCPP spells it; one that is not OCPP's as it is."""
+    return _KINDS.get(kind.strip().casefold(), kind.strip())
 
 
 def _line(text: str, field: str, limit: int) -> str:

@@ -14,13 +14,16 @@ drivers = Table(
     Column("id", Text, primary_key=True),
     Column("organisation_id", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),  # folded: by it drivers are found and sorted
     Column("email", Text),
     Column("email_key", Text, unique=True),
     Column("phone", Text),
     Column("language", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("blocked_at", Instant),
+    Column("block_reason", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Index("drivers_by_name", "name_key", "id"),
     Index("drivers_by_organisation", "organisation_id"),
 )
 

@@ -1,23 +1,21 @@
-"""Drivers, id tokens, groups and decisions as lists show them."""
+"""Drivers, id tokens and groups as lists show them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 
+from ingufu.accounts.tables import organisations
 from ingufu.authorization.decide import MASK, is_secret
-from ingufu.authorization.model import Occasion, TokenLimits, VerdictReason, VerdictStatus
-from ingufu.authorization.tables import decisions, drivers, token_groups, tokens
-from ingufu.charging.tables import transactions
+from ingufu.authorization.model import TokenLimits
+from ingufu.authorization.tables import drivers, token_groups, tokens
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
-from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
-from ingufu.views.stations import Cursor, Limit, SiteIds, contains, named, seen
-from ingufu.views.transactions import Instant
+from ingufu.views.stations import Cursor, Limit, contains
 
 
 class TokenQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +25,10 @@ class TokenQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     kind: Annotated[str, Meta(max_length=20)] | None = None
     group_id: Annotated[str, Meta(max_length=100)] | None = None
     driver_id: Annotated[str, Meta(max_length=100)] | None = None
+    organisation_id: Annotated[str, Meta(max_length=100)] | None = None
     is_blocked: bool | None = None
+    is_expired: Annotated[bool | None, Meta(description="Whether its time is over.")] = None
+    is_used: Annotated[bool | None, Meta(description="Whether it was ever accepted.")] = None
     sort: Literal["value", "-value", "created_at", "-created_at"] = "value"
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -59,6 +60,9 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     last_used_at: datetime | None = None
     last_station_id: str | None = None
+    last_station_identity: str | None = None
+    organisation_id: str = ""
+    is_driver_blocked: Annotated[bool, Meta(description="Refused because its driver is blocked.")] = False
     created_at: datetime
 
 
@@ -67,6 +71,9 @@ class DriverQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     q: Annotated[str, Meta(max_length=200, description="Part of name, e-mail address or telephone number.")] = ""
     is_blocked: bool | None = None
+    group_id: Annotated[str | None, Meta(max_length=100, description="With a token of this group.")] = None
+    organisation_id: Annotated[str, Meta(max_length=100)] | None = None
+    has_tokens: Annotated[bool | None, Meta(description="Whether they have any token.")] = None
     sort: Literal["name", "-name", "created_at", "-created_at"] = "name"
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -83,6 +90,8 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     note: str = ""
     blocked_at: datetime | None = None
+    block_reason: str = ""
+    organisation_name: str | None = None
     token_count: int = 0
     created_at: datetime
 
@@ -91,6 +100,7 @@ class GroupQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Which groups."""
 
     q: Annotated[str, Meta(max_length=200, description="Part of value or name.")] = ""
+    organisation_id: Annotated[str, Meta(max_length=100)] | None = None
     sort: Literal["name", "-name"] = "name"
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -108,136 +118,84 @@ class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class DecisionQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which authorisation decisions, the newest first."""
-
-    station: Annotated[str, Meta(max_length=100, description="Id or identity of the station.")] | None = None
-    token_id: Annotated[str, Meta(max_length=100)] | None = None
-    transaction_id: Annotated[str, Meta(max_length=100)] | None = None
-    status: VerdictStatus | None = None
-    is_refused: bool | None = None
-    since: Annotated[Instant | None, Meta(description="At this instant or later.")] = None
-    until: Annotated[Instant | None, Meta(description="Before this instant.")] = None
-    limit: Limit = 50
-    cursor: Cursor | None = None
-
-
-class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision on a token, with its reason."""
-
-    id: int
-    at: datetime
-    station_id: str
-    station_identity: str | None = None
-    time_zone: Annotated[str, Meta(description="Of the station's site.")] = "UTC"
-    evse: int | None = None
-    token_id: str | None = None
-    token_value: str
-    token_kind: str
-    occasion: Occasion
-    status: VerdictStatus
-    reason: VerdictReason
-    transaction_id: str | None = None
-
-
-async def list_tokens(database: Database, query: TokenQuery) -> Page[TokenRow]:
-    """Return one page of the tokens."""
-    sorts = {"value": (tokens.c.value_key, str), "created_at": (tokens.c.created_at, datetime)}
-    conditions: list[ColumnElement[bool]] = []
-    if query.q:
-        texts = (tokens.c.value_key, tokens.c.note, func.coalesce(drivers.c.name, ""))
-        is_open = func.lower(tokens.c.kind) != "keycode"  # what is a secret cannot be searched for
-        conditions.append(or_(*(contains(text, query.q) for text in texts)) & is_open)
-    exact = {tokens.c.kind: query.kind, tokens.c.group_id: query.group_id, tokens.c.driver_id: query.driver_id}
-    conditions += [column == value for column, value in exact.items() if value is not None]
-    if query.is_blocked is not None:
-        conditions.append(tokens.c.blocked_at.is_not(None) if query.is_blocked else tokens.c.blocked_at.is_(None))
+async def list_tokens(
+    database: Database, query: TokenQuery, fleet_id: str | None = None, *, now: datetime | None = None
+) -> Page[TokenRow]:
+    """Return one page of the tokens; of a fleet its own alone. `now` decides what has expired."""
+    sorts = {
+        "value": (tokens.c.value_key, str),
+        "created_at": (tokens.c.created_at, datetime),
+    }
     order = _order(query.sort, sorts, tokens.c.id)
-    rows = await database.select(
-        ordered(_token_rows().where(*conditions), order, cursor=query.cursor, limit=query.limit)
-    )
+    statement = _token_rows().where(*_token_conditions(query, fleet_id, now))
+    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(_token(row) for row in rows), next=cursor)
 
 
-async def get_token(database: Database, token_id: str) -> TokenRow:
+async def count_tokens(
+    database: Database, query: TokenQuery, fleet_id: str | None = None, *, now: datetime | None = None
+) -> int:
+    """Return how many tokens fit."""
+    named = tokens.outerjoin(drivers, drivers.c.id == tokens.c.driver_id)
+    statement = select(func.count().label("count")).select_from(named)
+    rows = await database.select(statement.where(*_token_conditions(query, fleet_id, now)))
+    return int(rows[0]["count"])
+
+
+async def get_token(database: Database, token_id: str, fleet_id: str | None = None) -> TokenRow:
     """Return the token. Raises NotFound."""
-    rows = await database.select(_token_rows().where(tokens.c.id == token_id))
+    rows = await database.select(_token_rows().where(tokens.c.id == token_id, *_owned(tokens, fleet_id)))
     if not rows:
         raise NotFound("There is no such token.")
     return _token(rows[0])
 
 
-async def list_drivers(database: Database, query: DriverQuery) -> Page[DriverRow]:
-    """Return one page of the drivers."""
-    sorts = {"name": (func.lower(drivers.c.name), str), "created_at": (drivers.c.created_at, datetime)}
-    conditions: list[ColumnElement[bool]] = []
-    if query.q:
-        texts = (drivers.c.name, func.coalesce(drivers.c.email, ""), func.coalesce(drivers.c.phone, ""))
-        conditions.append(or_(*(contains(text, query.q) for text in texts)))
-    if query.is_blocked is not None:
-        conditions.append(drivers.c.blocked_at.is_not(None) if query.is_blocked else drivers.c.blocked_at.is_(None))
+async def list_drivers(database: Database, query: DriverQuery, fleet_id: str | None = None) -> Page[DriverRow]:
+    """Return one page of the drivers; of a fleet its own alone."""
+    sorts = {"name": (drivers.c.name_key, str), "created_at": (drivers.c.created_at, datetime)}
     order = _order(query.sort, sorts, drivers.c.id)
-    rows = await database.select(
-        ordered(_driver_rows().where(*conditions), order, cursor=query.cursor, limit=query.limit)
-    )
+    statement = _driver_rows().where(*_driver_conditions(query, fleet_id))
+    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(msgspec.convert(row, DriverRow) for row in rows), next=cursor)
 
 
-async def get_driver(database: Database, driver_id: str) -> DriverRow:
+async def count_drivers(database: Database, query: DriverQuery, fleet_id: str | None = None) -> int:
+    """Return how many drivers fit."""
+    statement = select(func.count().label("count")).select_from(drivers)
+    rows = await database.select(statement.where(*_driver_conditions(query, fleet_id)))
+    return int(rows[0]["count"])
+
+
+async def get_driver(database: Database, driver_id: str, fleet_id: str | None = None) -> DriverRow:
     """Return the driver. Raises NotFound."""
-    rows = await database.select(_driver_rows().where(drivers.c.id == driver_id))
+    rows = await database.select(_driver_rows().where(drivers.c.id == driver_id, *_owned(drivers, fleet_id)))
     if not rows:
         raise NotFound("There is no such driver.")
     return msgspec.convert(rows[0], DriverRow)
 
 
-async def list_groups(database: Database, query: GroupQuery) -> Page[GroupRow]:
-    """Return one page of the groups."""
+async def list_groups(database: Database, query: GroupQuery, fleet_id: str | None = None) -> Page[GroupRow]:
+    """Return one page of the groups; of a fleet its own alone."""
     order = _order(query.sort, {"name": (func.lower(token_groups.c.name), str)}, token_groups.c.id)
-    statement = _group_rows()
+    conditions = _owned(token_groups, fleet_id)
     if query.q:
-        statement = statement.where(
-            or_(contains(token_groups.c.value_key, query.q), contains(token_groups.c.name, query.q))
-        )
+        conditions.append(or_(contains(token_groups.c.value_key, query.q), contains(token_groups.c.name, query.q)))
+    if query.organisation_id is not None:
+        conditions.append(token_groups.c.organisation_id == query.organisation_id)
+    statement = _group_rows().where(*conditions)
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(msgspec.convert(row, GroupRow) for row in rows), next=cursor)
 
 
-async def get_group(database: Database, group_id: str) -> GroupRow:
+async def get_group(database: Database, group_id: str, fleet_id: str | None = None) -> GroupRow:
     """Return the group. Raises NotFound."""
-    rows = await database.select(_group_rows().where(token_groups.c.id == group_id))
+    rows = await database.select(_group_rows().where(token_groups.c.id == group_id, *_owned(token_groups, fleet_id)))
     if not rows:
         raise NotFound("There is no such group.")
     return msgspec.convert(rows[0], GroupRow)
-
-
-async def list_decisions(database: Database, query: DecisionQuery, site_ids: SiteIds) -> Page[DecisionRow]:
-    """Return one page of the decisions that one may see."""
-    order = Order(decisions.c.at, datetime, decisions.c.id, tie_kind=int, name="at", is_descending=True)
-    statement = (
-        select(
-            *decisions.columns,
-            stations.c.identity.label("station_identity"),
-            func.coalesce(sites.c.time_zone, "UTC").label("time_zone"),
-        )
-        .select_from(
-            decisions.outerjoin(stations, stations.c.id == decisions.c.station_id).outerjoin(
-                sites, sites.c.id == stations.c.site_id
-            )
-        )
-        .where(*_decision_conditions(query))
-    )
-    if query.station is not None:
-        ids = select(stations.c.id).where(named(query.station))
-        statement = statement.where(decisions.c.station_id.in_([row["id"] for row in await database.select(ids)]))
-    if site_ids is not None:
-        statement = statement.where(seen(site_ids))
-    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
-    rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(msgspec.convert(row, DecisionRow) for row in rows), next=cursor)
 
 
 def _order(sort: str, sorts: dict[str, tuple[Any, Any]], tie: Any) -> Order:  # columns of Core
@@ -248,10 +206,16 @@ def _order(sort: str, sorts: dict[str, tuple[Any, Any]], tie: Any) -> Order:  # 
 
 def _token_rows() -> Select[Any]:
     chosen = [tokens.c[name] for name in TokenRow.__struct_fields__ if name in tokens.columns]
-    return select(*chosen, drivers.c.name.label("driver_name"), token_groups.c.name.label("group_name")).select_from(
-        tokens.outerjoin(drivers, drivers.c.id == tokens.c.driver_id).outerjoin(
-            token_groups, token_groups.c.id == tokens.c.group_id
-        )
+    return select(
+        *chosen,
+        drivers.c.name.label("driver_name"),
+        drivers.c.blocked_at.is_not(None).label("is_driver_blocked"),
+        token_groups.c.name.label("group_name"),
+        stations.c.identity.label("last_station_identity"),
+    ).select_from(
+        tokens.outerjoin(drivers, drivers.c.id == tokens.c.driver_id)
+        .outerjoin(token_groups, token_groups.c.id == tokens.c.group_id)
+        .outerjoin(stations, stations.c.id == tokens.c.last_station_id)
     )
 
 
@@ -263,7 +227,9 @@ def _token(row: dict[str, Any]) -> TokenRow:
 def _driver_rows() -> Select[Any]:
     count = select(func.count()).where(tokens.c.driver_id == drivers.c.id).scalar_subquery()
     chosen = [drivers.c[name] for name in DriverRow.__struct_fields__ if name in drivers.columns]
-    return select(*chosen, count.label("token_count"))
+    return select(*chosen, organisations.c.name.label("organisation_name"), count.label("token_count")).select_from(
+        drivers.outerjoin(organisations, organisations.c.id == drivers.c.organisation_id)
+    )
 
 
 def _group_rows() -> Select[Any]:
@@ -272,26 +238,47 @@ def _group_rows() -> Select[Any]:
     return select(*chosen, count.label("token_count"))
 
 
-def _decision_conditions(query: DecisionQuery) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if query.token_id is not None:
-        found.append(decisions.c.token_id == query.token_id)
-    if query.transaction_id is not None:  # found by its station, for decisions are many and rarely name one
-        of_it = select(transactions.c.station_id).where(transactions.c.id == query.transaction_id)
-        found += [
-            decisions.c.transaction_id == query.transaction_id,
-            decisions.c.station_id == of_it.scalar_subquery(),
-        ]
-    if query.status is not None:
-        found.append(decisions.c.status == query.status.value)
-    is_accepted = query.status is VerdictStatus.ACCEPTED
-    if query.is_refused or (query.status is not None and not is_accepted):
-        accepted: ColumnElement[str] = literal_column("'Accepted'")
-        found.append(decisions.c.status != accepted)  # in the words of the partial index
-    if query.is_refused is False:
-        found.append(decisions.c.status == VerdictStatus.ACCEPTED.value)
-    if query.since is not None:
-        found.append(decisions.c.at >= query.since)
-    if query.until is not None:
-        found.append(decisions.c.at < query.until)
+def _token_conditions(query: TokenQuery, fleet_id: str | None, now: datetime | None) -> list[ColumnElement[bool]]:
+    found = _owned(tokens, fleet_id)
+    if query.q:
+        texts = (tokens.c.value_key, tokens.c.note, func.coalesce(drivers.c.name, ""))
+        is_open = func.lower(tokens.c.kind) != "keycode"  # what is a secret cannot be searched for
+        found.append(or_(*(contains(text, query.q) for text in texts)) & is_open)
+    exact = {
+        tokens.c.kind: query.kind,
+        tokens.c.group_id: query.group_id,
+        tokens.c.driver_id: query.driver_id,
+        tokens.c.organisation_id: query.organisation_id,
+    }
+    found += [column == value for column, value in exact.items() if value is not None]
+    found += _set(tokens.c.blocked_at, query.is_blocked) + _set(tokens.c.last_used_at, query.is_used)
+    if query.is_expired is not None and now is not None:
+        is_over = tokens.c.expires_at <= now
+        found.append(is_over if query.is_expired else or_(tokens.c.expires_at.is_(None), ~is_over))
     return found
+
+
+def _driver_conditions(query: DriverQuery, fleet_id: str | None) -> list[ColumnElement[bool]]:
+    found = _owned(drivers, fleet_id)
+    if query.q:
+        texts = (drivers.c.name, func.coalesce(drivers.c.email, ""), func.coalesce(drivers.c.phone, ""))
+        found.append(or_(*(contains(text, query.q) for text in texts)))
+    if query.organisation_id is not None:
+        found.append(drivers.c.organisation_id == query.organisation_id)
+    found += _set(drivers.c.blocked_at, query.is_blocked)
+    if query.group_id is not None:
+        found.append(drivers.c.id.in_(select(tokens.c.driver_id).where(tokens.c.group_id == query.group_id)))
+    if query.has_tokens is not None:
+        one = exists().where(tokens.c.driver_id == drivers.c.id)
+        found.append(one if query.has_tokens else ~one)
+    return found
+
+
+def _owned(table: Any, fleet_id: str | None) -> list[ColumnElement[bool]]:
+    return [] if fleet_id is None else [table.c.organisation_id == fleet_id]
+
+
+def _set(column: Any, is_set: bool | None) -> list[ColumnElement[bool]]:  # noqa: FBT001 - None: it does not matter
+    if is_set is None:
+        return []
+    return [column.is_not(None) if is_set else column.is_(None)]

@@ -157,7 +157,7 @@ async def test_drivers_groups_and_tokens_through_their_lives(house: House, admin
     assert (await admin.get(f"/api/v1/groups/{group['id']}")).json()["token_count"] == 1
     assert (await admin.delete(f"/api/v1/drivers/{driver['id']}")).status_code == 409
     assert (await admin.delete(f"/api/v1/groups/{group['id']}")).status_code == 409
-    assert (await admin.post(f"/api/v1/drivers/{driver['id']}/block")).json()["blocked_at"]
+    assert (await admin.post(f"/api/v1/drivers/{driver['id']}/block", json={"reason": "moved"})).json()["blocked_at"]
     assert (await admin.post(f"/api/v1/drivers/{driver['id']}/unblock")).json()["blocked_at"] is None
     assert (await admin.patch(f"/api/v1/groups/{group['id']}", json={"name": "Vans"})).json()["name"] == "Vans"
     assert (await admin.patch(f"/api/v1/drivers/{driver['id']}", json={"phone": None})).status_code == 200

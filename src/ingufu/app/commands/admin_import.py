@@ -8,10 +8,10 @@ import click
 
 from ingufu.app.administration import Administration
 from ingufu.app.commands import desk, running
-from ingufu.app.importing.model import Kind, Report
-from ingufu.app.importing.reading import read_file
-from ingufu.app.importing.writing import carry_out
 from ingufu.app.outcomes import FAILED
+from ingufu.importing.model import Kind, Report
+from ingufu.importing.reading import read_file
+from ingufu.importing.writing import carry_out
 
 
 @click.command(name="import")

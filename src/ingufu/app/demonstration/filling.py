@@ -16,8 +16,6 @@ from ingufu.app.demonstration.login import Login
 from ingufu.app.demonstration.past import PastStation, PastToken, Teller, Told
 from ingufu.app.demonstration.pricing import give_prices
 from ingufu.app.demonstration.register import entered
-from ingufu.app.importing.reading import read_json
-from ingufu.app.importing.writing import carry_out
 from ingufu.app.parts import AskingProcess, bus_socket, services_of, storage_url
 from ingufu.app.settings import Settings
 from ingufu.billing.evidence.model import NewMeterKey
@@ -25,6 +23,8 @@ from ingufu.core.clock import FrozenClock
 from ingufu.core.errors import InvalidInput
 from ingufu.core.events import Event
 from ingufu.core.ids import IdMaker
+from ingufu.importing.reading import read_json
+from ingufu.importing.writing import carry_out
 from ingufu.infra.bus.dialled import DialledBus
 from ingufu.infra.remote_link import RemoteLink
 from ingufu.infra.storage.database import Database

@@ -73,6 +73,9 @@ class Register:
         details = registration.check_driver(details)
         if details.email is not None and await store.find_driver_by_email(self._database, details.email):
             raise InvalidInput("Another driver has this e-mail address.", field="email")
+        return self._add_driver(work, details, organisation_id)
+
+    def _add_driver(self, work: Work, details: DriverDetails, organisation_id: str) -> Driver:
         driver = Driver(
             id=self._ids.new(),
             organisation_id=organisation_id,
@@ -91,10 +94,13 @@ class Register:
             other = await store.find_driver_by_email(self._database, details.email)
             if other is not None and other.id != driver_id:
                 raise InvalidInput("Another driver has this e-mail address.", field="email")
+        return self._alter_driver(work, driver, details)
+
+    def _alter_driver(self, work: Work, driver: Driver, details: DriverDetails) -> Driver:
         changed = msgspec.structs.replace(driver, **msgspec.structs.asdict(details))
         if changed != driver:
-            store.update_driver(work, driver_id, details)
-            work.emit(DriverChanged(occurred_at=self._clock.now(), driver_id=driver_id))
+            store.update_driver(work, driver.id, details)
+            work.emit(DriverChanged(occurred_at=self._clock.now(), driver_id=driver.id))
         return changed
 
     async def put_driver(self, work: Work, details: DriverDetails, *, organisation_id: str) -> Driver:
@@ -112,28 +118,33 @@ class Register:
         email = details.email or found.email
         return await self.update_driver(work, found.id, msgspec.structs.replace(details, email=email))
 
-    async def block_driver(self, work: Work, driver_id: str) -> Driver:
+    async def block_driver(self, work: Work, driver_id: str, *, reason: str = "") -> Driver:
         """Let none of the driver's tokens be accepted. Raises NotFound."""
         driver = await self.get_driver(driver_id)
         if driver.blocked_at is not None:
             return driver
-        now = self._clock.now()
-        store.set_driver_block(work, driver_id, now)
+        now, reason = self._clock.now(), plain(reason, registration.NOTE_MAX)
+        store.set_driver_block(work, driver_id, now, reason)
         work.emit(DriverBlocked(occurred_at=now, driver_id=driver_id))
-        return msgspec.structs.replace(driver, blocked_at=now)
+        return msgspec.structs.replace(driver, blocked_at=now, block_reason=reason)
 
     async def unblock_driver(self, work: Work, driver_id: str) -> Driver:
         """Lift the block of a driver. Raises NotFound."""
         driver = await self.get_driver(driver_id)
         if driver.blocked_at is not None:
-            store.set_driver_block(work, driver_id, None)
+            store.set_driver_block(work, driver_id, None, "")
             work.emit(DriverUnblocked(occurred_at=self._clock.now(), driver_id=driver_id))
-        return msgspec.structs.replace(driver, blocked_at=None)
+        return msgspec.structs.replace(driver, blocked_at=None, block_reason="")
 
-    async def delete_driver(self, work: Work, driver_id: str) -> None:
-        """Remove a driver who has no tokens. Raises NotFound, Conflict."""
+    async def delete_driver(self, work: Work, driver_id: str, *, releases: bool = False) -> None:
+        """Remove a driver; with `releases` their tokens are nobody's then. Raises NotFound, Conflict if they have any.
+
+        A token that is given to them at the same moment undoes it: Conflict at the commit.
+        """
         await self.get_driver(driver_id)
-        if await store.count_tokens_of_driver(self._database, driver_id):
+        if releases:
+            store.release_tokens(work, driver_id)
+        elif await store.count_tokens_of_driver(self._database, driver_id):
             raise Conflict("The driver has tokens: give them to another or delete them first.")
         store.delete_driver(work, driver_id)
         work.emit(DriverDeleted(occurred_at=self._clock.now(), driver_id=driver_id))
@@ -156,6 +167,9 @@ class Register:
         details = registration.check_group(details)
         if await self.find_group(details.value):
             raise InvalidInput("Another group has this value.", field="value")
+        return self._add_group(work, details, organisation_id)
+
+    def _add_group(self, work: Work, details: GroupDetails, organisation_id: str) -> TokenGroup:
         group = TokenGroup(
             id=self._ids.new(),
             organisation_id=organisation_id,
@@ -173,10 +187,13 @@ class Register:
         other = await self.find_group(details.value)
         if other is not None and other.id != group_id:
             raise InvalidInput("Another group has this value.", field="value")
+        return self._alter_group(work, group, details)
+
+    def _alter_group(self, work: Work, group: TokenGroup, details: GroupDetails) -> TokenGroup:
         changed = msgspec.structs.replace(group, **msgspec.structs.asdict(details))
         if changed != group:
-            store.update_group(work, group_id, details)
-            work.emit(GroupChanged(occurred_at=self._clock.now(), group_id=group_id))
+            store.update_group(work, group.id, details)
+            work.emit(GroupChanged(occurred_at=self._clock.now(), group_id=group.id))
         return changed
 
     async def put_group(self, work: Work, details: GroupDetails, *, organisation_id: str) -> TokenGroup:
@@ -214,6 +231,9 @@ class Register:
         if await store.find_token_by_value(self._database, details.value, details.kind):
             raise InvalidInput("This token is registered already.", field="value")
         await self._check_owners(details)
+        return self._add_token(work, details, organisation_id)
+
+    def _add_token(self, work: Work, details: TokenDetails, organisation_id: str) -> Token:
         token = Token(
             id=self._ids.new(),
             organisation_id=organisation_id,
@@ -232,10 +252,13 @@ class Register:
         if other is not None and other.id != token_id:
             raise InvalidInput("Another token has this value and kind.", field="value")
         await self._check_owners(details)
+        return self._alter_token(work, token, details)
+
+    def _alter_token(self, work: Work, token: Token, details: TokenDetails) -> Token:
         changed = msgspec.structs.replace(token, **msgspec.structs.asdict(details))
         if changed != token:
-            store.update_token(work, token_id, details)
-            work.emit(TokenChanged(occurred_at=self._clock.now(), token_id=token_id))
+            store.update_token(work, token.id, details)
+            work.emit(TokenChanged(occurred_at=self._clock.now(), token_id=token.id))
         return changed
 
     async def put_token(self, work: Work, details: TokenDetails, *, organisation_id: str) -> Token:

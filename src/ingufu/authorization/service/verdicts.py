@@ -17,7 +17,8 @@ from ingufu.authorization.model import (
 )
 from ingufu.authorization.ports import OpenTransactions
 from ingufu.authorization.service.admitting import Admitting
-from ingufu.authorization.service.register import Register, plain_token
+from ingufu.authorization.service.enrolment import Enrolment
+from ingufu.authorization.service.register import plain_token
 from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database, Work
@@ -26,7 +27,7 @@ _FREE = TokenKind.NO_AUTHORIZATION.casefold()
 _TAKES_TURN = frozenset({Occasion.START, Occasion.UPDATE})
 
 
-class Authorization(Register):
+class Authorization(Enrolment):
     """Who may charge. Without `admitting` nothing is known of places: tokens that are limited to some are refused."""
 
     def __init__(  # the collaborators of a verdict

@@ -29,7 +29,12 @@ _TOKEN = [tokens.c[name] for name in Token.__struct_fields__]
 
 _DRIVER_BY_ID = select(*_DRIVER).where(drivers.c.id == bindparam("id"))
 _DRIVER_BY_EMAIL = select(*_DRIVER).where(drivers.c.email_key == bindparam("email_key"))
-_DRIVERS_BY_NAME = select(*_DRIVER).where(drivers.c.name == bindparam("name")).order_by(drivers.c.id).limit(2)
+_DRIVERS_BY_NAME = (
+    select(*_DRIVER)
+    .where(drivers.c.name_key == bindparam("name_key"), drivers.c.name == bindparam("name"))
+    .order_by(drivers.c.id)
+    .limit(2)
+)
 _GROUP_BY_ID = select(*_GROUP).where(token_groups.c.id == bindparam("id"))
 _GROUP_BY_VALUE = select(*_GROUP).where(token_groups.c.value_key == bindparam("value_key"))
 _TOKEN_BY_ID = select(*_TOKEN).where(tokens.c.id == bindparam("id"))
@@ -65,7 +70,7 @@ _INSERT_DECISION = insert(decisions)
 _UPDATE_DRIVER = (
     update(drivers)
     .where(drivers.c.id == bindparam("key"))
-    .values({name: bindparam(name) for name in (*DriverDetails.__struct_fields__, "email_key")})
+    .values({name: bindparam(name) for name in (*DriverDetails.__struct_fields__, "email_key", "name_key")})
 )
 _UPDATE_GROUP = (
     update(token_groups)
@@ -77,7 +82,11 @@ _UPDATE_TOKEN = (
     .where(tokens.c.id == bindparam("key"))
     .values({name: bindparam(name) for name in (*TokenDetails.__struct_fields__, "value_key")})
 )
-_BLOCK_DRIVER = update(drivers).where(drivers.c.id == bindparam("key")).values(blocked_at=bindparam("blocked_at"))
+_BLOCK_DRIVER = (
+    update(drivers)
+    .where(drivers.c.id == bindparam("key"))
+    .values(blocked_at=bindparam("blocked_at"), block_reason=bindparam("block_reason"))
+)
 _BLOCK_TOKEN = (
     update(tokens)
     .where(tokens.c.id == bindparam("key"))
@@ -93,6 +102,7 @@ _TAKE_TURN = (
     .where(tokens.c.id == bindparam("key"), tokens.c.start_turn == bindparam("seen"))
     .values(start_turn=bindparam("next"))
 )
+_RELEASE_TOKENS = update(tokens).where(tokens.c.driver_id == bindparam("owner")).values(driver_id=None)
 _DELETE_DRIVER = delete(drivers).where(drivers.c.id == bindparam("key"))
 _DELETE_GROUP = delete(token_groups).where(token_groups.c.id == bindparam("key"))
 _DELETE_TOKEN = delete(tokens).where(tokens.c.id == bindparam("key"))
@@ -111,12 +121,12 @@ async def find_listable(database: Database) -> list[TokenFacts]:
 
 async def find_token(database: Database, token_id: str) -> Token | None:
     row = await database.fetch_one(_TOKEN_BY_ID, {"id": token_id})
-    return _token(row) if row else None
+    return token_of(row) if row else None
 
 
 async def find_token_by_value(database: Database, value: str, kind: str) -> Token | None:
     row = await database.fetch_one(_TOKEN_BY_VALUE, {"value_key": token_key(value, kind), "kind": kind})
-    return _token(row) if row else None
+    return token_of(row) if row else None
 
 
 async def find_group(database: Database, group_id: str) -> TokenGroup | None:
@@ -141,7 +151,9 @@ async def find_driver_by_email(database: Database, email: str) -> Driver | None:
 
 async def find_drivers_by_name(database: Database, name: str) -> list[Driver]:
     """Return at most two drivers of this very name: enough to see whether it names one."""
-    return [Driver(**row) for row in await database.fetch_all(_DRIVERS_BY_NAME, {"name": name})]
+    return [
+        Driver(**row) for row in await database.fetch_all(_DRIVERS_BY_NAME, {"name_key": name.casefold(), "name": name})
+    ]
 
 
 async def count_tokens_of_group(database: Database, group_id: str) -> int:
@@ -155,7 +167,8 @@ async def count_tokens_of_driver(database: Database, driver_id: str) -> int:
 
 
 def insert_driver(work: Work, driver: Driver) -> None:
-    work.execute(_INSERT_DRIVER, msgspec.structs.asdict(driver) | {"email_key": _key(driver.email)})
+    keys = {"email_key": _key(driver.email), "name_key": driver.name.casefold()}
+    work.execute(_INSERT_DRIVER, msgspec.structs.asdict(driver) | keys)
 
 
 def insert_group(work: Work, group: TokenGroup) -> None:
@@ -167,7 +180,8 @@ def insert_token(work: Work, token: Token) -> None:
 
 
 def update_driver(work: Work, driver_id: str, details: DriverDetails) -> None:
-    row = msgspec.structs.asdict(details) | {"key": driver_id, "email_key": _key(details.email)}
+    keys = {"key": driver_id, "email_key": _key(details.email), "name_key": details.name.casefold()}
+    row = msgspec.structs.asdict(details) | keys
     work.execute(_UPDATE_DRIVER, row, expect=1)
 
 
@@ -182,8 +196,8 @@ def update_token(work: Work, token_id: str, details: TokenDetails) -> None:
     work.execute(_UPDATE_TOKEN, row, expect=1)
 
 
-def set_driver_block(work: Work, driver_id: str, blocked_at: datetime | None) -> None:
-    work.execute(_BLOCK_DRIVER, {"key": driver_id, "blocked_at": blocked_at}, expect=1)
+def set_driver_block(work: Work, driver_id: str, blocked_at: datetime | None, reason: str) -> None:
+    work.execute(_BLOCK_DRIVER, {"key": driver_id, "blocked_at": blocked_at, "block_reason": reason}, expect=1)
 
 
 def set_token_block(work: Work, token_id: str, blocked_at: datetime | None, reason: str) -> None:
@@ -206,6 +220,11 @@ def append_decision(work: Work, row: Mapping[str, Any]) -> None:
     work.append(_INSERT_DECISION, row)
 
 
+def release_tokens(work: Work, driver_id: str) -> None:
+    """Let the tokens of a driver be nobody's."""
+    work.execute(_RELEASE_TOKENS, {"owner": driver_id})
+
+
 def take_turn(work: Work, token_id: str, seen: int) -> None:
     """Let no other start of the token that was judged at the same time be accepted beside this one: Conflict then."""
     work.execute(_TAKE_TURN, {"key": token_id, "seen": seen, "next": (seen + 1) % 2**31}, expect=1)
@@ -218,7 +237,7 @@ def touch_token(database: Database, token_id: str, at: datetime, station_id: str
 
 def _facts(row: Row) -> TokenFacts:
     return TokenFacts(
-        token=_token({name: row[name] for name in Token.__struct_fields__}),
+        token=token_of({name: row[name] for name in Token.__struct_fields__}),
         group_value=row["group_value"],
         is_master_pass=bool(row["is_master_pass"]),
         is_driver_blocked=row["driver_blocked_at"] is not None,
@@ -226,7 +245,8 @@ def _facts(row: Row) -> TokenFacts:
     )
 
 
-def _token(row: Row) -> Token:
+def token_of(row: Row) -> Token:
+    """Return the token that a row is."""
     limits = row["limits"]
     return Token(**{**row, "limits": None if limits is None else msgspec.convert(limits, TokenLimits)})
 

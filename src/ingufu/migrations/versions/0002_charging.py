@@ -53,14 +53,17 @@ def _drivers() -> None:
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("organisation_id", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
+        sa.Column("name_key", sa.Text, nullable=False),
         sa.Column("email", sa.Text),
         sa.Column("email_key", sa.Text, unique=True),
         sa.Column("phone", sa.Text),
         sa.Column("language", sa.Text, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
         sa.Column("blocked_at", Instant),
+        sa.Column("block_reason", sa.Text, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
     )
+    op.create_index("drivers_by_name", "drivers", ["name_key", "id"])
 
 
 def _token_groups() -> None:

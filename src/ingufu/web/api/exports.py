@@ -7,11 +7,12 @@ from litestar.handlers import HTTPRouteHandler
 
 from ingufu.infra.sheet import Column, Sheet, own
 from ingufu.views.attempts import AttemptRow
+from ingufu.views.decisions import DecisionRow
 from ingufu.views.reservations import ReservationRow
 from ingufu.views.stations import StationRow
-from ingufu.views.tokens import DecisionRow, DriverRow, GroupRow, TokenRow
+from ingufu.views.tokens import DriverRow, GroupRow, TokenRow
 from ingufu.views.transactions import TransactionRow
-from ingufu.web.api import events, reservations, stations, tokens, transactions
+from ingufu.web.api import drivers, events, groups, reservations, stations, tokens, transactions
 from ingufu.web.spreadsheets import exports_of
 
 _KWH = Decimal(1000)  # Wh
@@ -63,6 +64,7 @@ DRIVERS: Sheet[DriverRow] = Sheet(
         *own("text", "id", "name", "email", "phone", "language", "note", "organisation_id"),
         *own("integer", "token_count"),
         *own("instant", "blocked_at", "created_at"),
+        *own("text", "block_reason"),
     ),
 )
 CARDS: Sheet[TokenRow] = Sheet(
@@ -73,6 +75,7 @@ CARDS: Sheet[TokenRow] = Sheet(
         *own("text", "block_reason"),
         *own("instant", "valid_from", "expires_at", "last_used_at"),
         *own("text", "last_station_id"),
+        Column("last_station", "text", lambda row: row.last_station_identity),
         *own("integer", "concurrent_limit", "charging_priority"),
         *own("flag", "has_credit"),
         *own("text", "language", "note"),
@@ -140,9 +143,9 @@ def _plugs(row: StationRow) -> list[Any]:
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *exports_of(transactions.list_transactions, SESSIONS, "transactions"),
     *exports_of(stations.list_stations, STATIONS, "stations"),
-    *exports_of(tokens.list_drivers, DRIVERS, "drivers"),
+    *exports_of(drivers.list_drivers, DRIVERS, "drivers"),
     *exports_of(tokens.list_tokens, CARDS, "id tokens"),
-    *exports_of(tokens.list_groups, GROUPS, "groups"),
+    *exports_of(groups.list_groups, GROUPS, "groups"),
     *exports_of(events.list_attempts, ATTEMPTS, "connection attempts"),
     *exports_of(reservations.list_reservations, RESERVATIONS, "reservations"),
     *exports_of(tokens.list_decisions, DECISIONS, "authorisation decisions"),

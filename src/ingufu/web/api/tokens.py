@@ -1,4 +1,4 @@
-"""Who may charge: drivers, groups, id tokens, and the decisions on them."""
+"""Id tokens: cards, contracts and codes, each with where and when it may charge; and the decisions on them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,17 +8,14 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Meta, UnsetType
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.authorization.model import DriverDetails, GroupDetails, TokenDetails, TokenLimits
+from ingufu.authorization.decide import shown
+from ingufu.authorization.model import Token, TokenDetails, TokenLimits
 from ingufu.core import errors
+from ingufu.views import decisions
 from ingufu.views import tokens as views
+from ingufu.views.decisions import DecisionQuery, DecisionRow
 from ingufu.views.paging import Page
 from ingufu.views.tokens import (
-    DecisionQuery,
-    DecisionRow,
-    DriverQuery,
-    DriverRow,
-    GroupQuery,
-    GroupRow,
     TokenQuery,
     TokenRow,
 )
@@ -28,13 +25,12 @@ from ingufu.web.routes import route
 
 Value = Annotated[str, Meta(min_length=1, max_length=255, description="What is read from the card.")]
 Kind = Annotated[str, Meta(min_length=1, max_length=20, description="OCPP IdTokenEnumType, for instance `ISO14443`.")]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Note = Annotated[str, Meta(max_length=4000)]
 Language = Annotated[str, Meta(max_length=8, description="RFC 5646, for instance `en` or `fr`.")]
 Limit = Annotated[int, Meta(ge=0, le=10_000, description="Transactions at once; null: no limit.")]
 Instant = Annotated[datetime, Meta(tz=True)]
-_CREATES = (errors.InvalidInput, errors.Conflict)
-_CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
+CREATES = (errors.InvalidInput, errors.Conflict)
+CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
 
 
 class TokenFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,72 +58,53 @@ class NewToken(TokenFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     value: Value
 
 
-class DriverFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is entered about a driver. What is left out stays as it is, or has its default."""
-
-    name: Name | UnsetType = UNSET
-    email: Annotated[str, Meta(max_length=254)] | UnsetType | None = UNSET
-    phone: Annotated[str, Meta(max_length=40)] | UnsetType | None = UNSET
-    language: Language | UnsetType = UNSET
-    note: Note | UnsetType = UNSET
-
-
-class NewDriver(DriverFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A driver to register."""
-
-    name: Name
-
-
-class GroupFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is entered about a group of tokens. What is left out stays as it is, or has its default."""
-
-    value: Value | UnsetType = UNSET
-    name: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
-    is_master_pass: bool | UnsetType = UNSET
-
-
-class NewGroup(GroupFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A group to make."""
-
-    value: Value
-
-
 class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why."""
 
     reason: Annotated[str, Meta(max_length=4000)] = ""
 
 
-@route("GET", "/tokens", scope=Scope.TOKENS_READ, is_for_network=True, query=TokenQuery)
-async def list_tokens(web: WebContext, criteria: TokenQuery) -> Page[TokenRow]:
+@route("GET", "/tokens", scope=Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True, query=TokenQuery)
+async def list_tokens(web: WebContext, principal: Principal, criteria: TokenQuery) -> Page[TokenRow]:
     """List id tokens
 
     With search, filters and sorting.
     """
-    return await views.list_tokens(web.services.database, criteria)
+    now = web.services.clock.now()
+    return await views.list_tokens(web.services.database, criteria, principal.fleet_id, now=now)
 
 
-@route("POST", "/tokens", scope=Scope.TOKENS_WRITE, is_for_network=True, body=NewToken, raises=_CREATES)
+@route(
+    "POST", "/tokens", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True, body=NewToken, raises=CREATES
+)
 async def create_token(web: WebContext, principal: Principal, given: NewToken) -> TokenRow:
     """Register an id token
 
     It may charge from now on, unless its times say otherwise.
     """
     details = TokenDetails(**access.given_fields(given))
+    await check_owners(web, principal, details.group_id, details.driver_id)
     async with web.services.database.work() as work:
         organisation_id = await access.organisation_of(web, principal)
         token = await web.services.authorization.create_token(work, details, organisation_id=organisation_id)
-        access.note(web, work, principal, "token.create", token.id, {"kind": token.kind})
+        access.note(web, work, principal, "token.create", token.id, after=shown(token))
     return await views.get_token(web.services.database, token.id)
 
 
-@route("GET", "/tokens/{token_id:str}", scope=Scope.TOKENS_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_token(web: WebContext, token_id: str) -> TokenRow:
+@route(
+    "GET",
+    "/tokens/{token_id:str}",
+    scope=Scope.TOKENS_READ,
+    is_for_network=True,
+    is_for_fleets=True,
+    raises=(errors.NotFound,),
+)
+async def get_token(web: WebContext, principal: Principal, token_id: str) -> TokenRow:
     """Get an id token
 
     With its group and driver.
     """
-    return await views.get_token(web.services.database, token_id)
+    return await views.get_token(web.services.database, token_id, principal.fleet_id)
 
 
 @route(
@@ -135,8 +112,9 @@ async def get_token(web: WebContext, token_id: str) -> TokenRow:
     "/tokens/{token_id:str}",
     scope=Scope.TOKENS_WRITE,
     is_for_network=True,
+    is_for_fleets=True,
     body=TokenFields,
-    raises=_CHANGES,
+    raises=CHANGES,
 )
 async def update_token(web: WebContext, principal: Principal, token_id: str, given: TokenFields) -> TokenRow:
     """Change an id token
@@ -144,11 +122,12 @@ async def update_token(web: WebContext, principal: Principal, token_id: str, giv
     Only the fields that are given change; whether it is blocked is set by `block` and `unblock`.
     """
     fields = access.given_fields(given)
-    known = await web.services.authorization.get_token(token_id)
+    known = await token_of(web, principal, token_id)
     details = access.merged(TokenDetails, known, fields)
+    await check_owners(web, principal, details.group_id, details.driver_id)
     async with web.services.database.work() as work:
-        await web.services.authorization.update_token(work, token_id, details)
-        access.note(web, work, principal, "token.update", token_id, {"fields": sorted(fields)})
+        changed = await web.services.authorization.update_token(work, token_id, details)
+        access.note(web, work, principal, "token.update", token_id, before=shown(known), after=shown(changed))
     return await views.get_token(web.services.database, token_id)
 
 
@@ -158,17 +137,19 @@ async def update_token(web: WebContext, principal: Principal, token_id: str, giv
     status=200,
     scope=Scope.TOKENS_WRITE,
     is_for_network=True,
+    is_for_fleets=True,
     body=Block,
-    raises=_CHANGES,
+    raises=CHANGES,
 )
 async def block_token(web: WebContext, principal: Principal, token_id: str, given: Block) -> TokenRow:
     """Block an id token
 
     It is refused from now on; what it charges now goes on.
     """
+    known = await token_of(web, principal, token_id)
     async with web.services.database.work() as work:
-        await web.services.authorization.block_token(work, token_id, reason=given.reason)
-        access.note(web, work, principal, "token.block", token_id, {"reason": given.reason})
+        blocked = await web.services.authorization.block_token(work, token_id, reason=given.reason)
+        access.note(web, work, principal, "token.block", token_id, before=shown(known), after=shown(blocked))
     return await views.get_token(web.services.database, token_id)
 
 
@@ -178,210 +159,70 @@ async def block_token(web: WebContext, principal: Principal, token_id: str, give
     status=200,
     scope=Scope.TOKENS_WRITE,
     is_for_network=True,
-    raises=_CHANGES,
+    is_for_fleets=True,
+    raises=CHANGES,
 )
 async def unblock_token(web: WebContext, principal: Principal, token_id: str) -> TokenRow:
     """Unblock an id token
 
     It may charge again.
     """
+    known = await token_of(web, principal, token_id)
     async with web.services.database.work() as work:
-        await web.services.authorization.unblock_token(work, token_id)
-        access.note(web, work, principal, "token.unblock", token_id)
+        free = await web.services.authorization.unblock_token(work, token_id)
+        access.note(web, work, principal, "token.unblock", token_id, before=shown(known), after=shown(free))
     return await views.get_token(web.services.database, token_id)
 
 
-@route("DELETE", "/tokens/{token_id:str}", scope=Scope.TOKENS_WRITE, is_for_network=True, raises=_CHANGES)
+@route(
+    "DELETE",
+    "/tokens/{token_id:str}",
+    scope=Scope.TOKENS_WRITE,
+    is_for_network=True,
+    is_for_fleets=True,
+    raises=CHANGES,
+)
 async def delete_token(web: WebContext, principal: Principal, token_id: str) -> None:
     """Delete an id token
 
     One that was ever used cannot be deleted: block it instead.
     """
+    known = await token_of(web, principal, token_id)
     async with web.services.database.work() as work:
         await web.services.authorization.delete_token(work, token_id)
-        access.note(web, work, principal, "token.delete", token_id)
+        access.note(web, work, principal, "token.delete", token_id, before=shown(known))
 
 
-@route("GET", "/groups", scope=Scope.TOKENS_READ, is_for_network=True, query=GroupQuery)
-async def list_groups(web: WebContext, criteria: GroupQuery) -> Page[GroupRow]:
-    """List groups
-
-    A token may stop what another of its group has started.
-    """
-    return await views.list_groups(web.services.database, criteria)
-
-
-@route("POST", "/groups", scope=Scope.TOKENS_WRITE, is_for_network=True, body=NewGroup, raises=_CREATES)
-async def create_group(web: WebContext, principal: Principal, given: NewGroup) -> GroupRow:
-    """Make a group
-
-    Tokens join it by their `group_id`.
-    """
-    details = GroupDetails(**access.given_fields(given))
-    async with web.services.database.work() as work:
-        organisation_id = await access.organisation_of(web, principal)
-        group = await web.services.authorization.create_group(work, details, organisation_id=organisation_id)
-        access.note(web, work, principal, "group.create", group.id, {"value": group.value})
-    return await views.get_group(web.services.database, group.id)
-
-
-@route("GET", "/groups/{group_id:str}", scope=Scope.TOKENS_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_group(web: WebContext, group_id: str) -> GroupRow:
-    """Get a group
-
-    With how many tokens it has.
-    """
-    return await views.get_group(web.services.database, group_id)
-
-
-@route(
-    "PATCH",
-    "/groups/{group_id:str}",
-    scope=Scope.TOKENS_WRITE,
-    is_for_network=True,
-    body=GroupFields,
-    raises=_CHANGES,
-)
-async def update_group(web: WebContext, principal: Principal, group_id: str, given: GroupFields) -> GroupRow:
-    """Change a group
-
-    Only the fields that are given change.
-    """
-    fields = access.given_fields(given)
-    known = await web.services.authorization.get_group(group_id)
-    details = access.merged(GroupDetails, known, fields)
-    async with web.services.database.work() as work:
-        await web.services.authorization.update_group(work, group_id, details)
-        access.note(web, work, principal, "group.update", group_id, {"fields": sorted(fields)})
-    return await views.get_group(web.services.database, group_id)
-
-
-@route("DELETE", "/groups/{group_id:str}", scope=Scope.TOKENS_WRITE, is_for_network=True, raises=_CHANGES)
-async def delete_group(web: WebContext, principal: Principal, group_id: str) -> None:
-    """Delete a group
-
-    One that has tokens has to be emptied first.
-    """
-    async with web.services.database.work() as work:
-        await web.services.authorization.delete_group(work, group_id)
-        access.note(web, work, principal, "group.delete", group_id)
-
-
-@route("GET", "/drivers", scope=Scope.TOKENS_READ, is_for_network=True, query=DriverQuery)
-async def list_drivers(web: WebContext, criteria: DriverQuery) -> Page[DriverRow]:
-    """List drivers
-
-    With search, filters and sorting.
-    """
-    return await views.list_drivers(web.services.database, criteria)
-
-
-@route("POST", "/drivers", scope=Scope.TOKENS_WRITE, is_for_network=True, body=NewDriver, raises=_CREATES)
-async def create_driver(web: WebContext, principal: Principal, given: NewDriver) -> DriverRow:
-    """Register a driver
-
-    Tokens become theirs by their `driver_id`.
-    """
-    details = DriverDetails(**access.given_fields(given))
-    async with web.services.database.work() as work:
-        organisation_id = await access.organisation_of(web, principal)
-        driver = await web.services.authorization.create_driver(work, details, organisation_id=organisation_id)
-        access.note(web, work, principal, "driver.create", driver.id)
-    return await views.get_driver(web.services.database, driver.id)
-
-
-@route("GET", "/drivers/{driver_id:str}", scope=Scope.TOKENS_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_driver(web: WebContext, driver_id: str) -> DriverRow:
-    """Get a driver
-
-    With how many tokens they have.
-    """
-    return await views.get_driver(web.services.database, driver_id)
-
-
-@route(
-    "PATCH",
-    "/drivers/{driver_id:str}",
-    scope=Scope.TOKENS_WRITE,
-    is_for_network=True,
-    body=DriverFields,
-    raises=_CHANGES,
-)
-async def update_driver(web: WebContext, principal: Principal, driver_id: str, given: DriverFields) -> DriverRow:
-    """Change a driver
-
-    Only the fields that are given change; whether they are blocked is set by `block` and `unblock`.
-    """
-    fields = access.given_fields(given)
-    known = await web.services.authorization.get_driver(driver_id)
-    details = access.merged(DriverDetails, known, fields)
-    async with web.services.database.work() as work:
-        await web.services.authorization.update_driver(work, driver_id, details)
-        access.note(web, work, principal, "driver.update", driver_id, {"fields": sorted(fields)})
-    return await views.get_driver(web.services.database, driver_id)
-
-
-@route(
-    "POST",
-    "/drivers/{driver_id:str}/block",
-    status=200,
-    scope=Scope.TOKENS_WRITE,
-    is_for_network=True,
-    raises=_CHANGES,
-)
-async def block_driver(web: WebContext, principal: Principal, driver_id: str) -> DriverRow:
-    """Block a driver
-
-    None of their tokens is accepted from now on.
-    """
-    async with web.services.database.work() as work:
-        await web.services.authorization.block_driver(work, driver_id)
-        access.note(web, work, principal, "driver.block", driver_id)
-    return await views.get_driver(web.services.database, driver_id)
-
-
-@route(
-    "POST",
-    "/drivers/{driver_id:str}/unblock",
-    status=200,
-    scope=Scope.TOKENS_WRITE,
-    is_for_network=True,
-    raises=_CHANGES,
-)
-async def unblock_driver(web: WebContext, principal: Principal, driver_id: str) -> DriverRow:
-    """Unblock a driver
-
-    Their tokens are judged by themselves again.
-    """
-    async with web.services.database.work() as work:
-        await web.services.authorization.unblock_driver(work, driver_id)
-        access.note(web, work, principal, "driver.unblock", driver_id)
-    return await views.get_driver(web.services.database, driver_id)
-
-
-@route("DELETE", "/drivers/{driver_id:str}", scope=Scope.TOKENS_WRITE, is_for_network=True, raises=_CHANGES)
-async def delete_driver(web: WebContext, principal: Principal, driver_id: str) -> None:
-    """Delete a driver
-
-    One who has tokens has to hand them back first.
-    """
-    async with web.services.database.work() as work:
-        await web.services.authorization.delete_driver(work, driver_id)
-        access.note(web, work, principal, "driver.delete", driver_id)
-
-
-@route("GET", "/authorization-decisions", scope=Scope.TOKENS_READ, query=DecisionQuery)
+@route("GET", "/authorization-decisions", scope=Scope.TOKENS_READ, is_for_fleets=True, query=DecisionQuery)
 async def list_decisions(web: WebContext, principal: Principal, criteria: DecisionQuery) -> Page[DecisionRow]:
     """List authorisation decisions
 
     Every token that was presented at a station, what the station heard, and why.
     """
-    return await views.list_decisions(web.services.database, criteria, principal.site_ids)
+    return await decisions.list_decisions(web.services.database, criteria, principal.site_ids, principal.fleet_id)
+
+
+async def token_of(web: WebContext, principal: Principal, token_id: str) -> Token:
+    """Return the token. Raises NotFound, also if it is not the principal's to see."""
+    token = await web.services.authorization.get_token(token_id)
+    if principal.fleet_id not in (None, token.organisation_id):
+        raise errors.NotFound("There is no such token.")
+    return token
+
+
+async def check_owners(web: WebContext, principal: Principal, group_id: str | None, driver_id: str | None) -> None:
+    """Raise InvalidInput if a fleet names a group or driver that is not its own: to it there is none."""
+    if principal.fleet_id is None:
+        return
+    for field, find, named in (("group_id", views.get_group, group_id), ("driver_id", views.get_driver, driver_id)):
+        try:
+            if named is not None:
+                await find(web.services.database, named, principal.fleet_id)
+        except errors.NotFound as error:
+            raise errors.InvalidInput(error.message, field=field) from error
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_tokens, create_token, get_token, update_token, block_token, unblock_token, delete_token,
-    list_groups, create_group, get_group, update_group, delete_group,
-    list_drivers, create_driver, get_driver, update_driver, block_driver, unblock_driver, delete_driver,
     list_decisions,
 )  # fmt: skip

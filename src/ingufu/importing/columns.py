@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ingufu.app.importing.model import Kind
+from ingufu.importing.model import Kind
 
 Convert = Callable[[Any], Any]  # a cell's text or a value of JSON; raises ValueError with a sentence
 

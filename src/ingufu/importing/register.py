@@ -1,20 +1,29 @@
 """What is there already, and how a row of each kind is put beside it: the services decide, here is only translation."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from ingufu.accounts.model import Role, RoleGrant, User
-from ingufu.app.administration import Administration
-from ingufu.app.importing.model import Effect, Kind
-from ingufu.authorization.model import Driver, DriverDetails, GroupDetails, Token, TokenDetails, TokenKind
+from ingufu.authorization.decide import shown
+from ingufu.authorization.model import (
+    Driver,
+    DriverDetails,
+    GroupDetails,
+    Token,
+    TokenDetails,
+    TokenGroup,
+    TokenKind,
+    token_key,
+)
+from ingufu.authorization.registration import check_token, proper_kind
 from ingufu.core.errors import InvalidInput
+from ingufu.importing.model import Effect, Kind, Row
+from ingufu.importing.ports import Desk
 from ingufu.infra.storage.database import Work
 from ingufu.stations.model import Approval, BootAnswer, Station
-from ingufu.views.paging import MAX_LIMIT
-from ingufu.views.tokens import DriverQuery, list_drivers
 
 Values = Mapping[str, Any]
 
@@ -29,29 +38,44 @@ class Put(msgspec.Struct, frozen=True):
     effect: Effect
     id: str
     station: Station | None = None
+    is_unsettled: bool = False  # its block follows once it is there
+    before: msgspec.Struct | None = None  # for the audit trail, without secrets
+    after: msgspec.Struct | None = None
 
 
 class Register:
-    """Puts rows into units of work. Reads see what is committed; what the same import makes is known by its name."""
+    """Puts rows into units of work. Reads see what is committed; what the same import makes is known by its name.
 
-    def __init__(self, desk: Administration) -> None:
+    With `makes_missing`, groups and drivers that tokens name and that are not there are made.
+    """
+
+    def __init__(self, desk: Desk, *, makes_missing: bool = False) -> None:
         self._desk = desk
         self._services = desk.services
-        self._drivers: dict[str, list[str]] = {}  # e-mail addresses and names, folded, to ids
+        self._makes_missing = makes_missing
+        self._drivers: dict[str, list[Driver]] = {}  # by address and by name, folded
+        self._groups: dict[str, TokenGroup] = {}  # by value, folded
+        self._tokens: dict[tuple[str, str], Token] = {}  # by key and kind
         self._made: dict[Kind, dict[str, str]] = {kind: {} for kind in Kind}  # names, folded, to ids
 
-    async def look(self) -> None:
-        """Read anew who the drivers are; they are named by address or name."""
-        self._drivers = {}
-        cursor: str | None = None
-        while True:
-            page = await list_drivers(self._desk.services.database, DriverQuery(limit=MAX_LIMIT, cursor=cursor))
-            for driver in page.items:
-                for name in {(driver.email or driver.name).casefold(), driver.name.casefold()}:
-                    self._drivers.setdefault(name, []).append(driver.id)
-            cursor = page.next
-            if cursor is None:
-                return
+    async def look(self, rows: Iterable[Row]) -> None:
+        """Read anew which drivers, groups and tokens there are of those that the rows name."""
+        named: dict[Kind, set[str]] = {Kind.GROUPS: set(), Kind.DRIVERS: set()}
+        tokens: set[tuple[str, str]] = set()
+        for row in rows:
+            values = row.values
+            if row.kind is Kind.TOKENS:
+                tokens.add((values["value"].strip(), _kind(values)))
+                named[Kind.GROUPS] |= {values.get("group") or ""}
+                named[Kind.DRIVERS] |= {values.get("driver") or ""}
+            elif row.kind is Kind.GROUPS:
+                named[Kind.GROUPS].add(values["value"])
+            elif row.kind is Kind.DRIVERS:
+                named[Kind.DRIVERS] |= {values["name"], values.get("email") or ""}
+        authorization = self._services.authorization
+        self._tokens = await authorization.find_tokens(tokens)
+        self._groups = await authorization.find_groups(named[Kind.GROUPS] - {""})
+        self._drivers = await authorization.find_drivers(named[Kind.DRIVERS] - {""})
 
     async def put(self, work: Work, kind: Kind, values: Values) -> Put:
         """Add to the unit of work what the row needs. Raises InvalidInput, Conflict, NotFound."""
@@ -90,7 +114,16 @@ class Register:
         """Let rows after this one name what it makes."""
         for name in _NAMES.get(kind, ()):
             if values.get(name):
-                self._made[kind][values[name].casefold()] = put.id
+                self._made[kind][_fold(values[name])] = put.id
+
+    def made(self) -> Mapping[Kind, Mapping[str, str]]:
+        """Return what this import makes, by name, for the registers of what comes after."""
+        return self._made
+
+    def remember(self, made: Mapping[Kind, Mapping[str, str]]) -> None:
+        """Know what was made before."""
+        for kind, names in made.items():
+            self._made[kind].update(names)
 
     async def _put_site(self, work: Work, values: Values) -> Put:
         before = await self._services.sites.find_by_name(values["name"])
@@ -128,17 +161,32 @@ class Register:
         return tuple(RoleGrant(role=role, site_id=site_id) for site_id in site_ids)
 
     async def _put_group(self, work: Work, values: Values) -> Put:
-        before = await self._services.authorization.find_group(values["value"])
+        before = self._groups.get(_fold(values["value"]))
         details = _merged(GroupDetails(value=values["value"]), before, values)
-        after = await self._services.authorization.put_group(work, details, organisation_id=self._desk.organisation_id)
+        after = self._services.authorization.enrol_group(work, details, before, **self._owners)
         return _compared(before, after)
 
     async def _put_driver(self, work: Work, values: Values) -> Put:
-        ids = self._drivers.get((values.get("email") or values["name"]).casefold(), [])
-        before = await self._services.authorization.get_driver(ids[0]) if len(ids) == 1 else None
+        before = self._driver_meant(values)
         details = _merged(DriverDetails(name=values["name"]), before, values)
-        after = await self._services.authorization.put_driver(work, details, organisation_id=self._desk.organisation_id)
+        after = self._services.authorization.enrol_driver(work, details, before, **self._owners)
         return _compared(before, after, is_blocked=values.get("is_blocked"))
+
+    def _driver_meant(self, values: Values) -> Driver | None:
+        """Return the driver of the row's address or, without one, of its name. Raises InvalidInput for several."""
+        email = values.get("email")
+        if email:
+            return next((one for one in self._drivers.get(_fold(email), ()) if _fold(one.email) == _fold(email)), None)
+        name, owner_id = _fold(values["name"]), self._desk.owner_id
+        of_name = [one for one in self._drivers.get(name, ()) if _fold(one.name) == name]
+        namesakes = [one for one in of_name if owner_id in (None, one.organisation_id)]
+        if len(namesakes) > 1:
+            raise InvalidInput("Several drivers have this name: give an e-mail address.", field="name")
+        return namesakes[0] if namesakes else None
+
+    @property
+    def _owners(self) -> dict[str, Any]:
+        return {"organisation_id": self._desk.organisation_id, "owner_id": self._desk.owner_id}
 
     async def _put_station(self, work: Work, values: Values) -> Put:
         stations = self._services.stations
@@ -163,19 +211,16 @@ class Register:
         return msgspec.structs.replace(_compared(before, after), station=after)
 
     async def _put_token(self, work: Work, values: Values) -> Put:
-        kind = values.get("kind") or TokenKind.ISO14443.value
-        before = await self._services.authorization.find_token(values["value"], kind)
-        given = {name: value for name, value in values.items() if name not in {"group", "driver"}}
-        is_awaited = False
+        kind = _kind(values)
+        before = self._tokens.get((token_key(values["value"].strip(), kind), kind))
+        given = {name: value for name, value in values.items() if name not in {"group", "driver"}} | {"kind": kind}
+        check_token(_merged(TokenDetails(value=values["value"]), before, given))  # before anything is made for it
         for name, find in (("group", self._group_id), ("driver", self._driver_id)):
             if name in values:
-                found = None if values[name] is None else await find(values[name])
-                given[f"{name}_id"] = found
-                is_awaited |= values[name] is not None and found is None
-        details = _merged(TokenDetails(value=values["value"], kind=kind), before, given)
-        after = await self._services.authorization.put_token(work, details, organisation_id=self._desk.organisation_id)
-        put = _compared(before, after, is_blocked=values.get("is_blocked"))
-        return msgspec.structs.replace(put, effect=Effect.CHANGED) if is_awaited and before is not None else put
+                given[f"{name}_id"] = None if values[name] is None else find(work, values[name])
+        details = _merged(TokenDetails(value=values["value"]), before, given)
+        after = self._services.authorization.enrol_token(work, details, before, **self._owners)
+        return _compared(before, after, is_blocked=values.get("is_blocked"))
 
     async def _site_id(self, name: str, field: str) -> str | None:
         found = await self._services.sites.find_by_name(name)
@@ -184,21 +229,34 @@ class Register:
             raise InvalidInput(f"there is no site called {name}", field=field)
         return site_id
 
-    async def _group_id(self, value: str) -> str | None:
-        """Return the group's id; None while this import only judges, and will make the group."""
-        found = await self._services.authorization.find_group(value)
-        if found is None and value.casefold() not in self._made[Kind.GROUPS]:
-            raise InvalidInput(f"there is no group {value}", field="group")
-        return None if found is None else found.id
+    def _group_id(self, work: Work, value: str) -> str:
+        """Return the id of the group that is there, or that this import makes. Raises InvalidInput."""
+        found, made = self._groups.get(_fold(value)), self._made[Kind.GROUPS]
+        if found is not None and self._desk.owner_id in (None, found.organisation_id):
+            return found.id
+        if _fold(value) not in made:
+            if not self._makes_missing:
+                raise InvalidInput(f"there is no group {value}", field="group")
+            details = GroupDetails(value=value)
+            made[_fold(value)] = self._services.authorization.enrol_group(work, details, found, **self._owners).id
+        return made[_fold(value)]
 
-    async def _driver_id(self, name: str) -> str | None:
-        """Return the driver's id; None while this import only judges, and will make the driver."""
-        ids = self._drivers.get(name.casefold(), [])
-        if len(ids) > 1:
+    def _driver_id(self, work: Work, name: str) -> str:
+        """Return the id of the driver who is there, or whom this import makes. Raises InvalidInput."""
+        owner_id, made = self._desk.owner_id, self._made[Kind.DRIVERS]
+        found = [one for one in self._drivers.get(_fold(name), ()) if owner_id in (None, one.organisation_id)]
+        if len(found) > 1:
             raise InvalidInput(f"several drivers are called {name}; name one by e-mail address", field="driver")
-        if not ids and name.casefold() not in self._made[Kind.DRIVERS]:
-            raise InvalidInput(f"there is no driver {name}", field="driver")
-        return ids[0] if ids else None
+        if found:
+            return found[0].id
+        if _fold(name) not in made:
+            if not self._makes_missing:
+                raise InvalidInput(f"there is no driver {name}", field="driver")
+            details = DriverDetails(name=name.strip(), email=name if "@" in name else None)
+            known = next(iter(self._drivers.get(_fold(name), ())), None)
+            known = known if known is not None and _fold(known.email) == _fold(name) else None
+            made[_fold(name)] = self._services.authorization.enrol_driver(work, details, known, **self._owners).id
+        return made[_fold(name)]
 
 
 def _merged(default: Any, before: Any, values: Values) -> Any:  # one of the details of authorization
@@ -216,8 +274,24 @@ def _text(name: str, value: Any) -> Any:
     return _EMPTY.get(name) if value is None else value
 
 
+def _kind(values: Values) -> str:
+    return proper_kind(values.get("kind") or TokenKind.ISO14443)
+
+
+def _fold(value: str | None) -> str:
+    return (value or "").strip().casefold()
+
+
 def _compared(before: Any, after: Any, *, is_blocked: bool | None = None) -> Put:
-    if before is None:
-        return Put(Effect.NEW, after.id)
-    is_same = before == after and (is_blocked is None or is_blocked is (before.blocked_at is not None))
-    return Put(Effect.SAME if is_same else Effect.CHANGED, before.id)
+    was_blocked = before is not None and getattr(before, "blocked_at", None) is not None
+    is_unsettled = is_blocked is not None and is_blocked is not was_blocked
+    is_same = before == after and not is_unsettled
+    effect = Effect.NEW if before is None else Effect.SAME if is_same else Effect.CHANGED
+    return Put(effect, after.id, is_unsettled=is_unsettled, before=_open(before), after=_open(after))
+
+
+def _open(thing: Any) -> Any:
+    """Return a thing as everybody may read it."""
+    if isinstance(thing, Station):
+        return None  # what an import sets of it is told by its timeline
+    return shown(thing) if isinstance(thing, Token) else thing

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ingufu.app.importing.columns import COLUMNS, Column
-from ingufu.app.importing.model import Kind, Row, RowError
+import msgspec
+
+from ingufu.importing.columns import COLUMNS, Column
+from ingufu.importing.model import Kind, Row, RowError
 from ingufu.infra import json_places
 from ingufu.infra.json_places import Node, Unreadable
 
@@ -55,11 +57,23 @@ def read_csv(file: str, content: str, kind: Kind) -> Read:
             if len(cells) > len(names):
                 errors.append(RowError(file=file, line=line, reason=f"has {len(cells)} cells for {len(names)} columns"))
                 continue
-            given = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if cell.strip()}
-            _take(Row(kind=kind, file=file, line=line, values=given), rows, errors)
+            _take(Row(kind=kind, file=file, line=line, values=_given(names, cells)), rows, errors)
     except csv.Error as error:
         errors.append(RowError(file=file, line=lines.line_num, reason=f"is not CSV: {error}"))
     return rows, errors
+
+
+def take_cells(kind: Kind, file: str, line: int, columns: Sequence[str | None], cells: Sequence[str]) -> Row | RowError:
+    """Return the row that these cells are, or what is wrong with it first. Columns without a name are not read."""
+    if any(cell.strip() for cell in cells[len(columns) :]):
+        return RowError(file=file, line=line, reason=f"has {len(cells)} cells for {len(columns)} columns")
+    rows: list[Row] = []
+    errors: list[RowError] = []
+    _take(Row(kind=kind, file=file, line=line, values=_given(columns, cells)), rows, errors)
+    if len(errors) > 1:
+        reasons = "; ".join(f"{error.field}: {error.reason}" for error in errors[1:])
+        return msgspec.structs.replace(errors[0], reason=f"{errors[0].reason}; {reasons}")
+    return errors[0] if errors else rows[0]
 
 
 def read_json(file: str, content: str) -> Read:
@@ -106,6 +120,10 @@ def _header(file: str, lines: Iterator[list[str]], kind: Kind) -> tuple[list[str
     missing = [column.name for column in known.values() if column.is_key and column.name not in names]
     errors += [RowError(file=file, line=1, field=name, reason="is missing") for name in missing]
     return names, errors
+
+
+def _given(names: Sequence[str | None], cells: Sequence[str]) -> dict[str, Any]:
+    return {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name is not None and cell.strip()}
 
 
 def _cell(cell: str) -> str | None:
