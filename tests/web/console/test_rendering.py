@@ -7,7 +7,7 @@ import pytest
 from babel.messages import extract
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
-from jinja2 import Environment, UndefinedError
+from jinja2 import Environment, UndefinedError, nodes
 
 from ingufu.core.clock import FrozenClock
 from ingufu.web.assets import Assets, load_assets
@@ -178,3 +178,14 @@ def test_translated_page_speaks_the_language(assets: Assets, tmp_path: Path) -> 
         "Table",
     ):
         assert f"\u00ab{text}\u00bb" in page
+
+
+def test_templates_name_only_filters_and_tests_that_there_are(environment: Environment) -> None:
+    """In a branch that is rarely taken a wrong name would be found by a reader."""
+    unknown = [
+        (name, node.name)
+        for name in TEMPLATES
+        for node in environment.parse((TEMPLATE_FOLDER / name).read_text()).find_all((nodes.Filter, nodes.Test))
+        if node.name not in (environment.filters if isinstance(node, nodes.Filter) else environment.tests)
+    ]
+    assert unknown == []
