@@ -17,6 +17,7 @@ from ingufu.accounts.model import (
     InProgress,
     Mismatch,
     New,
+    OfFleet,
     OrganisationKind,
     Principal,
     Replay,
@@ -80,7 +81,7 @@ def test_nobody_of_a_host_or_fleet_is_above_its_ceiling(kind, role):
     }  # fmt: skip
     key = ApiKey(id="k", organisation_id="o", name="n", prefix="p", scopes=tuple(Scope), created_at=NOW)
     bearer = decide.principal_of_key(key, Bounds(organisation_id="o", kind=kind), NOW, None)
-    assert (bearer.scopes, bearer.site_ids) == (CEILINGS[kind], frozenset())
+    assert (bearer.scopes, bearer.site_ids) == (CEILINGS[kind], OfFleet("o") if kind is OrganisationKind.FLEET else frozenset())
 
 
 def test_host_sees_its_own_sites_narrowed_by_its_grants():
@@ -95,7 +96,9 @@ def test_host_sees_its_own_sites_narrowed_by_its_grants():
 
 def test_fleet_sees_its_drivers_and_no_site():
     principal = seen(user(RoleGrant(role=Role.FLEET_MANAGER)), OrganisationKind.FLEET)
-    assert (principal.fleet_id, principal.site_ids) == ("o", frozenset())
+    assert (principal.fleet_id, principal.site_ids) == ("o", OfFleet("o"))
+    assert not principal.site_ids
+    assert len({OfFleet("o"), OfFleet("o"), OfFleet("p"), frozenset()}) == 3, "what is kept for one is not another's"
     assert seen(user(RoleGrant(role=Role.VIEWER))).fleet_id is None
 
 

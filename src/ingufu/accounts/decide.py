@@ -17,6 +17,7 @@ from ingufu.accounts.model import (
     InProgress,
     Mismatch,
     New,
+    OfFleet,
     OrganisationKind,
     Principal,
     Replay,
@@ -77,7 +78,7 @@ def sites_seen(bounds: Bounds, granted: Collection[str]) -> frozenset[str] | Non
         return frozenset(granted) or None
     if bounds.kind is OrganisationKind.HOST:
         return bounds.owned_site_ids & frozenset(granted) if granted else bounds.owned_site_ids
-    return frozenset()
+    return OfFleet(bounds.organisation_id)
 
 
 def excess(holder: Principal, scopes: Collection[Scope], site_ids: Collection[str] | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import msgspec
 
@@ -177,11 +177,32 @@ class Door(StrEnum):
     SYSTEM = "system"
 
 
+class OfFleet(frozenset[str]):
+    """No site at all, as fleets see it: whatever asks for sites finds nothing.
+
+    Only views of sessions and of what comes of them look whose it is, and show what is of the fleet's drivers or cards.
+    """
+
+    __slots__ = ("fleet_id",)
+    fleet_id: str
+
+    def __new__(cls, fleet_id: str) -> Self:
+        made = super().__new__(cls)
+        made.fleet_id = fleet_id
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OfFleet) and other.fleet_id == self.fleet_id
+
+    def __hash__(self) -> int:
+        return hash((OfFleet, self.fleet_id))
+
+
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, and what they may.
 
     `site_ids` None: every site of the deployment. `fleet_id` not None: only the drivers, cards and groups of this
-    organisation, and their sessions; then `site_ids` is empty.
+    organisation, and their sessions; then `site_ids` is an `OfFleet`, which is empty.
     """
 
     kind: ActorKind

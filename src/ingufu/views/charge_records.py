@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, false, func, select
 
+from ingufu.accounts.model import OfFleet
 from ingufu.authorization.tables import drivers
 from ingufu.billing.evidence.model import Confidence, SignatureState
 from ingufu.billing.records.documents import read_document
@@ -19,6 +20,7 @@ from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
+from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 from ingufu.views.transactions import Instant
@@ -267,6 +269,8 @@ def _seen(site_ids: SiteIds) -> ColumnElement[bool]:
     """Return the condition that a record is of a site that one may see: the one that stood in it when it was made."""
     if site_ids is None:
         return records.c.id.is_not(None)
+    if isinstance(site_ids, OfFleet):
+        return of_fleet(site_ids.fleet_id, records.c.driver_id, records.c.token_id)
     return records.c.site_id.in_(sorted(site_ids)) if site_ids else false()
 
 

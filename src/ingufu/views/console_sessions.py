@@ -2,13 +2,14 @@
 
 from sqlalchemy import func, or_, select
 
+from ingufu.accounts.model import OfFleet
 from ingufu.authorization.decide import is_secret
 from ingufu.authorization.tables import drivers, tokens
 from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
 from ingufu.views.stations import SiteIds, contains, seen
-from ingufu.views.transactions import Match
+from ingufu.views.transactions import Match, seen_session
 
 MOST = 200  # stations or cards that one word may mean
 
@@ -33,6 +34,8 @@ async def find_match(database: Database, text: str, site_ids: SiteIds) -> Match:
 async def has_any(database: Database, site_ids: SiteIds) -> bool:
     """Return whether there is any session that one may see."""
     one = select(transactions.c.id).limit(1)
-    if site_ids is not None:
+    if isinstance(site_ids, OfFleet):
+        one = one.where(seen_session(site_ids))
+    elif site_ids is not None:
         one = one.where(transactions.c.station_id.in_(select(stations.c.id).where(seen(site_ids))))
     return bool(await database.select(one))

@@ -10,12 +10,15 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select
 
+from ingufu.accounts.model import OfFleet
 from ingufu.billing.fiscal.tables import fiscal_receipts
 from ingufu.billing.invoices.compose import standing_of
 from ingufu.billing.invoices.model import DocumentKind, DocumentState, Standing
 from ingufu.billing.invoices.tables import customers, document_lines, documents, legal_entities, settlements
+from ingufu.billing.records.tables import records
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
+from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, SiteIds
 from ingufu.views.transactions import Instant
@@ -140,10 +143,17 @@ def seen(site_ids: SiteIds) -> ColumnElement[bool]:
     """Return the condition that a document is one's to see."""
     if site_ids is None:
         return documents.c.id.is_not(None)
-    if not site_ids:
-        return false()
     of_it = document_lines.c.document_id == documents.c.id
-    elsewhere = or_(document_lines.c.site_id.is_(None), document_lines.c.site_id.not_in(site_ids))
+    if isinstance(site_ids, OfFleet):
+        theirs = select(records.c.id).where(
+            of_fleet(site_ids.fleet_id, records.c.driver_id, records.c.token_id),
+            records.c.id == document_lines.c.record_id,
+        )
+        elsewhere = ~exists(theirs)
+    elif site_ids:
+        elsewhere = or_(document_lines.c.site_id.is_(None), document_lines.c.site_id.not_in(site_ids))
+    else:
+        return false()
     return and_(
         exists(select(document_lines.c.position).where(of_it)),
         ~exists(select(document_lines.c.position).where(of_it, elsewhere)),

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, false, func, literal_column, or_, select, true
 
+from ingufu.accounts.model import OfFleet
 from ingufu.authorization.decide import MASK, is_secret
 from ingufu.authorization.tables import drivers
 from ingufu.charging.model import ChargingState, EnergySource
@@ -17,6 +18,7 @@ from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
+from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 
@@ -139,7 +141,9 @@ async def list_by_ids(database: Database, ids: Sequence[str], site_ids: SiteIds)
     """Return those of these transactions that one may see, the newest first."""
     if not ids:
         return ()
-    statement = _rows(TransactionRow).where(transactions.c.id.in_(ids), *([] if site_ids is None else [seen(site_ids)]))
+    statement = _rows(TransactionRow).where(
+        transactions.c.id.in_(ids), *([] if site_ids is None else [seen_session(site_ids)])
+    )
     rows = await database.select(statement.order_by(transactions.c.started_at.desc()))
     return tuple(msgspec.convert(_masked(row), TransactionRow) for row in rows)
 
@@ -184,11 +188,18 @@ async def get_transaction(database: Database, transaction_id: str, site_ids: Sit
     """Return the transaction. Raises NotFound, also if it is not one's to see."""
     statement = _rows(TransactionView).where(transactions.c.id == transaction_id)
     if site_ids is not None:
-        statement = statement.where(seen(site_ids))
+        statement = statement.where(seen_session(site_ids))
     rows = await database.select(statement)
     if not rows:
         raise NotFound("There is no such transaction.")
     return msgspec.convert(_masked(rows[0]), TransactionView)
+
+
+def seen_session(site_ids: SiteIds) -> ColumnElement[bool]:
+    """Return the condition that a transaction, with its station, is one's to see."""
+    if isinstance(site_ids, OfFleet):
+        return of_fleet(site_ids.fleet_id, transactions.c.driver_id, transactions.c.token_id)
+    return seen(site_ids)
 
 
 async def find_at_station(database: Database, station_id: str, name: str) -> TransactionView:
@@ -235,20 +246,22 @@ async def _at_stations(database: Database, query: TransactionQuery, site_ids: Si
 
     A few stations' transactions are found by station and sorted; those of many are met soon enough in order of time.
     """
-    limits = [] if site_ids is None else [seen(site_ids)]
+    is_fleet = isinstance(site_ids, OfFleet)
+    own = [seen_session(site_ids)] if is_fleet else []
+    limits = [] if site_ids is None or is_fleet else [seen(site_ids)]
     if query.station is not None:
         limits.append(named(query.station))
     if query.site_id:
         limits.append(stations.c.site_id.in_(query.site_id))
     if not limits:
-        return []
+        return own
     rows = await database.select(select(stations.c.id).where(*limits).limit(FEW_STATIONS + 1))
     if not rows:
         return [false()]
     if len(rows) <= FEW_STATIONS:
         ids = [row["id"] for row in rows]
-        return [transactions.c.station_id == ids[0] if len(ids) == 1 else transactions.c.station_id.in_(ids)]
-    return [transactions.c.station_id.concat("").in_(select(stations.c.id).where(*limits))]
+        return [*own, transactions.c.station_id == ids[0] if len(ids) == 1 else transactions.c.station_id.in_(ids)]
+    return [*own, transactions.c.station_id.concat("").in_(select(stations.c.id).where(*limits))]
 
 
 def _conditions(query: TransactionQuery) -> list[ColumnElement[bool]]:

@@ -74,7 +74,7 @@ class WhatIfQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tariff_id: Id
 
 
-@route("GET", "/charge-records", scope=Scope.MONEY_READ, query=RecordQuery)
+@route("GET", "/charge-records", scope=Scope.MONEY_READ, is_for_fleets=True, query=RecordQuery)
 async def list_charge_records(web: WebContext, principal: Principal, criteria: RecordQuery) -> Page[RecordRow]:
     """List charge records
 
@@ -83,7 +83,7 @@ async def list_charge_records(web: WebContext, principal: Principal, criteria: R
     return await views.list_records(web.services.database, criteria, principal.site_ids)
 
 
-@route("GET", "/charge-records/sums", scope=Scope.MONEY_READ, query=RecordQuery)
+@route("GET", "/charge-records/sums", scope=Scope.MONEY_READ, is_for_fleets=True, query=RecordQuery)
 async def sum_charge_records(web: WebContext, principal: Principal, criteria: RecordQuery) -> list[Sum]:
     """Sum up charge records
 
@@ -92,7 +92,7 @@ async def sum_charge_records(web: WebContext, principal: Principal, criteria: Re
     return list(await views.sum_records(web.services.database, criteria, principal.site_ids))
 
 
-@route("GET", "/charge-records/{record_id:str}", scope=Scope.MONEY_READ, raises=(errors.NotFound,))
+@route("GET", "/charge-records/{record_id:str}", scope=Scope.MONEY_READ, is_for_fleets=True, raises=(errors.NotFound,))
 async def get_charge_record(web: WebContext, principal: Principal, record_id: str) -> RecordView:
     """Get a charge record
 
@@ -106,6 +106,7 @@ async def get_charge_record(web: WebContext, principal: Principal, record_id: st
     "GET",
     "/charge-records/{record_id:str}/ocpi",
     scope=Scope.MONEY_READ,
+    is_for_fleets=True,
     query=OcpiQuery,
     result=dict[str, Any],
     raises=(errors.NotFound, errors.InvalidInput),
@@ -212,7 +213,13 @@ async def rate_transaction(web: WebContext, principal: Principal, transaction_id
     return rating
 
 
-@route("GET", "/transactions/{transaction_id:str}/price", scope=Scope.MONEY_READ, raises=(errors.NotFound,))
+@route(
+    "GET",
+    "/transactions/{transaction_id:str}/price",
+    scope=Scope.MONEY_READ,
+    is_for_fleets=True,
+    raises=(errors.NotFound,),
+)
 async def get_transaction_price(web: WebContext, principal: Principal, transaction_id: str) -> SessionPrice:
     """Get what a session costs
 
@@ -299,7 +306,10 @@ def _whole(web: WebContext, principal: Principal, query: RecordQuery) -> Batches
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_charge_records, sum_charge_records,
-    *exports("/charge-records", SHEET, "charge records", _whole, scope=Scope.MONEY_READ, query=RecordQuery),
+    *exports(
+        "/charge-records", SHEET, "charge records", _whole,
+        scope=Scope.MONEY_READ, is_for_fleets=True, query=RecordQuery,
+    ),
     get_charge_record, get_charge_record_as_ocpi, credit_charge_record, correct_charge_record, list_ratings,
     rate_transaction, get_transaction_price, get_transaction_what_if,
 )  # fmt: skip

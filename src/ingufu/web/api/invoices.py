@@ -96,7 +96,7 @@ class NewStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     currency: Currency
 
 
-@route("GET", "/invoices", scope=Scope.MONEY_READ, query=DocumentQuery)
+@route("GET", "/invoices", scope=Scope.MONEY_READ, is_for_fleets=True, query=DocumentQuery)
 async def list_invoices(web: WebContext, principal: Principal, criteria: DocumentQuery) -> Page[DocumentRow]:
     """List documents
 
@@ -132,7 +132,7 @@ async def create_invoice(web: WebContext, principal: Principal, given: NewDocume
     return await view_of(web, made.id)
 
 
-@route("GET", "/invoices/{document_id:str}", scope=Scope.MONEY_READ, raises=(errors.NotFound,))
+@route("GET", "/invoices/{document_id:str}", scope=Scope.MONEY_READ, is_for_fleets=True, raises=(errors.NotFound,))
 async def get_invoice(web: WebContext, principal: Principal, document_id: str) -> DocumentView:
     """Get a document
 
@@ -146,6 +146,7 @@ async def get_invoice(web: WebContext, principal: Principal, document_id: str) -
     "GET",
     "/invoices/{document_id:str}/pdf",
     scope=Scope.MONEY_READ,
+    is_for_fleets=True,
     raises=(errors.NotFound,),
     result=bytes,
     media_type=PDF,
@@ -170,6 +171,7 @@ async def get_invoice_pdf(web: WebContext, principal: Principal, document_id: st
     "GET",
     "/invoices/{document_id:str}/html",
     scope=Scope.MONEY_READ,
+    is_for_fleets=True,
     raises=(errors.NotFound,),
     result=str,
     media_type=HTML,
@@ -192,6 +194,7 @@ async def get_invoice_html(web: WebContext, principal: Principal, document_id: s
     "GET",
     "/invoices/{document_id:str}/ubl",
     scope=Scope.MONEY_READ,
+    is_for_fleets=True,
     raises=(errors.NotFound, errors.Conflict),
     result=bytes,
     media_type=XML,
@@ -272,7 +275,7 @@ async def pay_invoice(web: WebContext, principal: Principal, document_id: str, g
     return await view_of(web, document_id)
 
 
-@route("GET", "/statements", scope=Scope.MONEY_READ, query=DocumentQuery)
+@route("GET", "/statements", scope=Scope.MONEY_READ, is_for_fleets=True, query=DocumentQuery)
 async def list_statements(web: WebContext, principal: Principal, criteria: DocumentQuery) -> Page[DocumentRow]:
     """List statements
 
@@ -341,7 +344,11 @@ def _listed(web: WebContext, principal: Principal, query: DocumentQuery) -> Batc
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    list_invoices, *exports("/invoices", _SHEET, "documents", _listed, scope=Scope.MONEY_READ, query=DocumentQuery),
+    list_invoices,
+    *exports(
+        "/invoices", _SHEET, "documents", _listed,
+        scope=Scope.MONEY_READ, is_for_fleets=True, query=DocumentQuery,
+    ),
     create_invoice, get_invoice, get_invoice_pdf,
     get_invoice_html, get_invoice_ubl, finalise_invoice, void_invoice, credit_invoice, pay_invoice, list_statements,
     make_statement,

@@ -55,6 +55,7 @@ async def list_station_readings(
     "GET",
     "/transactions/{transaction_id:str}/signed-values",
     scope=Scope.TRANSACTIONS_READ,
+    is_for_fleets=True,
     raises=(errors.NotFound,),
 )
 async def list_signed_values(web: WebContext, principal: Principal, transaction_id: str) -> list[SignedRow]:
@@ -71,6 +72,7 @@ async def list_signed_values(web: WebContext, principal: Principal, transaction_
     "GET",
     "/transactions/{transaction_id:str}/signed-values/file",
     scope=Scope.TRANSACTIONS_READ,
+    is_for_fleets=True,
     raises=(errors.NotFound,),
     result=str,
     media_type="application/xml",

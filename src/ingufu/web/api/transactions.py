@@ -15,7 +15,7 @@ from ingufu.web.context import WebContext
 from ingufu.web.routes import route
 
 
-@route("GET", "/transactions", scope=Scope.TRANSACTIONS_READ, query=TransactionQuery)
+@route("GET", "/transactions", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=TransactionQuery)
 async def list_transactions(web: WebContext, principal: Principal, criteria: TransactionQuery) -> Page[TransactionRow]:
     """List transactions
 
@@ -24,7 +24,13 @@ async def list_transactions(web: WebContext, principal: Principal, criteria: Tra
     return await views.list_transactions(web.services.database, criteria, principal.site_ids)
 
 
-@route("GET", "/transactions/{transaction_id:str}", scope=Scope.TRANSACTIONS_READ, raises=(errors.NotFound,))
+@route(
+    "GET",
+    "/transactions/{transaction_id:str}",
+    scope=Scope.TRANSACTIONS_READ,
+    is_for_fleets=True,
+    raises=(errors.NotFound,),
+)
 async def get_transaction(web: WebContext, principal: Principal, transaction_id: str) -> TransactionView:
     """Get a transaction
 
@@ -49,6 +55,7 @@ async def list_transaction_events(
     "GET",
     "/transactions/{transaction_id:str}/readings",
     scope=Scope.TRANSACTIONS_READ,
+    is_for_fleets=True,
     query=ReadingQuery,
     raises=(errors.NotFound,),
 )
@@ -67,6 +74,7 @@ async def list_readings(
     "GET",
     "/transactions/{transaction_id:str}/series",
     scope=Scope.TRANSACTIONS_READ,
+    is_for_fleets=True,
     query=SeriesQuery,
     raises=(errors.NotFound,),
 )

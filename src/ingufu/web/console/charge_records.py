@@ -49,7 +49,7 @@ class Shown(msgspec.Struct, frozen=True):
     zone: Any  # tzinfo
 
 
-@page("/charge-records", scope=Scope.MONEY_READ, query=ListQuery)
+@page("/charge-records", scope=Scope.MONEY_READ, is_for_fleets=True, query=ListQuery)
 async def show_charge_records(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: ListQuery
 ) -> Response[str]:
@@ -110,7 +110,7 @@ async def do_bill_unpriced(
     return pages.done(request, toast, to=path_of("charge-records"))
 
 
-@page("/charge-records/{record_id:str}", scope=Scope.MONEY_READ)
+@page("/charge-records/{record_id:str}", scope=Scope.MONEY_READ, is_for_fleets=True)
 async def show_charge_record(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, record_id: str
 ) -> Response[Any]:

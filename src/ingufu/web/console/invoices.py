@@ -38,7 +38,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cursor: Annotated[str, Meta(max_length=1000)] = ""
 
 
-@page("/invoices", scope=Scope.MONEY_READ, query=ListQuery)
+@page("/invoices", scope=Scope.MONEY_READ, is_for_fleets=True, query=ListQuery)
 async def show_invoices(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: ListQuery
 ) -> Response[str]:
@@ -76,7 +76,7 @@ async def show_invoices(
     )
 
 
-@page("/invoices/{document_id:str}", scope=Scope.MONEY_READ)
+@page("/invoices/{document_id:str}", scope=Scope.MONEY_READ, is_for_fleets=True)
 async def show_invoice(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, document_id: str
 ) -> Response[Any]:

@@ -48,7 +48,7 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     tariff: Annotated[str, Meta(max_length=100)] = ""  # by which the session is priced beside its own
 
 
-@page("/sessions/{session:str}", scope=Scope.TRANSACTIONS_READ, query=SessionQuery)
+@page("/sessions/{session:str}", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=SessionQuery)
 async def show_session(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, session: str, criteria: SessionQuery
 ) -> Response[str]:
@@ -85,7 +85,7 @@ async def show_session(
     )
 
 
-@page("/sessions/{session:str}/chart.json", scope=Scope.TRANSACTIONS_READ)
+@page("/sessions/{session:str}/chart.json", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True)
 async def get_chart(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, session: str
 ) -> Response[bytes]:
@@ -107,7 +107,7 @@ async def get_chart(
     return Response(msgspec.json.encode(data), media_type="application/json")
 
 
-@page("/sessions/{session:str}/live", scope=Scope.TRANSACTIONS_READ)
+@page("/sessions/{session:str}/live", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True)
 async def follow_session(
     web: WebContext, pages: Pages, hub: LiveHub, principal: Principal, request: Asked, session: str
 ) -> Stream:

@@ -51,7 +51,7 @@ class FollowQuery(msgspec.Struct, frozen=True, kw_only=True):
     of: Annotated[str, Meta(max_length=4000)] = ""
 
 
-@page("/sessions", scope=Scope.TRANSACTIONS_READ, query=ListQuery)
+@page("/sessions", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=ListQuery)
 async def list_sessions(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: ListQuery
 ) -> Response[str]:
@@ -84,7 +84,7 @@ async def list_sessions(
     )
 
 
-@page("/live/sessions", scope=Scope.TRANSACTIONS_READ, query=FollowQuery)
+@page("/live/sessions", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=FollowQuery)
 async def follow_sessions(
     web: WebContext, pages: Pages, hub: LiveHub, principal: Principal, request: Asked, criteria: FollowQuery
 ) -> Stream:
@@ -110,13 +110,13 @@ async def follow_sessions(
     return live.stream(request, hub, principal, EventFilter(kinds=kinds, site_ids=principal.site_ids), tell)
 
 
-@page("/sessions.csv", scope=Scope.TRANSACTIONS_READ, query=ListQuery)
+@page("/sessions.csv", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=ListQuery)
 async def export_sessions(web: WebContext, principal: Principal, criteria: ListQuery) -> Stream:
     """Export the sessions of a list as CSV"""
     return await spreadsheets.answer(web, SESSIONS, spreadsheets.Form.CSV, await _all(web, principal, criteria))
 
 
-@page("/sessions.parquet", scope=Scope.TRANSACTIONS_READ, query=ListQuery)
+@page("/sessions.parquet", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=ListQuery)
 async def export_sessions_as_parquet(web: WebContext, principal: Principal, criteria: ListQuery) -> Stream:
     """Export the sessions of a list as Parquet"""
     return await spreadsheets.answer(web, SESSIONS, spreadsheets.Form.PARQUET, await _all(web, principal, criteria))
