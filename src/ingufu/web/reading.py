@@ -1,6 +1,7 @@
 """How a request is read: the query and the body as the structs that the route declares, or an error that says where."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -23,10 +24,15 @@ async def read_criteria(request: Asked) -> Any:  # the struct that the route dec
     kind = _declared(request).query
     if kind is None:
         return None
+    return criteria_of(kind, {name: request.query_params.getall(name) for name in request.query_params})
+
+
+def criteria_of(kind: Any, asked: Mapping[str, Sequence[str]]) -> Any:  # a struct, and one of it
+    """Return the parameters of a query as the struct. Raises InvalidInput as `read_criteria` does."""
     lists = {field.encode_name for field in msgspec.structs.fields(kind) if _is_list(field.type)}
     values: dict[str, Any] = {}
-    for name in request.query_params:
-        given = [value for value in request.query_params.getall(name) if value]
+    for name, texts in asked.items():
+        given = [value for value in texts if value]
         if len(given) > 1 and name not in lists:
             raise InvalidInput("It is given more than once.", field=name)
         if given:

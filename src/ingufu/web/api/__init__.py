@@ -36,6 +36,8 @@ from ingufu.web.api import (
     reservations,
     roles,
     sampling,
+    saved_views,
+    search,
     session,
     sites,
     stations,
@@ -92,6 +94,8 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *api_keys.ROUTES,
     *accounts.ROUTES,
     *exports.ROUTES,
+    *search.ROUTES,
+    *saved_views.ROUTES,
 )
 
 TAGS: Mapping[str, str] = {  # in the order in which people look for them
@@ -136,6 +140,8 @@ TAGS: Mapping[str, str] = {  # in the order in which people look for them
     "roles": "What each role may: those that are built in, and those of one's own.",
     "api_keys": "Secrets for programs, with permissions, sites and an end.",
     "accounts": "One's own password, and the audit trail.",
+    "search": "Everything that one may see, by name and number.",
+    "saved_views": "The filters of the console's lists under names.",
     "documents": "The description of this API.",
     "health": "Whether everything works, and figures for Prometheus.",
 }
