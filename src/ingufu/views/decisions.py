@@ -23,8 +23,8 @@ class DecisionQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     station: Annotated[str, Meta(max_length=100, description="Id or identity of the station.")] | None = None
     token_id: Annotated[str, Meta(max_length=100)] | None = None
-    driver_id: Annotated[str | None, Meta(max_length=100, description="On tokens that they have now.")] = None
-    group_id: Annotated[str | None, Meta(max_length=100, description="On tokens that are in it now.")] = None
+    driver_id: Annotated[str, Meta(max_length=100, description="On tokens that they have now.")] | None = None
+    group_id: Annotated[str, Meta(max_length=100, description="On tokens that are in it now.")] | None = None
     transaction_id: Annotated[str, Meta(max_length=100)] | None = None
     status: VerdictStatus | None = None
     is_refused: bool | None = None

@@ -1,5 +1,6 @@
 """Drivers, id tokens and groups as lists show them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -71,7 +72,7 @@ class DriverQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     q: Annotated[str, Meta(max_length=200, description="Part of name, e-mail address or telephone number.")] = ""
     is_blocked: bool | None = None
-    group_id: Annotated[str | None, Meta(max_length=100, description="With a token of this group.")] = None
+    group_id: Annotated[str, Meta(max_length=100, description="With a token of this group.")] | None = None
     organisation_id: Annotated[str, Meta(max_length=100)] | None = None
     has_tokens: Annotated[bool | None, Meta(description="Whether they have any token.")] = None
     sort: Literal["name", "-name", "created_at", "-created_at"] = "name"
@@ -141,6 +142,37 @@ async def count_tokens(
     statement = select(func.count().label("count")).select_from(named)
     rows = await database.select(statement.where(*_token_conditions(query, fleet_id, now)))
     return int(rows[0]["count"])
+
+
+async def choose_tokens(  # by hand or by filter
+    database: Database,
+    chosen: TokenQuery | Sequence[str],
+    fleet_id: str | None,
+    *,
+    now: datetime,
+    most: int,
+) -> list[tuple[str, str]]:
+    """Return ids and values of the tokens that are named or fit, as far as they may be seen; at most so many."""
+    named = tokens.outerjoin(drivers, drivers.c.id == tokens.c.driver_id)
+    statement = select(tokens.c.id, tokens.c.value, tokens.c.kind).select_from(named).order_by(tokens.c.value_key)
+    if isinstance(chosen, TokenQuery):
+        statement = statement.where(*_token_conditions(chosen, fleet_id, now))
+    else:
+        statement = statement.where(tokens.c.id.in_(chosen), *_owned(tokens, fleet_id))
+    rows = await database.select(statement.limit(most))
+    return [(row["id"], MASK if is_secret(row["kind"]) else row["value"]) for row in rows]
+
+
+async def choose_drivers(
+    database: Database, chosen: DriverQuery | Sequence[str], fleet_id: str | None, *, most: int
+) -> list[tuple[str, str]]:
+    """Return ids and names of the drivers who are named or fit, as far as they may be seen; at most so many."""
+    statement = select(drivers.c.id, drivers.c.name).order_by(drivers.c.name_key)
+    if isinstance(chosen, DriverQuery):
+        statement = statement.where(*_driver_conditions(chosen, fleet_id))
+    else:
+        statement = statement.where(drivers.c.id.in_(chosen), *_owned(drivers, fleet_id))
+    return [(row["id"], row["name"]) for row in await database.select(statement.limit(most))]
 
 
 async def get_token(database: Database, token_id: str, fleet_id: str | None = None) -> TokenRow:
