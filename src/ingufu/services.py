@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ingufu.accounts.service import Accounts
+from ingufu.accounts.sign_in.service import SignIn
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.service import Evidence
 from ingufu.billing.fiscal.wiring import Money
@@ -31,6 +32,7 @@ class Services:
     clock: Clock
     ids: IdMaker
     accounts: Accounts
+    sign_in: SignIn
     sites: Sites
     stations: Stations
     authorities: Authorities

@@ -148,6 +148,21 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     grants: tuple[RoleGrant, ...] = ()
 
 
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser that is logged in."""
+
+    id: str
+    secret_hash: str
+    user_id: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+    method: str = "password"  # how they showed who they are
+    revoked_at: datetime | None = None
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organisation_id: str
@@ -217,6 +232,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None
     door: Door | None = None
     request_id: str | None = None
+    must_enrol: bool = False  # has to set up a second factor before anything else
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):

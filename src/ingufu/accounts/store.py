@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, select, update
 
 from ingufu.accounts.decide import StoredAnswer
-from ingufu.accounts.model import ApiKey, Organisation, RoleGrant, User
+from ingufu.accounts.model import ApiKey, Login, Organisation, RoleGrant, User
 from ingufu.accounts.tables import (
     api_keys,
     idempotency,
@@ -116,23 +116,17 @@ def _user(row: Row, grants: Sequence[RoleGrant]) -> User:
 
 # Log-ins
 
-
-class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """A browser that is logged in."""
-
-    id: str
-    secret_hash: str
-    user_id: str
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    address: str
-    user_agent: str
-    revoked_at: datetime | None = None
-
-
 _ADD_LOGIN = insert(logins)
 _LOGIN = select(logins).where(logins.c.secret_hash == bindparam("hash"))
+_LOGINS_OF = (
+    select(logins)
+    .where(
+        logins.c.user_id == bindparam("user"), logins.c.revoked_at.is_(None), logins.c.expires_at > bindparam("now_")
+    )
+    .order_by(logins.c.last_used_at.desc(), logins.c.id.desc())
+    .limit(200)
+)
+_RENEW_LOGIN = update(logins).where(logins.c.id == bindparam("id_")).values(secret_hash=bindparam("hash"))
 _USED_LOGIN = (
     update(logins)
     .where(logins.c.id == bindparam("id_"), logins.c.last_used_at < bindparam("now_"))
@@ -163,6 +157,14 @@ _PRUNE_FAILURES = delete(login_failures).where(login_failures.c.at < bindparam("
 async def login(database: Database, secret_hash: str) -> Login | None:
     row = await database.fetch_one(_LOGIN, {"hash": secret_hash})
     return None if row is None else msgspec.convert(row, Login)
+
+
+async def logins_of(database: Database, user_id: str, now: datetime) -> list[Login]:
+    return msgspec.convert(await database.fetch_all(_LOGINS_OF, {"user": user_id, "now_": now}), list[Login])
+
+
+def renew_login(work: Work, login_id: str, secret_hash: str) -> None:
+    work.execute(_RENEW_LOGIN, {"id_": login_id, "hash": secret_hash}, expect=1)
 
 
 def add_login(work: Work, added: Login) -> None:

@@ -62,6 +62,7 @@ logins = Table(
     Column("expires_at", Instant, nullable=False),
     Column("address", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
+    Column("method", Text, nullable=False),  # how they showed who they are
     Column("revoked_at", Instant),
 )
 

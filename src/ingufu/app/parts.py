@@ -14,6 +14,8 @@ import msgspec
 
 from ingufu.accounts.model import AccountRules
 from ingufu.accounts.service import Accounts
+from ingufu.accounts.sign_in.service import SignIn
+from ingufu.app import signing_in
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.authorization.model import AuthorizationRules
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
@@ -38,6 +40,7 @@ from ingufu.desk.service import SavedViews
 from ingufu.infra import remote_link
 from ingufu.infra.bus.dialled import DialledBus
 from ingufu.infra.bus.port import Bus
+from ingufu.infra.mail.service import Mails
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
@@ -94,18 +97,29 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         database, clock, ids, charging, reservations, evidence, tariffs, ledger, record_rules(settings),
         rounding=sellers.rounding_for,
     )  # fmt: skip
+    accounts = Accounts(
+        database,
+        clock,
+        ids,
+        AccountRules(idle_s=settings.http.session_hours * 3600),
+        sites_of=sites.ids_of,
+        trail_key=lambda: vault.derive("audit trail"),
+        witness=Witness(settings.data_folder / AUDIT_HEAD_FILE),
+    )
     return Services(
         database=database,
         clock=clock,
         ids=ids,
-        accounts=Accounts(
+        accounts=accounts,
+        sign_in=SignIn(
             database,
             clock,
             ids,
-            AccountRules(idle_s=settings.http.session_hours * 3600),
-            sites_of=sites.ids_of,
-            trail_key=lambda: vault.derive("audit trail"),
-            witness=Witness(settings.data_folder / AUDIT_HEAD_FILE),
+            accounts,
+            vault,
+            Mails(database, clock, ids, vault, signing_in.mail_rules(settings)),
+            signing_in.sign_in_rules(settings),
+            signing_in.identity_providers(settings),
         ),
         sites=sites,
         stations=stations,

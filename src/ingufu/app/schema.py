@@ -2,7 +2,7 @@
 
 from sqlalchemy import MetaData
 
-from ingufu.accounts import tables as accounts
+from ingufu.accounts.sign_in import tables as accounts  # beside those of accounts
 from ingufu.authorization import tables as authorization
 from ingufu.billing.evidence import tables as evidence
 from ingufu.billing.fiscal import tables as fiscal
@@ -14,6 +14,7 @@ from ingufu.charging.control import tables as control
 from ingufu.charging.sampling import tables as sampling
 from ingufu.configuration import tables as configuration
 from ingufu.desk import tables as desk
+from ingufu.infra.mail import tables as mail
 from ingufu.infra.storage import journal, outbox
 from ingufu.ledger import tables as ledger
 from ingufu.reservations import tables as reservations
@@ -43,6 +44,7 @@ METADATA: tuple[MetaData, ...] = (
     invoices.metadata,
     fiscal.metadata,
     desk.metadata,
+    mail.metadata,
     outbox.metadata,
     journal.metadata,
 )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from ingufu.app.settings_access import MailSettings, SignInSettings
 from ingufu.core.errors import SettingsError
 
 PREFIX = "INGUFU_"
@@ -23,7 +24,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "log.format": "--log-format",
     }
 )
-SECRET = frozenset({"database"})  # may hold a password: never shown
+SECRET = frozenset({"database", "mail.password"})  # may hold a password: never shown
 
 
 def _says(text: str, **limits: Any) -> Meta:
@@ -274,6 +275,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
     operator: Annotated[str, _says("Name of the operator, used when the database is made.")] = "Operator"
     http: HttpSettings = HttpSettings()
+    sign_in: SignInSettings = SignInSettings()
+    mail: MailSettings = MailSettings()
     ocpp: OcppSettings = OcppSettings()
     authorization: AuthorizationSettings = AuthorizationSettings()
     certificates: CertificatesSettings = CertificatesSettings()

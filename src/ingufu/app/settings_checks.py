@@ -1,6 +1,7 @@
 """Whether settings that are right one by one also fit together, and name files that are there."""
 
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
     def named(path: str) -> str:
         return f"{path}, {origins[path]}," if path in origins else f"{path}, which has its default,"
 
-    for part in (_check_addresses, _check_urls, _check_certificates, _check_files):
+    for part in (_check_addresses, _check_urls, _check_certificates, _check_files, _check_mail):
         part(settings, named)
 
 
@@ -81,6 +82,16 @@ def _check_certificates(settings: Settings, named: Named) -> None:
         raise SettingsError(f"{named('http.private_key')} and http.certificate belong together: set both or none.")
 
 
+def _check_mail(settings: Settings, named: Named) -> None:
+    mail = settings.mail
+    if mail.server and not parseaddr(mail.sender)[1]:
+        raise SettingsError(f"{named('mail.sender')} must be an e-mail address, as mail.server is set.")
+    if mail.server and not settings.http.public_url:
+        raise SettingsError(f"{named('http.public_url')} is empty, but links in mails have to begin with it.")
+    if mail.password and mail.password_file:
+        raise SettingsError(f"{named('mail.password')} and mail.password_file are both set: set one.")
+
+
 def _check_files(settings: Settings, named: Named) -> None:
     for setting, text in _files(settings):
         path = Path(text)
@@ -100,6 +111,9 @@ def _files(settings: Settings) -> Iterator[tuple[str, str]]:
         ("ocpp.client_authorities", ocpp.client_authorities),
         ("http.certificate", http.certificate),
         ("http.private_key", http.private_key),
+        ("mail.password_file", settings.mail.password_file),
+        ("mail.authorities", settings.mail.authorities),
+        ("sign_in.providers", settings.sign_in.providers),
     ):
         if text:
             yield setting, text

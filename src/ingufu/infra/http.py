@@ -34,13 +34,19 @@ class FetchRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def fetch(
-    url: str, rules: FetchRules, *, body: bytes | None = None, content_type: str = "", accept: str = "*/*"
+    url: str,
+    rules: FetchRules,
+    *,
+    body: bytes | None = None,
+    content_type: str = "",
+    accept: str = "*/*",
+    authorization: str = "",
 ) -> bytes:
     """Return the body of the answer to a GET, or with `body` to a POST. Raises PartnerFailed for anything but a 200."""
     target = _target(url)
     try:
         async with asyncio.timeout(rules.timeout_s):
-            return await _exchange(target, rules, _request(target, body, content_type, accept))
+            return await _exchange(target, rules, _request(target, body, content_type, accept, authorization))
     except TimeoutError as error:
         raise PartnerFailed(
             f"{target.hostname} did not answer within {rules.timeout_s:g} s.", retryable=True
@@ -63,11 +69,13 @@ def _target(url: str) -> SplitResult:
     return target
 
 
-def _request(target: SplitResult, body: bytes | None, content_type: str, accept: str) -> bytes:
+def _request(target: SplitResult, body: bytes | None, content_type: str, accept: str, authorization: str) -> bytes:
     path = (target.path or "/") + (f"?{target.query}" if target.query else "")
     host = target.netloc
     lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", f"Host: {host}", f"Accept: {accept}"]
     lines += ["Connection: close", "User-Agent: ingufu"]
+    if authorization:
+        lines.append(f"Authorization: {authorization}")
     if body is not None:
         lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode("ascii") + (body or b"")

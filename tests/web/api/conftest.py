@@ -20,6 +20,8 @@ from litestar import Litestar
 from conftest import run_sql
 from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
 from ingufu.accounts.service import Accounts
+from ingufu.accounts.sign_in.model import Provider, SignInRules
+from ingufu.accounts.sign_in.service import SignIn
 from ingufu.authorization.service import Admitting, Authorization, LocalLists
 from ingufu.billing.evidence.service import Evidence
 from ingufu.billing.fiscal.wiring import money
@@ -40,6 +42,8 @@ from ingufu.core.ids import IdMaker
 from ingufu.desk.service import SavedViews
 from ingufu.infra import remote_link
 from ingufu.infra.bus.memory import MemoryBus
+from ingufu.infra.mail.model import MailRules
+from ingufu.infra.mail.service import Mails
 from ingufu.infra.remote_link import RemoteLink
 from ingufu.infra.secrets import PasswordHasher
 from ingufu.infra.storage.database import Database
@@ -178,7 +182,10 @@ class House:
         return site.id
 
 
-def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Services:
+def make_services(
+    database: Database, clock: FrozenClock, ids: IdMaker, *, rules: SignInRules | None = None,
+    providers: Sequence[Provider] = (), mail: MailRules | None = None,
+) -> Services:  # fmt: skip
     stations, sites = Stations(database, clock, ids, StationRules()), Sites(database, clock, ids)
     admitting = Admitting(database, clock, stations, sites)
     authorization = Authorization(database, clock, ids, OpenCount(database), admitting=admitting)
@@ -193,17 +200,23 @@ def make_services(database: Database, clock: FrozenClock, ids: IdMaker) -> Servi
         database, clock, ids, charging, reservations, evidence, tariffs, ledger, RecordRules(grace_s=0),
         rounding=LegalEntities(database, clock, ids).rounding_for,
     )  # fmt: skip
+    accounts = Accounts(
+        database,
+        clock,
+        ids,
+        passwords=PasswordHasher(CHEAP),
+        sites_of=sites.ids_of,
+        trail_key=lambda: vault.derive("audit trail"),
+    )
     return Services(
         database=database,
         clock=clock,
         ids=ids,
-        accounts=Accounts(
-            database,
-            clock,
-            ids,
-            passwords=PasswordHasher(CHEAP),
-            sites_of=sites.ids_of,
-            trail_key=lambda: vault.derive("audit trail"),
+        accounts=accounts,
+        sign_in=SignIn(
+            database, clock, ids, accounts, vault, Mails(database, clock, ids, vault, mail or MailRules()),
+            rules,
+            providers,
         ),
         sites=sites,
         stations=stations,
