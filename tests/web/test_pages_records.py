@@ -20,7 +20,7 @@ from web.browser import OpenPage, accessibility_violations, overflows, take_pict
 from web.console_server import Console, running_console
 
 LIGHT, DARK, PHONE = ("light", 1440), ("dark", 1440), ("light", 390)
-PAGES = ("list", "record", "credit", "session", "unpriced")
+PAGES = ("list", "record", "credit", "session", "steps", "unpriced")
 SITE = "Kigali Heights"
 HOSTILE = "=cmd|' /C calc'!A1 <script>alert(1)</script>"
 
@@ -107,6 +107,7 @@ def address(bills: Bills, name: str) -> str:
         "record": f"/console/charge-records/{bills.record}",
         "credit": f"/console/charge-records/{bills.credit}",
         "session": f"/console/sessions/{bills.billed}",
+        "steps": f"/console/sessions/{bills.billed}/steps",
         "unpriced": "/console/charge-records/unpriced",
     }[name]
 
@@ -138,6 +139,38 @@ def test_session_shows_its_price_and_what_another_tariff_would_make(
     expect(page.locator("#session-price .sum strong").nth(1)).to_have_text("RWF\N{NO-BREAK SPACE}1,457")
     page.locator("#session-price").get_by_role("link", name="Charge record").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("4,489")
+
+
+def test_session_is_stepped_through_and_priced_as_it_was_known(
+    console: Console, bills: Bills, open_page: OpenPage
+) -> None:
+    page = desk(console, open_page, f"/console/sessions/{bills.billed}")
+    page.get_by_role("link", name="Step by step").click()
+    price, chosen = page.locator("#step-price"), page.locator("#step-links [aria-current='step']")
+    expect(price).to_contain_text("as billed")
+    expect(price.locator(".sum strong")).to_have_text("RWF\N{NO-BREAK SPACE}4,489")
+    steps = page.locator("#step-links a")
+    steps.first.click()
+    expect(chosen).to_have_count(1)
+    expect(page.get_by_text(re.compile("^Step 1 of"))).to_be_visible()
+    started = steps.filter(has_text="Session started").first
+    started.click()
+    expect(page.locator("#then")).to_contain_text("not yet")
+    expect(price).to_contain_text("as if it had ended then")
+    expect(price.locator(".sum strong")).to_have_text("RWF\N{NO-BREAK SPACE}118")
+    page.keyboard.press("ArrowRight")
+    expect(started).not_to_have_attribute("aria-current", "step")
+    page.keyboard.press("ArrowLeft")
+    expect(started).to_have_attribute("aria-current", "step")
+    page.get_by_role("link", name="Session ended").click()
+    price.get_by_label("By another tariff").select_option("Staff")
+    price.get_by_role("button", name="Calculate").click()
+    expect(page.get_by_role("heading", name="Price by Staff")).to_be_visible()
+    expect(price.locator(".sum strong")).to_have_text("RWF\N{NO-BREAK SPACE}1,457")
+    price.get_by_text("Why this tariff").click()
+    expect(price.locator(".wins")).to_be_visible()
+    page.go_back()
+    expect(price.locator(".sum strong")).not_to_have_text("RWF\N{NO-BREAK SPACE}1,457")
 
 
 def test_billed_energy_is_told_to_the_watt_hour_and_leads_to_the_receipt(

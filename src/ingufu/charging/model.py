@@ -246,6 +246,13 @@ class ChargingRules(msgspec.Struct, frozen=True, kw_only=True):
     cached_stations: int = 20_000
 
 
+class AsKnown(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction as we knew it at an instant."""
+
+    transaction: Transaction
+    is_whole: bool  # False: some of what was known then is kept no longer (readings are pruned by age)
+
+
 class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     station_id: str

@@ -92,6 +92,7 @@ _SAMPLES_BETWEEN = select(readings.c.at, readings.c.samples).where(
     readings.c.at >= bindparam("since"),
     readings.c.at <= bindparam("until"),
 )
+_GLANCES_RECEIVED = _GLANCES.where(readings.c.received_at <= bindparam("received_until"))
 _TOLD_BETWEEN = select(readings.c.at_station, readings.c.samples).where(
     readings.c.transaction_id == bindparam("transaction_id"),
     readings.c.at_station >= bindparam("first"),
@@ -196,8 +197,13 @@ async def find_events_of_keys(database: Database, transaction_id: str, keys: tup
     return [_event(row) for row in await database.fetch_all(_EVENTS_OF_KEYS, params)]
 
 
-async def find_glances(database: Database, transaction_id: str) -> list[Glance]:
-    """Return what a transaction needs of its readings, by time."""
+async def find_glances(
+    database: Database, transaction_id: str, *, received_until: datetime | None = None
+) -> list[Glance]:
+    """Return what a transaction needs of its readings, by time; only of those that had come by an instant, if named."""
+    if received_until is not None:
+        params = {"transaction_id": transaction_id, "received_until": received_until}
+        return [Glance(**row) for row in await database.fetch_all(_GLANCES_RECEIVED, params)]
     return [Glance(**row) for row in await database.fetch_all(_GLANCES, {"transaction_id": transaction_id})]
 
 

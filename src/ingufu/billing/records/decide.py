@@ -1,5 +1,6 @@
 """What becomes of a session on its way to a charge record, and how a record is taken back. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -79,6 +80,14 @@ def credit_of(record: ChargeRecord, *, id_: str, reason: str, at: datetime) -> C
         gross=-record.gross,
         issued_at=at,
     )
+
+
+def standing_of(records: Iterable[ChargeRecord]) -> ChargeRecord | None:
+    """Return which of a session's records stands: the last that no credit among them takes back."""
+    known = list(records)
+    taken_back = {record.corrects_id for record in known if record.kind is RecordKind.CREDIT}
+    standing = [record for record in known if record.kind is RecordKind.CHARGE and record.id not in taken_back]
+    return standing[-1] if standing else None
 
 
 def auth_method(transaction: Transaction) -> str:

@@ -256,6 +256,7 @@ _READINGS = (
     .where(readings.c.transaction_id == bindparam("transaction_id"))
     .order_by(readings.c.at)
 )
+_READINGS_RECEIVED = _READINGS.where(readings.c.received_at <= bindparam("received_until"))
 _CURRENTS = (
     select(readings.c.at, readings.c.current_a, readings.c.samples)
     .where(readings.c.transaction_id == bindparam("transaction_id"), readings.c.current_a.is_not(None))
@@ -305,8 +306,13 @@ async def find_operator(database: Database) -> str | None:
     return str(row["id"]) if row else None
 
 
-async def find_readings(database: Database, transaction_id: str) -> list[Reading]:
-    rows = await database.fetch_all(_READINGS, {"transaction_id": transaction_id})
+async def find_readings(
+    database: Database, transaction_id: str, *, received_until: datetime | None = None
+) -> list[Reading]:
+    params: dict[str, object] = {"transaction_id": transaction_id}
+    if received_until is not None:
+        params["received_until"] = received_until
+    rows = await database.fetch_all(_READINGS if received_until is None else _READINGS_RECEIVED, params)
     return [Reading(**row) for row in rows]
 
 

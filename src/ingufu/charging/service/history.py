@@ -7,7 +7,7 @@ import msgspec
 from ingufu.charging import decide, store
 from ingufu.charging.energy import Limits
 from ingufu.charging.fold import Arrival, Glance, Known, advance, fold, make_points, resume
-from ingufu.charging.model import Transaction, TransactionEvent
+from ingufu.charging.model import AsKnown, Transaction, TransactionEvent
 from ingufu.infra.storage.database import Database
 
 
@@ -56,6 +56,19 @@ class History:
             whole.transaction, anomaly_count=transaction.anomaly_count, updated_at=transaction.updated_at
         )
         return msgspec.structs.replace(whole, transaction=kept)
+
+    async def as_known(self, transaction: Transaction, at: datetime) -> AsKnown | None:
+        """Return the transaction as what had come by `at` makes it; None if nothing had."""
+        events = await store.find_events(self._database, transaction.id)
+        heard = [event for event in events if event.received_at <= at]
+        glances = await store.find_glances(self._database, transaction.id)
+        seen = await store.find_glances(self._database, transaction.id, received_until=at)
+        if not heard and not seen:
+            return None
+        whole = fold(transaction, events, glances, limits=self.limits, now=transaction.updated_at).transaction
+        then = fold(transaction, heard, seen, limits=self.limits, now=at).transaction
+        is_whole = whole.last_reading_at == transaction.last_reading_at and decide.is_same_bill(whole, transaction)
+        return AsKnown(transaction=then, is_whole=is_whole)
 
     async def load_open(self, station_id: str) -> dict[str, Known]:
         """Return the open transactions of a station by id."""

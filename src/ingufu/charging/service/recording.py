@@ -13,6 +13,7 @@ from ingufu.charging.fold import Known, sign_of_life
 from ingufu.charging.intake import Intake, Oddity
 from ingufu.charging.model import (
     AnomalyKind,
+    AsKnown,
     ChargingRules,
     ChargingState,
     MeterReading,
@@ -59,7 +60,7 @@ class Charging:
         self._rules = rules
         self._reservations = reservations
         limits = Limits(max_power_w=Decimal(str(rules.max_power_w)), burst_wh=Decimal(str(rules.burst_wh)))
-        history = History(database, limits)
+        history = self._history = History(database, limits)
         self._locator = Locator(database, history)
         self._ledger = Ledger(database, clock, history)
         self._running = Running(history.load_open, rules.cached_stations)
@@ -80,6 +81,10 @@ class Charging:
     async def get_events(self, transaction_id: str) -> list[TransactionEvent]:
         """Return what happened to a transaction, in the order in which we heard of it."""
         return await store.find_events(self._database, transaction_id)
+
+    async def as_known(self, transaction_id: str, at: datetime) -> AsKnown | None:
+        """Return a transaction as we knew it at an instant; None: nothing of it had come by then. Raises NotFound."""
+        return await self._history.as_known(await self.get(transaction_id), at)
 
     async def open_on(self, station_id: str) -> list[Transaction]:
         """Return the open transactions of a station, earliest first."""

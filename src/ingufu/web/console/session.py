@@ -55,7 +55,7 @@ async def show_session(
     """Show a session"""
     database = web.services.database
     it = await transaction_views.get_transaction(database, session, principal.site_ids)
-    zone = await _zone(database, it)
+    zone = await zone_of(database, it)
     events = await views.list_transaction_events(database, it.id)
     readings = await views.list_readings(database, it.id, ReadingQuery(sort="-at", limit=READINGS))
     series = (await views.get_series(database, it.id, 2)).points
@@ -95,7 +95,7 @@ async def get_chart(
     points = (await views.get_series(database, it.id, POINTS)).points
     power, energy, soc = _names(pages, request)
     data = {
-        "zone": await _zone(database, it),
+        "zone": await zone_of(database, it),
         "series": [
             {"name": power, "unit": "kW", "axis": "power", **_power(points)},
             {"name": energy, "unit": "kWh", "axis": "energy", "points": _energy(it, points)},
@@ -114,7 +114,7 @@ async def follow_session(
     """Tell what changes of a session"""
     database = web.services.database
     first = await transaction_views.get_transaction(database, session, principal.site_ids)
-    zone = present.zone(await _zone(database, first))
+    zone = present.zone(await zone_of(database, first))
 
     priced_at = web.services.clock.monotonic()
 
@@ -225,7 +225,8 @@ def _figures(pages: Pages, request: Asked, events: Sequence[LiveEvent]) -> dict[
     return texts
 
 
-async def _zone(database: Database, it: TransactionView) -> str:
+async def zone_of(database: Database, it: TransactionView) -> str:
+    """Return the zone of the session's site; UTC if it has none."""
     return "UTC" if it.site_id is None else (await sites.get_site(database, it.site_id, None)).time_zone
 
 

@@ -102,10 +102,16 @@ class Making:
         *,
         until: datetime | None = None,
         told: TransactionReport | None = None,
+        known_at: datetime | None = None,
     ) -> Usage:
-        """Return what a transaction used: so much energy, over its time. `told` is not stored yet, and counts too."""
+        """Return what a transaction used: so much energy, over its time. `told` is not stored yet, and counts too.
+
+        With `known_at`, only by what had come until then.
+        """
         events = await self._charging.get_events(transaction.id)
-        readings = await store.find_readings(self._database, transaction.id)
+        if known_at is not None:
+            events = [event for event in events if event.received_at <= known_at]
+        readings = await store.find_readings(self._database, transaction.id, received_until=known_at)
         if told is not None:
             events, readings = [*events, _event(told)], [*readings, *map(_reading, told.readings)]
         if decide.needs_current(tariffs):

@@ -34,6 +34,7 @@ from ingufu.reservations.service import Reservations
 from ingufu.tariffs.model import AppliedTariff
 from ingufu.tariffs.price import price
 from ingufu.tariffs.service import Tariffs
+from ingufu.tariffs.situations import Choice
 
 REASON_MAX = 400
 replace = msgspec.structs.replace
@@ -107,6 +108,44 @@ class ChargeRecords:
             return SessionPrice(rating=rating)
         found = await self._priced(transaction, tariffs)
         return replace(found, rating=rating)
+
+    async def choice_of(self, transaction_id: str) -> Choice:
+        """Return which tariff the session began with, and every step of the choice. Raises NotFound."""
+        transaction = await self._charging.get(transaction_id)
+        return await self._making.choose(transaction, await self._making.place(transaction.station_id))
+
+    async def as_known(
+        self, transaction_id: str, at: datetime, tariffs: tuple[AppliedTariff, ...] = ()
+    ) -> SessionPrice | None:
+        """Return what a session cost by what we knew at an instant, or by other tariffs; None: nothing was known.
+
+        By its record if there was one by then and no other tariffs are named, else as if it had ended at that instant,
+        with the energy it was judged to have by then. Raises NotFound, InvalidInput.
+        """
+        known = await self._charging.as_known(transaction_id, at)
+        if known is None:
+            return None
+        transaction = known.transaction
+        issued = [record for record in await self.of_transaction(transaction_id) if record.issued_at <= at]
+        standing = decide.standing_of(issued)
+        if standing is not None and not tariffs:
+            return SessionPrice(
+                price=standing.price, usage=standing.usage, tariffs=standing.tariffs, record_id=standing.id
+            )
+        place = await self._making.place(transaction.station_id)
+        own = tariffs or tuple(
+            one
+            for one in await self._making.tariffs(transaction, place)
+            if one.from_at is None or one.from_at <= max(at, transaction.started_at)
+        )
+        if not own:
+            return SessionPrice(is_running=transaction.is_open)
+        judged = [one for one in await self._evidence.verdicts_of(transaction_id) if one.judged_at <= at]
+        energy_wh = judged[-1].energy_wh if judged and not transaction.is_open else transaction.energy_wh
+        until = max(at, transaction.started_at) if transaction.is_open else None
+        usage = await self._making.usage(transaction, energy_wh, place, own, until=until, known_at=at)
+        priced = price(usage, own, rounding=place.rounding)
+        return SessionPrice(price=priced, usage=usage, tariffs=own, is_running=transaction.is_open)
 
     async def total_of(self, transaction: Transaction, told: TransactionReport) -> Decimal | None:
         """Return what a session that ends with this report costs, taxes included; None: no tariff applies.
