@@ -11,41 +11,50 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that this folder is a package however it is started
 
-from bench import document, fleets, pages, postgresql, profiling, rating, speed
+from bench import document, fleets, large_network, page_tables, page_times, pages, postgresql, profiling, rating, speed
 from bench.report import Report, this_machine
-from bench.speed import Size
+from bench.speed import Network, Size
 from bench.tables import markdown
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+PAGE_TIMES = "page-times"
 Part: TypeAlias = Callable[[Report, Size], None]
 
 
 def main() -> None:
     arguments = _arguments()
-    size = Size(seconds=arguments.seconds, idle=arguments.stations)
+    network = Network(
+        stations=arguments.stations, sessions=arguments.sessions, folder=arguments.network, only=arguments.only
+    )
+    size = Size(seconds=arguments.seconds, idle=arguments.stations, network=network)
     report = Report(machine=this_machine(), seconds=arguments.seconds)
     names = [arguments.part] if arguments.part else ["profile"] if arguments.profile else list(PARTS)
     for name in names:
         print(f"bench: {name}", file=sys.stderr, flush=True)
         PARTS[name](report, size)
-    text = markdown(report)
-    print(text)
+    text, times = markdown(report), page_tables.markdown(report)
+    print(text, times, sep="\n")
     if arguments.json:
         Path(arguments.json).write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    if arguments.write:
+    if arguments.write and not arguments.part:
         document.write(DOCUMENT, text)
+    if arguments.write and times:
+        document.write_page_times(DOCUMENT, times)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--stations", type=int, default=10_000, help="of the fleet that idles and comes back")
+    parser.add_argument("--sessions", type=int, default=1_000_000, help="of the network whose pages are timed")
+    parser.add_argument("--network", type=Path, metavar="FOLDER", help="keep that network there, or take it from there")
+    parser.add_argument("--only", default="", help="time only pages with this in their address")
     parser.add_argument("--part", choices=list(PARTS), help="measure nothing else")
     parser.add_argument("--profile", action="store_true", help="measure only where the time goes")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     parser.add_argument("--json", metavar="FILE", help="keep the figures there too")
     arguments = parser.parse_args()
-    if arguments.write and (arguments.part or arguments.profile):
+    if arguments.write and (arguments.profile or arguments.only or arguments.part not in {None, PAGE_TIMES}):
         parser.error("--write wants all parts: figures of different runs do not stand side by side.")
     return arguments
 
@@ -90,6 +99,12 @@ def _pages(report: Report, size: Size) -> None:
     report.pages = pages.measure(max(size.seconds, pages.LEAST_S))
 
 
+def _page_times(report: Report, size: Size) -> None:
+    asked = size.network
+    network = large_network.Size(stations=asked.stations, sessions=asked.sessions)
+    report.page_times = page_times.measure(network, folder=asked.folder, only=asked.only)
+
+
 def _rating(report: Report, size: Size) -> None:
     report.rated = rating.measure(size.seconds)
 
@@ -107,6 +122,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "memory": _memory,
         "reconnect": _reconnect,
         "pages": _pages,
+        PAGE_TIMES: _page_times,
         "rating": _rating,
         "profile": _profile,
     }

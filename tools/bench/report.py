@@ -12,6 +12,7 @@ import msgspec
 import psutil
 
 from bench.fleets import Memory, Return
+from bench.page_times import PageTimes
 from bench.pages import Pages
 from bench.processes import disk_folder, file_system
 from bench.profiling import Profile
@@ -49,9 +50,19 @@ class Report(msgspec.Struct, kw_only=True):
     memory: Memory | None = None
     returns: list[Return] = []
     pages: Pages | None = None
+    page_times: PageTimes | None = None
     rated: list[Rated] = []
     profiles: list[Profile] = []
     notes: list[str] = []
+
+
+def machine_line(machine: Machine) -> str:
+    """Return on what was measured, as a sentence."""
+    return (
+        f"Measured on {machine.on}: {machine.cores} cores of {machine.processor}, {machine.memory_gb} GB, "
+        f"{machine.system}, disk {machine.disk}, Python {machine.python}, SQLite {machine.sqlite}; "
+        f"load average {machine.load_before:g} when the run began."
+    )
 
 
 def this_machine() -> Machine:

@@ -1,6 +1,7 @@
 """How fast: servers saturated by stations that call as soon as they are answered, and latencies at fixed rates."""
 
 import tempfile
+from pathlib import Path
 
 import msgspec
 
@@ -11,6 +12,15 @@ from bench.processes import Target
 
 MIXES = ("meter-values", "transaction-events", "session")
 CARRIED = 0.97  # of what fell due, answered within the same time
+
+
+class Network(msgspec.Struct, kw_only=True, frozen=True):
+    """The network whose pages are timed."""
+
+    stations: int = 10_000
+    sessions: int = 1_000_000
+    folder: Path | None = None  # where it lies, or is kept; None: made for this run alone
+    only: str = ""  # what the addresses must have in them
 
 
 class Size(msgspec.Struct, kw_only=True, frozen=True):
@@ -24,6 +34,7 @@ class Size(msgspec.Struct, kw_only=True, frozen=True):
     at_a_rate: int = 1000  # stations
     settle_s: float = 12.0  # after which stations that call at a rate begin: what is asked of new ones is asked by then
     idle: int = 10_000  # stations
+    network: Network = Network()
 
     @property
     def known(self) -> int:
