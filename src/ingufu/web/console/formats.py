@@ -2,16 +2,17 @@
 
 import copy
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from babel import Locale
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
 from ingufu.core.errors import InvalidInput
 from ingufu.core.money import decimals
+from ingufu.web.console import spans
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EN DASH}"
@@ -143,7 +144,13 @@ def instant(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
     if at is None:
         return MISSING
     local = at.astimezone(zone)
-    return f"{format_datetime(local, 'medium', locale=locale)} {local.tzname()}"
+    pattern = spans.DATES.get(locale.language)
+    return f"{format_datetime(local, f'{pattern} HH:mm:ss' if pattern else 'medium', locale=locale)} {local.tzname()}"
+
+
+def day(of: date, locale: Locale) -> str:
+    """Return a date with the month's short name."""
+    return format_date(of, spans.DATES.get(locale.language, "medium"), locale=locale)
 
 
 def time_of_day(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
@@ -158,6 +165,8 @@ def weekday(local: datetime, locale: Locale) -> str:
 
 def relative(at: datetime, now: datetime, locale: Locale) -> str:
     """Return how long ago or in how long `at` is, seen from `now`."""
+    if locale.language in spans.WORDS:
+        return spans.relative(at - now, locale.language)
     return format_timedelta(at - now, add_direction=True, threshold=1.2, locale=locale)
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from babel import Locale
-from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_decimal
 
@@ -150,7 +149,7 @@ class PriceWords:
         return text(self.speech, "until before %(end)s", end=self._date(end)) if end is not None else ""
 
     def _date(self, day: date) -> str:
-        return format_date(day, "medium", locale=self.locale)
+        return formats.day(day, self.locale)
 
     def _range(self, low: Decimal | None, high: Decimal | None, unit: str, of_what: str) -> str:
         if low is not None and high is not None:

@@ -13,7 +13,7 @@ from jinja2.bccache import Bucket
 
 from ingufu.core.clock import Clock
 from ingufu.web.assets import Assets
-from ingufu.web.console import drawings, formats, translations
+from ingufu.web.console import drawings, formats, spans, translations
 from ingufu.web.console.price_words import PriceWords, Speech
 from ingufu.web.console.tariffs_words import TariffWords
 from ingufu.web.console.translations import LOCALE_FOLDER
@@ -69,6 +69,7 @@ def make_environment(
     environment.filters.update(_filters(parsed, clock.now))
     environment.globals.update(
         asset=assets.asset,
+        browser_lacks=spans.for_browser(parsed.language),
         console_path=CONSOLE_PATH,
         dir=parsed.text_direction,
         lang=str(parsed).replace("_", "-"),

@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from babel.dates import format_datetime
-
 from ingufu.tariffs.changes import ChangeKind
 from ingufu.tariffs.checking import Doubt, Warned, warnings
 from ingufu.tariffs.model import Dimension, ReservationPart, TariffKind, Terms, Weekday
 from ingufu.tariffs.situations import Step, StepCode, Target
+from ingufu.web.console import formats
 from ingufu.web.console.price_words import PriceWords, text
 
 
@@ -157,7 +156,7 @@ class TariffWords:
             at = datetime.fromisoformat(step.details.get(key, "")).astimezone(zone)
         except ValueError:
             return ""
-        return f"{format_datetime(at, 'medium', locale=self.prices.locale)} {at.tzname()}"
+        return formats.instant(at, zone, self.prices.locale)
 
     # ---- history ---------------------------------------------------------------------------------------------------
     def change(self, kind: ChangeKind, version: int | None) -> str:

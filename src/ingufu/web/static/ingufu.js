@@ -34,15 +34,23 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => docu
 matchMedia("print").addEventListener("change", () => document.dispatchEvent(new CustomEvent("ingufu:theme"))); // paper is light
 
 // ---- times -------------------------------------------------------------------------------------------------------
+const lacks = settings.lacks?.like && !Intl.RelativeTimeFormat.supportedLocalesOf(lang).length ? settings.lacks : null; // a language the browser does not know
+const formatLang = lacks?.like ?? lang;
 const relativeFormat = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "long" });
 const steps = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 
 function relativeText(at) {
   const seconds = Math.round((at - now()) / 1000);
   for (const [unit, size] of steps) {
-    if (Math.abs(seconds) >= size) return relativeFormat.format(Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) >= size) return relativeIn(Math.trunc(seconds / size), unit);
   }
-  return relativeFormat.format(Math.abs(seconds) < 5 ? 0 : seconds, "second");
+  return relativeIn(Math.abs(seconds) < 5 && !lacks ? 0 : seconds, "second");
+}
+
+function relativeIn(number, unit) {
+  if (!lacks) return relativeFormat.format(number, unit);
+  const many = Math.abs(number);
+  return lacks.relative[unit][(number > 0 ? 2 : 0) + (many === 1 ? 0 : 1)].replace("{n}", many);
 }
 
 function elapsedText(since) {
@@ -444,7 +452,7 @@ async function draw(element) {
   try {
     const [drawing, answer] = await Promise.all([import(settings.modules[kind]), fetch(element.dataset.src)]);
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-    await drawing.draw(element, await answer.json(), { ...settings, lang, now });
+    await drawing.draw(element, await answer.json(), { ...settings, lang: formatLang, now });
     element.dataset.state = "drawn";
   } catch (error) {
     element.dataset.state = "error";
