@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, false, func, select
+from sqlalchemy import ColumnElement, Select, false, func, literal_column, select
 
 from ingufu.accounts.model import OfFleet
 from ingufu.authorization.tables import drivers
@@ -124,7 +124,7 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
 async def list_records(database: Database, query: RecordQuery, site_ids: SiteIds) -> Page[RecordRow]:
     """Return one page of the charge records that one may see. They are too many to be counted."""
     order = _order(query)
-    statement = _rows().where(*_conditions(query, site_ids))
+    statement = _rows().where(*await _all_conditions(database, query, site_ids))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(_row(row) for row in rows), next=cursor)
@@ -152,7 +152,8 @@ async def export_records(
     """Yield all charge records that fit and that one may see, whole, some at a time, the first issued first."""
     query = msgspec.structs.replace(query, sort="issued_at", limit=EXPORTED_AT_ONCE, cursor=None)
     order = _order(query)
-    chosen = select(records.c.document).select_from(_JOINED).where(*_conditions(query, site_ids))
+    conditions = await _all_conditions(database, query, site_ids)
+    chosen = select(records.c.document).select_from(_JOINED).where(*conditions)
     while True:
         rows = await database.select(ordered(chosen, order, cursor=query.cursor, limit=query.limit))
         rows, cursor = cut(rows, order, query.limit)
@@ -164,21 +165,34 @@ async def export_records(
 
 async def sum_records(database: Database, query: RecordQuery, site_ids: SiteIds) -> tuple[Sum, ...]:
     """Return what the charge records that fit come to, by currency."""
-    is_charge = records.c.kind == RecordKind.CHARGE.value
-    sign = func.sum(records.c.energy_wh).filter(is_charge)
-    credited = func.sum(records.c.energy_wh).filter(~is_charge)
+    return await _sum(database, _AMOUNTS.where(*await _all_conditions(database, query, site_ids)))
+
+
+async def sum_newest(
+    database: Database, query: RecordQuery, site_ids: SiteIds, *, most: int
+) -> tuple[tuple[Sum, ...], bool]:
+    """Return what the charge records that fit come to, the newest of them if they are more; and whether they are."""
+    statement = _AMOUNTS.where(*await _all_conditions(database, query, site_ids))
+    newest = statement.order_by(records.c.issued_at.desc(), records.c.id.desc())
+    sums = await _sum(database, newest.limit(most))
+    has_all = sum(one.count for one in sums) < most or not await database.select(newest.offset(most).limit(1))
+    return sums, not has_all
+
+
+async def _sum(database: Database, amounts: Select[Any]) -> tuple[Sum, ...]:
+    inner = amounts.subquery()
+    is_charge = inner.c.kind == RecordKind.CHARGE.value
     statement = (
         select(
-            records.c.currency,
+            inner.c.currency,
             func.count().label("number"),
-            sign.label("charged_wh"),
-            credited.label("credited_wh"),
-            *(func.sum(records.c[name]).label(name) for name in ("net", "tax", "gross")),
+            func.sum(inner.c.energy_wh).filter(is_charge).label("charged_wh"),
+            func.sum(inner.c.energy_wh).filter(~is_charge).label("credited_wh"),
+            *(func.sum(inner.c[name]).label(name) for name in ("net", "tax", "gross")),
         )
-        .select_from(_JOINED)
-        .where(*_conditions(query, site_ids))
-        .group_by(records.c.currency)
-        .order_by(records.c.currency)
+        .select_from(inner)
+        .group_by(inner.c.currency)
+        .order_by(inner.c.currency)
     )
     return tuple(
         Sum(
@@ -221,6 +235,9 @@ _JOINED = (
     .outerjoin(sites, sites.c.id == records.c.site_id)
     .outerjoin(drivers, drivers.c.id == records.c.driver_id)
 )
+
+
+_AMOUNTS = select(*(records.c[name] for name in ("currency", "kind", "energy_wh", "net", "tax", "gross")))
 
 
 def _rows() -> Select[Any]:
@@ -274,6 +291,15 @@ def _seen(site_ids: SiteIds) -> ColumnElement[bool]:
     return records.c.site_id.in_(sorted(site_ids)) if site_ids else false()
 
 
+async def _all_conditions(database: Database, query: RecordQuery, site_ids: SiteIds) -> list[ColumnElement[bool]]:
+    """Return what the records must meet; the station is looked up first, so that they are found by its index."""
+    found = _conditions(query, site_ids)
+    if query.station is None:
+        return found
+    rows = await database.select(select(stations.c.id).where(named(query.station)))
+    return [*found, records.c.station_id.in_([row["id"] for row in rows]) if rows else false()]
+
+
 def _conditions(query: RecordQuery, site_ids: SiteIds) -> list[ColumnElement[bool]]:
     exact = {
         records.c.transaction_id: query.transaction_id,
@@ -281,13 +307,13 @@ def _conditions(query: RecordQuery, site_ids: SiteIds) -> list[ColumnElement[boo
         records.c.token_id: query.token_id,
         records.c.tariff_id: query.tariff_id,
         records.c.currency: query.currency,
-        records.c.kind: None if query.kind is None else query.kind.value,
     }
     found: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     if site_ids is not None:
         found.append(_seen(site_ids))
-    if query.station is not None:
-        found.append(named(query.station))
+    if query.kind is not None:  # in the words of the partial index: credits are few
+        charge: ColumnElement[str] = literal_column("'charge'")
+        found.append(records.c.kind != charge if query.kind is RecordKind.CREDIT else records.c.kind == charge)
     if query.site_id:
         found.append(records.c.site_id.in_(query.site_id))
     bounds = (

@@ -7,6 +7,7 @@ from ingufu.infra.storage.columns import Exact, Instant
 metadata = MetaData()
 
 IS_DUE = text("due_at IS NOT NULL")
+IS_CREDIT = text("kind <> 'charge'")  # some of a million; said as queries say it
 
 records = Table(
     "charge_records",  # a trigger forbids to change or delete a row
@@ -39,6 +40,7 @@ records = Table(
     UniqueConstraint("subject", "revision", "kind", name="charge_records_once"),
     UniqueConstraint("corrects_id", "kind", name="charge_records_corrected_once"),
     Index("charge_records_by_issue", "issued_at", "id"),
+    Index("charge_records_credits", "issued_at", "id", sqlite_where=IS_CREDIT, postgresql_where=IS_CREDIT),
     Index("charge_records_by_start", "started_at", "id"),
     Index("charge_records_by_transaction", "transaction_id"),
     Index("charge_records_by_station", "station_id", "issued_at"),

@@ -47,6 +47,14 @@ def _records() -> None:
         sa.UniqueConstraint("corrects_id", "kind", name="charge_records_corrected_once"),
     )
     op.create_index("charge_records_by_issue", "charge_records", ["issued_at", "id"])
+    is_credit = sa.text("kind <> 'charge'")
+    op.create_index(
+        "charge_records_credits",
+        "charge_records",
+        ["issued_at", "id"],
+        sqlite_where=is_credit,
+        postgresql_where=is_credit,
+    )
     op.create_index("charge_records_by_start", "charge_records", ["started_at", "id"])
     op.create_index("charge_records_by_transaction", "charge_records", ["transaction_id"])
     op.create_index("charge_records_by_station", "charge_records", ["station_id", "issued_at"])

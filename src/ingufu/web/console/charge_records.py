@@ -25,6 +25,7 @@ from ingufu.web.routes import function_of
 
 ROWS = 50
 TARIFFS_OFFERED = 200
+SUMMED = 4000  # records added up while one waits
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,11 +63,16 @@ async def show_charge_records(
     asked = {name: value for name, value in asked.items() if value}
     export = {"station": criteria.q.strip(), "site_id": criteria.site, "kind": asked.get("kind", "")}
     exported = urlencode({name: value for name, value in export.items() if value})
+    sums: tuple[views.Sum, ...] = ()
+    is_cut = False
+    if asked:
+        sums, is_cut = await views.sum_newest(database, query, principal.site_ids, most=SUMMED)
     return await pages.show(
         request,
         "pages/charge_records/list.html",
         rows=[Shown(row, present.zone(row.time_zone)) for row in found.items],
-        sums=await views.sum_records(database, query, principal.site_ids) if asked else (),
+        sums=sums,
+        sums_cut=is_cut,
         query=criteria,
         kinds=[("charge", pages.text(request, "charge")), ("credit", pages.text(request, "credit"))],
         places=[(place.id, place.name) for place in places],

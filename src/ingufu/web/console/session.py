@@ -58,7 +58,6 @@ async def show_session(
     zone = await zone_of(database, it)
     events = await views.list_transaction_events(database, it.id)
     readings = await views.list_readings(database, it.id, ReadingQuery(sort="-at", limit=READINGS))
-    series = (await views.get_series(database, it.id, 2)).points
     frames: Sequence[frame_views.Frame] = ()
     if Scope.FRAMES_READ in principal.scopes:
         wanted = FrameQuery(station=it.station_id, transaction_id=it.id, limit=FRAMES)
@@ -76,7 +75,7 @@ async def show_session(
         readings=readings.items,
         readings_cut=readings.next is not None,
         frames=rows_of(frames),
-        has_chart=bool(series),
+        has_chart=bool(readings.items),
         control=await _control(web, it),
         pricing=await _pricing(web, principal, it, criteria.tariff),
         evidence=await see_evidence(web, it.id) if Scope.MONEY_READ in principal.scopes else None,
