@@ -132,3 +132,31 @@ def test_quantities_and_days_speak_the_language() -> None:
     assert plain(formats.quantity(378.84, "V", FRENCH)) == "378,8 V"
     assert plain(formats.quantity(None, "A", FRENCH)) == "\N{EN DASH}"
     assert formats.weekday(AT, FRENCH) == "dimanche"
+
+
+@pytest.mark.parametrize(
+    ("away", "text"),
+    [
+        (timedelta(seconds=-1), "hashize isegonda 1"),
+        (timedelta(seconds=-70), "hashize amasegonda 70"),
+        (timedelta(minutes=-5), "hashize iminota 5"),
+        (timedelta(hours=-3), "hashize amasaha 3"),
+        (timedelta(days=-40), "hashize ukwezi 1"),
+        (timedelta(days=2), "mu minsi 2"),
+        (timedelta(days=400), "mu mezi 13"),
+    ],
+)
+def test_time_away_is_said_in_kinyarwanda_for_which_babel_has_no_words(away: timedelta, text: str) -> None:
+    assert formats.relative(AT + away, AT, Locale.parse("rw")) == text
+
+
+def test_dates_and_numbers_are_written_as_in_rwanda_and_east_africa() -> None:
+    kinyarwanda, swahili = Locale.parse("rw"), Locale.parse("sw")
+    kigali, nairobi = ZoneInfo("Africa/Kigali"), ZoneInfo("Africa/Nairobi")
+    assert plain(formats.instant(AT, kigali, kinyarwanda)) == "29 wer. 2026 02:59:58 CAT"
+    assert plain(formats.day(AT.date(), kinyarwanda)) == "29 wer. 2026"
+    assert plain(formats.energy(Decimal(1_234_567), kinyarwanda)) == "1.234,6 kWh"
+    assert plain(formats.money(Decimal(12_345), "RWF", kinyarwanda)) == "RF 12.345"
+    assert plain(formats.instant(AT, nairobi, swahili)) == "29 Mac 2026 03:59:58 EAT"
+    assert plain(formats.energy(Decimal(1_234_567), swahili)) == "1,234.6 kWh"
+    assert plain(formats.relative(AT - timedelta(hours=3), AT, swahili)) == "saa 3 zilizopita"
