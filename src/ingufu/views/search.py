@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
+from ingufu.accounts.model import OfFleet
 from ingufu.accounts.tables import users
 from ingufu.authorization.decide import is_secret
 from ingufu.authorization.tables import drivers, token_groups, tokens
@@ -28,7 +29,9 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.tariffs.tables import tariffs
 from ingufu.views import invoices
+from ingufu.views.fleets import of_fleet
 from ingufu.views.stations import SiteIds, contains, seen
+from ingufu.views.transactions import seen_session
 
 SHORTEST = 2  # characters of a text that is looked for anywhere in names
 MOST_EACH = 6  # things of a kind
@@ -173,14 +176,12 @@ def _sites_seen(reach: Reach) -> ColumnElement[bool]:
 
 
 def _sessions_seen(reach: Reach) -> ColumnElement[bool]:
-    if reach.fleet_id is None:
-        return seen(reach.site_ids)
-    mine = select(drivers.c.id).where(drivers.c.organisation_id == reach.fleet_id)
-    cards = select(tokens.c.id).where(tokens.c.organisation_id == reach.fleet_id)
-    return or_(transactions.c.driver_id.in_(mine), transactions.c.token_id.in_(cards))
+    return seen_session(reach.site_ids)
 
 
 def _records_seen(reach: Reach) -> ColumnElement[bool]:
+    if isinstance(reach.site_ids, OfFleet):
+        return of_fleet(reach.site_ids.fleet_id, records.c.driver_id, records.c.token_id)
     return records.c.id.is_not(None) if reach.site_ids is None else records.c.site_id.in_(sorted(reach.site_ids))
 
 

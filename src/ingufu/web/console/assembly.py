@@ -27,6 +27,8 @@ from ingufu.web.console import (
     metering,
     overview,
     reservations,
+    saved_views,
+    search,
     sellers,
     session,
     sessions,
@@ -41,6 +43,7 @@ from ingufu.web.console import (
     tariffs_editor,
     tariffs_feeds,
     tokens,
+    view_tabs,
 )
 from ingufu.web.console.pages import page
 from ingufu.web.console.rendering import CONSOLE_PATH
@@ -79,6 +82,8 @@ ROUTES = (
     *tariffs_editor.ROUTES,
     *tariffs_calculator.ROUTES,
     *tariffs_feeds.ROUTES,
+    *search.ROUTES,
+    *saved_views.ROUTES,
 )
 ROOT_ROUTES = (*login.ROOT_ROUTES, *static.ROUTES)
 
@@ -94,6 +99,7 @@ def make_router() -> Router:
     return Router(
         CONSOLE_PATH,
         route_handlers=[*ROUTES, show_nothing],
+        before_request=view_tabs.open_default,
         exception_handlers={
             IngufuError: errors.answer_known,
             HTTPException: errors.answer_router,

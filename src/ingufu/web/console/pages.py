@@ -19,7 +19,7 @@ from ingufu.accounts.model import Principal, Scope
 from ingufu.views import console_attempts, console_stations, evidence, templates
 from ingufu.web import auth, exchange
 from ingufu.web.assets import Assets, load_assets
-from ingufu.web.console import navigation, present, translations
+from ingufu.web.console import navigation, present, translations, view_tabs
 from ingufu.web.console.memo import Memo
 from ingufu.web.console.rendering import CONSOLE_PATH, make_environment
 from ingufu.web.console.runs import Runs
@@ -188,6 +188,7 @@ class Pages:
             **self._seat(request),
             "nav_counts": {} if principal is None else await self._counts(principal),
             "flash": _flash(request),
+            "saved_views": None if principal is None else await view_tabs.tabs_of(self.web, principal, request),
             **self._paint(request),
         }
 

@@ -223,14 +223,58 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const [name, value] of Object.entries(event.detail.parameters)) if (value === "") delete event.detail.parameters[name];
 });
 
+// ---- search over everything: "/" or Ctrl+K opens it, a click into the field of the top bar too ------------------------
+const OPENED = "ingufu-opened"; // addresses of what was looked at last; the server names it, and only to who may see it
+const ofThing = /^\/console\/(stations|drivers|tokens|groups|sessions|charge-records|invoices|tariffs)\/[0-9a-f]{8}-[0-9a-f-]{27}$/;
+
+function opened() {
+  try {
+    const known = JSON.parse(localStorage.getItem(OPENED) ?? "[]");
+    return Array.isArray(known) ? known.filter((path) => ofThing.test(path)).slice(0, 8) : [];
+  } catch {
+    return []; // storage is forbidden, or holds what is not ours
+  }
+}
+
+function remember(path) {
+  if (!ofThing.test(path)) return;
+  try {
+    localStorage.setItem(OPENED, JSON.stringify([path, ...opened().filter((one) => one !== path)].slice(0, 8)));
+  } catch {
+    // storage is forbidden: nothing is remembered
+  }
+}
+
+async function openPalette(text = "") {
+  if (document.querySelector("dialog[open]:not(#palette)")) return;
+  try {
+    const palette = await import(settings.modules.palette);
+    await palette.open(text, opened());
+  } catch {
+    location.assign(document.querySelector("#palette form").action); // the page does the same
+  }
+}
+
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isSlash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+  const isK = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
   const field = document.querySelector("[data-search-key]");
-  if (!field) return;
+  const palette = document.getElementById("palette");
+  if (!(isSlash || (isK && palette)) || !(palette || field)) return;
   event.preventDefault();
+  if (palette) return openPalette();
   field.focus();
   field.select();
+});
+
+document.addEventListener("click", (event) => {
+  const field = event.target.closest?.("[data-palette]");
+  if (field && document.getElementById("palette")) openPalette(field.value);
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.action?.endsWith("/sign-out")) localStorage.removeItem(OPENED);
 });
 
 // ---- steps -----------------------------------------------------------------------------------------------------------
@@ -468,6 +512,7 @@ function prepare(within) {
   tick();
 }
 
+remember(location.pathname);
 showTheme();
 prepare(document);
 lookForStreams();
