@@ -31,6 +31,7 @@ from ingufu.tariffs.tables import tariffs
 from ingufu.views import invoices
 from ingufu.views.fleets import of_fleet
 from ingufu.views.stations import SiteIds, contains, seen
+from ingufu.views.tariffs import visible
 from ingufu.views.transactions import seen_session
 
 SHORTEST = 2  # characters of a text that is looked for anywhere in names
@@ -299,7 +300,7 @@ _TARIFFS = _Source(
     kind=HitKind.TARIFF,
     rows=select(tariffs.c.id, tariffs.c.name, tariffs.c.kind),
     key=tariffs.c.id,
-    is_seen=lambda _: tariffs.c.id.is_not(None),
+    is_seen=lambda reach: visible(reach.site_ids),
     title="name",
     names=("name", "id"),
 )

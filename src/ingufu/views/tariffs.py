@@ -94,7 +94,7 @@ class TariffRow(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_tariffs(database: Database, query: TariffQuery, site_ids: SiteIds, now: datetime) -> Page[TariffRow]:
     """Return one page of the tariffs that one may see, by name."""
-    conditions = [*_conditions(query), _visible(site_ids)]
+    conditions = [*_conditions(query), visible(site_ids)]
     order = Order(tariffs.c.name_key, str, tariffs.c.id, name="name")
     rows = await database.select(
         ordered(select(tariffs).where(*conditions), order, cursor=query.cursor, limit=query.limit)
@@ -104,9 +104,22 @@ async def list_tariffs(database: Database, query: TariffQuery, site_ids: SiteIds
     return Page(items=await _completed(database, rows, site_ids, now), next=cursor, total=counted[0]["total"])
 
 
+async def check_seen(database: Database, tariff_id: str, site_ids: SiteIds) -> None:
+    """Raise NotFound for a tariff that does not exist or is not one's to see."""
+    if not await database.select(select(tariffs.c.id).where(tariffs.c.id == tariff_id, visible(site_ids))):
+        raise NotFound("There is no such tariff.")
+
+
+async def list_names(database: Database, site_ids: SiteIds, *, most: int) -> list[tuple[str, str]]:
+    """Return the ids and names of the tariffs that one may see and that are not retired, by name."""
+    statement = select(tariffs.c.id, tariffs.c.name).where(tariffs.c.is_retired.is_(False), visible(site_ids))
+    rows = await database.select(statement.order_by(tariffs.c.name_key).limit(most))
+    return [(row["id"], row["name"]) for row in rows]
+
+
 async def get_tariff(database: Database, tariff_id: str, site_ids: SiteIds, now: datetime) -> TariffRow:
     """Return the tariff. Raises NotFound, also if it is not one's to see."""
-    rows = await database.select(select(tariffs).where(tariffs.c.id == tariff_id, _visible(site_ids)))
+    rows = await database.select(select(tariffs).where(tariffs.c.id == tariff_id, visible(site_ids)))
     if not rows:
         raise NotFound("There is no such tariff.")
     [row] = await _completed(database, rows, site_ids, now)
@@ -173,7 +186,7 @@ def _conditions(query: TariffQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _visible(site_ids: SiteIds) -> ColumnElement[bool]:
+def visible(site_ids: SiteIds) -> ColumnElement[bool]:
     """Return the condition that a tariff applies, did or will, at one of the sites; people are not looked at."""
     if site_ids is None:
         return true()

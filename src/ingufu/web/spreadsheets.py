@@ -120,7 +120,10 @@ async def answer(  # everything that a file depends on
     Who asks for rows that he may not see, or with a cursor that is not ours, hears so before anything is sent: the
     first of them are read here.
     """
-    first = await anext(batches, ())
+    first: Sequence[RowT] = ()
+    async for rows in batches:
+        first = rows
+        break
     whole = _chained(first, batches)
     parts = _parquet(sheet, whole) if form is Form.PARQUET else _csv(sheet, whole, has_mark=has_mark)
     media_type = PARQUET if form is Form.PARQUET else MEDIA_TYPE

@@ -16,6 +16,7 @@ from ingufu.tariffs.conversion.ocpi import Version, to_ocpi
 from ingufu.tariffs.model import Tariff, TariffVersion
 from ingufu.views import charge_records as views
 from ingufu.views import metering
+from ingufu.views import tariffs as tariff_views
 from ingufu.views import transactions as transaction_views
 from ingufu.views.charge_records import RatingQuery, RatingRow, RecordQuery, RecordRow, Sum
 from ingufu.views.paging import Page
@@ -167,6 +168,7 @@ async def correct_charge_record(web: WebContext, principal: Principal, record_id
     record = await views.get_record(web.services.database, record_id, principal.site_ids)
     tariff = None
     if given.tariff_id is not None:
+        await tariff_views.check_seen(web.services.database, given.tariff_id, principal.site_ids)
         tariff = await records.tariff_at(given.tariff_id, record.started_at, until=record.ended_at)
     async with web.services.database.work() as work:
         rating = await records.correct(work, record.id, reason=given.reason, tariff=tariff)
@@ -206,6 +208,7 @@ async def rate_transaction(web: WebContext, principal: Principal, transaction_id
             rating = await records.rate_again(work, transaction.id)
             access.note(web, work, principal, "transaction.rate", transaction.id, details)
         return rating
+    await tariff_views.check_seen(web.services.database, given.tariff_id, principal.site_ids)
     tariff = await records.tariff_at(given.tariff_id, transaction.started_at, until=transaction.ended_at)
     async with web.services.database.work() as work:
         rating = await records.bill(work, transaction.id, tariff)
@@ -246,6 +249,7 @@ async def get_transaction_what_if(
     """
     transaction = await transaction_views.get_transaction(web.services.database, transaction_id, principal.site_ids)
     records = web.services.charge_records
+    await tariff_views.check_seen(web.services.database, criteria.tariff_id, principal.site_ids)
     tariff = await records.tariff_at(criteria.tariff_id, transaction.started_at, until=transaction.ended_at)
     return await records.what_if(transaction_id, (tariff,))
 

@@ -12,6 +12,7 @@ from ingufu.core import errors
 from ingufu.core.errors import NotFound
 from ingufu.tariffs.model import AppliedTariff
 from ingufu.views import moments as views
+from ingufu.views import tariffs as tariff_views
 from ingufu.views import transactions as transaction_views
 from ingufu.views.moments import Moments, SessionAt
 from ingufu.views.transactions import Instant
@@ -87,6 +88,7 @@ async def get_price_as_known(
     records = web.services.charge_records
     tariffs: tuple[AppliedTariff, ...] = ()
     if criteria.tariff_id is not None:
+        await tariff_views.check_seen(web.services.database, criteria.tariff_id, principal.site_ids)
         tariffs = (await records.tariff_at(criteria.tariff_id, it.started_at, until=it.ended_at),)
     found = await records.as_known(transaction_id, criteria.at, tariffs)
     if found is None:

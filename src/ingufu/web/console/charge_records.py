@@ -14,6 +14,7 @@ from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.views import charge_records as views
 from ingufu.views import console_sites
 from ingufu.views import invoices as invoice_views
+from ingufu.views import tariffs as tariff_views
 from ingufu.views.charge_records import RatingQuery, RecordQuery
 from ingufu.web.api import charge_records as api
 from ingufu.web.console import present
@@ -147,10 +148,11 @@ async def do_correct(  # the record, and what is to become of it
     return pages.done(request, toast, to=path_of("charge-records", made.record.id))
 
 
-async def tariff_options(web: WebContext) -> list[tuple[str, str]]:
-    """Return the tariffs that a session can be priced by, for a list to choose from."""
-    tariffs = [one for one in await web.services.tariffs.all() if not one.is_retired]
-    return [(one.id, one.name) for one in tariffs[:TARIFFS_OFFERED]]
+async def tariff_options(web: WebContext, principal: Principal) -> list[tuple[str, str]]:
+    """Return the tariffs that a session can be priced by, of those that the reader may see."""
+    if Scope.TARIFFS_READ not in principal.scopes:
+        return []
+    return await tariff_views.list_names(web.services.database, principal.site_ids, most=TARIFFS_OFFERED)
 
 
 async def _show_record(  # the page, as it is or with what is wrong
@@ -175,7 +177,7 @@ async def _show_record(  # the page, as it is or with what is wrong
         is_standing=seen.is_standing,
         zone=record.snapshot.time_zone,
         tzinfo=present.zone(record.snapshot.time_zone),
-        tariffs=await tariff_options(web),
+        tariffs=await tariff_options(web, principal),
         may_change=Scope.MONEY_WRITE in principal.scopes,
         errors=[error] if error else [],
     )
@@ -192,7 +194,7 @@ async def _show_unpriced(  # the page, as it is or with what is wrong
         "pages/charge_records/unpriced.html",
         status=422 if error else 200,
         rows=[Shown(row, present.zone(row.time_zone)) for row in found.items],
-        tariffs=await tariff_options(web),
+        tariffs=await tariff_options(web, principal),
         error=error,
         may_change=Scope.MONEY_WRITE in principal.scopes,
         next_href=f"{here}?{urlencode({'cursor': found.next})}" if found.next else None,

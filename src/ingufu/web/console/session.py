@@ -155,7 +155,7 @@ async def _pricing(web: WebContext, principal: Principal, it: TransactionView, t
     if Scope.MONEY_READ not in principal.scopes:
         return None
     records = web.services.charge_records
-    options = await tariff_options(web)
+    options = await tariff_options(web, principal)
     named = dict(options)
     other = None
     if tariff_id in named:

@@ -85,7 +85,7 @@ async def _pricing(
     if Scope.MONEY_READ not in principal.scopes:
         return None
     records = web.services.charge_records
-    options = await tariff_options(web)
+    options = await tariff_options(web, principal)
     named = dict(options)
     tariffs: tuple[AppliedTariff, ...] = ()
     if tariff_id in named:
