@@ -13,6 +13,7 @@ from msgspec import Meta
 from ingufu.accounts.model import Principal
 from ingufu.core.errors import TooManyRequests, Unauthenticated
 from ingufu.web import auth, exchange
+from ingufu.web.console import own_language
 from ingufu.web.console.pages import LANGUAGE_COOKIE, Pages, action, page
 from ingufu.web.console.rendering import CONSOLE_PATH
 from ingufu.web.context import WebContext
@@ -80,8 +81,12 @@ async def log_out(web: WebContext, principal: Principal) -> Response[Any]:
 
 
 @action("/language")
-async def choose_language(pages: Pages, request: Asked, form: Form) -> Response[Any]:
-    """Read the console in another language, in this browser"""
+async def choose_language(
+    web: WebContext, pages: Pages, request: Asked, principal: Principal, form: Form
+) -> Response[Any]:
+    """Read the console in another language"""
+    if form.text("language") in pages.environments:
+        await own_language.keep(web, principal, form.text("language"))
     answer = Redirect(safe_next(unquote(form.text("next"))), status_code=303)
     if form.text("language") in pages.environments:
         answer.set_cookie(_language(request, form.text("language")))

@@ -85,14 +85,17 @@ class Pages:
         return self.environments[self.language(request)]
 
     def language(self, request: Asked) -> str:
-        """Return the reader's language: as chosen in this browser, as entered for the user, or as the browser asks."""
+        """Return the reader's language: as entered for the user, as chosen in this browser, or as the browser asks.
+
+        English is what users have whose language nobody has entered: then the browser's choice goes first.
+        """
         principal: Principal | None = request.scope.get("user")
         available = tuple(self.environments)
+        if principal is not None and principal.language != translations.SOURCE_LANGUAGE:
+            return translations.chosen(principal.language, available)
         choice = request.cookies.get(LANGUAGE_COOKIE, "")
         if choice in available:
             return choice
-        if principal is not None and principal.language != translations.SOURCE_LANGUAGE:
-            return translations.chosen(principal.language, available)
         return translations.chosen(request.headers.get("accept-language", ""), available)
 
     def text(self, request: Asked, message: str, **values: object) -> str:
