@@ -45,7 +45,7 @@ def test_fields_that_only_one_side_names_count_as_unchanged():
 
 def test_secret_is_kept_only_as_the_fact_that_it_changed():
     kept = changes({"password_hash": None, "api_key": "ZQXJ1"}, {"password_hash": "ZQXJ", "api_key": "ZQXJ2"})
-    assert kept == {"password_hash": {"before": None, "after": "***"}, "api_key": {"before": "***", "after": "***"}}
+    assert kept == {"password": {"before": None, "after": "***"}, "api_key": {"before": "***", "after": "***"}}
     assert "ZQXJ" not in str(changes({"at": {}}, {"at": {"url": "ftp://me:ZQXJ@198.51.100.1/x", "pin": "ZQXJ"}}))
 
 

@@ -255,25 +255,6 @@ class AccountRules(msgspec.Struct, frozen=True, kw_only=True):
     in_progress_s: float = 120.0  # a request that took longer has died with its process
 
 
-class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Who did what, or wanted to."""
-
-    id: int
-    at: datetime
-    actor_kind: ActorKind
-    actor_id: str
-    actor_name: str
-    address: str | None = None
-    action: str
-    object_kind: str
-    object_id: str
-    is_refused: bool = False
-    details: dict[str, Any] = {}
-    changes: dict[str, Any] = {}
-    door: Door | None = None
-    request_id: str | None = None
-
-
 class New(msgspec.Struct, frozen=True):
     """The request is the first with its idempotency key: do it, then `finish` or `abandon`."""
 

@@ -60,7 +60,6 @@ def retention_rules(settings: RetentionSettings) -> tuple[Rule, ...]:
             only=configuration.resets.c.ended_at.is_not(None),
         ),
         Rule(name="stream_values", table=streams.values, days=settings.idle_readings_days),
-        Rule(name="audit", table=accounts.audit, days=settings.audit_days),
         Rule(name="login_failures", table=accounts.login_failures, days=LOGIN_FAILURES_DAYS),
         Rule(name="logins", table=accounts.logins, days=LOGINS_DAYS, at="expires_at"),
         Rule(name="idempotency", table=accounts.idempotency, days=IDEMPOTENCY_DAYS, at="created_at"),

@@ -59,6 +59,18 @@ def note(  # one line of the audit trail
     )
 
 
+async def note_export(web: WebContext, principal: Principal, name: str, form: str, query: msgspec.Struct) -> None:
+    """Keep in the audit trail that the principal took a list away as a file, and which part of it."""
+    asked = {
+        field.name: value
+        for field in msgspec.structs.fields(query)
+        if (value := getattr(query, field.name)) not in (None, field.default) and field.name not in ("cursor", "limit")
+    }
+    async with web.services.database.work() as work:
+        details = {"form": str(form), "query": msgspec.to_builtins(asked)}
+        note(web, work, principal, f"{name}.export", name, details)
+
+
 def given_fields(change: msgspec.Struct) -> dict[str, Any]:
     """Return the fields that a change names."""
     return {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}

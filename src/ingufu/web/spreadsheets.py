@@ -42,6 +42,7 @@ from ingufu.accounts.model import Principal
 from ingufu.infra.parquet import ParquetStream
 from ingufu.infra.sheet import Column, Sheet, own
 from ingufu.views.paging import Page
+from ingufu.web import access
 from ingufu.web.context import WebContext
 from ingufu.web.declared import KEY, Route
 from ingufu.web.routes import Handler, function_of, route
@@ -81,10 +82,15 @@ def exports(  # what two routes have in common
     tag = declared.pop("tag", name)
 
     async def as_csv(web: WebContext, principal: Principal, criteria: Any) -> Stream:
-        return await answer(web, sheet, Form.CSV, read(web, principal, criteria.asked), has_mark=criteria.mark)
+        batches = read(web, principal, criteria.asked)
+        answered = await answer(web, sheet, Form.CSV, batches, has_mark=criteria.mark)
+        await access.note_export(web, principal, sheet.name, Form.CSV, criteria.asked)
+        return answered
 
     async def as_parquet(web: WebContext, principal: Principal, criteria: Any) -> Stream:
-        return await answer(web, sheet, Form.PARQUET, read(web, principal, criteria))
+        answered = await answer(web, sheet, Form.PARQUET, read(web, principal, criteria))
+        await access.note_export(web, principal, sheet.name, Form.PARQUET, criteria)
+        return answered
 
     marked = _marked(query)
     _named(as_csv, f"export_{name}_csv", tag, f"Export {noun} as CSV\n\n{_CSV_WORDS}")

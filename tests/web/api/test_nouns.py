@@ -207,7 +207,7 @@ async def test_audit_trail_is_paged_and_filtered(house: House, admin) -> None:
     await admin.post("/api/v1/stations", json={"identity": "CP1"})
     first = (await admin.get("/api/v1/audit?action=site.create&limit=3")).json()
     second = (await admin.get(f"/api/v1/audit?action=site.create&limit=3&cursor={first['next']}")).json()
-    assert [entry["details"]["name"] for entry in first["items"] + second["items"]] == [
+    assert [entry["changes"]["name"]["after"] for entry in first["items"] + second["items"]] == [
         f"Site {n}" for n in (4, 3, 2, 1, 0)
     ]
     assert second["next"] is None

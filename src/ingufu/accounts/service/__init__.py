@@ -50,6 +50,7 @@ class Accounts(People, Logins, Keys, Roles, SealedTrail, Idempotency):
         own_key = random_bytes(32) if trail_key is None else b""  # without one: of this process alone
         SealedTrail.__init__(self, database, clock, ids, trail_key or (lambda: own_key), witness)
         Idempotency.__init__(self, database, clock, rules)
+        self.on_failure = self.audit_wrong_guess
 
     def forget_rights(self) -> None:
         """Forget what is held in memory of who may do what: an organisation got or lost sites."""

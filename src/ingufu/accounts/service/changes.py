@@ -13,6 +13,7 @@ State: TypeAlias = msgspec.Struct | Mapping[str, Any]  # a thing, or those of it
 MOST_FIELDS = 100
 _VALUE_LONGEST = 2000  # characters of JSON: a longer value is kept in part
 _TEXT_LONGEST = 200
+_UNTOLD = frozenset({"updated_at"})  # the entry has a time of its own
 _TOLD_SECRET = '{"%s":"x"}'
 
 
@@ -23,9 +24,13 @@ def changes(before: State | None, after: State | None) -> dict[str, Any]:
     others count as unchanged. A secret is kept as the fact that it changed.
     """
     was, now = _fields(before), _fields(after)
-    names = [name for name in ({**was, **now}) if before is None or after is None or (name in was and name in now)]
+    told = [name for name in {**was, **now} if name not in _UNTOLD]
+    names = [name for name in told if before is None or after is None or (name in was and name in now)]
     differing = [name for name in names if was.get(name) != now.get(name)]
-    kept = {_short(name): _pair(name, was.get(name), now.get(name)) for name in differing[:MOST_FIELDS]}
+    kept = {
+        _short(name).removesuffix("_hash"): _pair(name, was.get(name), now.get(name))
+        for name in differing[:MOST_FIELDS]
+    }
     if len(differing) > MOST_FIELDS:
         kept["..."] = {"before": None, "after": f"and {len(differing) - MOST_FIELDS} more fields"}
     return kept

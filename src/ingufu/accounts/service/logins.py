@@ -21,6 +21,7 @@ from ingufu.infra.storage.database import Database, Work
 _SECRET_LONGEST = 200
 _AGENT_LONGEST = 300
 
+OnFailure = Callable[[Work, str, str], None]  # with the unit that keeps it: the account, the address
 LacksFactor = Callable[[User, str], Awaitable[bool]]  # by the user, and the method of their log-in
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ class Logins:
         self._rights = rights
         self._recognised_logins = Recognised(clock, rules)
         self.lacks_factor: LacksFactor = _lacks_nothing  # told by whoever keeps the second factors
+        self.on_failure: OnFailure = _tell_nobody
         self._trying: dict[str, int] = {}  # passwords being checked now, by account and by address
 
     async def login(self, email: str, password: str, *, address: str, user_agent: str = "") -> tuple[str, User]:
@@ -196,6 +198,7 @@ class Logins:
         log.info("login.failed", address=origin)
         async with self._database.work() as work:
             store.add_failure(work, account, origin, self._clock.now())
+            self.on_failure(work, account, origin)
 
     async def begin_login(
         self, user: User, *, address: str, user_agent: str = "", method: str = "password", forgives: str = ""
@@ -262,3 +265,7 @@ class Logins:
             else:
                 del self._trying[key]
         return of_account, of_origin
+
+
+def _tell_nobody(work: Work, account: str, origin: str) -> None:
+    del work, account, origin

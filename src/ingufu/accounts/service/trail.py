@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ingufu.accounts import chain, trail_store
-from ingufu.accounts.model import Principal
+from ingufu.accounts.model import ActorKind, Door, Principal
 from ingufu.accounts.service.changes import State, changes, harmless
 from ingufu.accounts.trail_model import AuditEntry, AuditQuery
 from ingufu.core.clock import Clock
@@ -16,6 +16,7 @@ from ingufu.infra.storage.database import Database, Work
 
 MAX_PAGE = 1000
 _TEXT_LONGEST = 200
+_GUESSES_PER_HOUR = 1000  # wrong ones that are told of; the log has all
 _DETAILS_LONGEST = 10_000
 
 
@@ -27,6 +28,7 @@ class Trail:
         self._clock = clock
         self._ids = ids
         self._trail_key = trail_key
+        self._guesses = (clock.now(), 0)  # the hour, and how many wrong ones there were in it
         self.on_audited: Callable[[], None] = lambda: None  # called after the commit of an entry; must not raise
 
     def audit(
@@ -67,6 +69,14 @@ class Trail:
         )
         trail_store.add(work, entry | {"mark": chain.mark(self._trail_key(), entry)})
         work.after_commit(self.on_audited)
+
+    def audit_wrong_guess(self, work: Work, account: str, address: str) -> None:
+        """Add that someone gave a wrong password or code for this account; of very many, only some are told."""
+        hour = self._clock.now().replace(minute=0, second=0, microsecond=0)
+        self._guesses = (hour, self._guesses[1] + 1) if self._guesses[0] == hour else (hour, 1)
+        if self._guesses[1] <= _GUESSES_PER_HOUR:
+            nobody = Principal(kind=ActorKind.SYSTEM, id="sign-in", name="Sign-in", address=address, door=Door.SYSTEM)
+            self.audit(work, nobody, "login.fail", object_kind="login", object_id=account, is_refused=True)
 
     async def audit_entry(self, entry_id: int) -> AuditEntry:
         """Return one entry, with its seal if it has one. Raises NotFound."""

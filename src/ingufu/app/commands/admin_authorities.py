@@ -37,7 +37,7 @@ def import_authorities(file: Any, purpose: str, note: str, *, as_json: bool, **g
         async with admin.work() as work:
             entered = await admin.services.authorities.add(work, pem, Purpose(purpose), note=note)
             for one in entered:
-                admin.note(work, "authority.add", one.id, {"fingerprint": one.fingerprint})
+                admin.note(work, "authority.add", one.id, after=one)
         return entered
 
     entered = desk.at_desk(given, add)
@@ -64,7 +64,7 @@ def remove_authority(fingerprint: str, *, as_json: bool, **given: Any) -> None:
             raise NotFound("No authority has this fingerprint, or several have.")
         async with admin.work() as work:
             await admin.services.authorities.remove(work, found[0].id)
-            admin.note(work, "authority.remove", found[0].id, {"fingerprint": found[0].fingerprint})
+            admin.note(work, "authority.remove", found[0].id, before=found[0])
         return found[0]
 
     removed = desk.at_desk(given, remove)

@@ -37,7 +37,7 @@ def add_key(name: str, scopes: tuple[str, ...], days: int | None, *, as_json: bo
             added, secret = await admin.services.accounts.create_key(
                 work, organisation_id=admin.organisation_id, name=name, scopes=granted, expires_at=expires_at
             )
-            admin.note(work, "key.create", added.id, {"name": name, "scopes": granted})
+            admin.note(work, "key.create", added.id, after=added)
         return added, secret
 
     added, secret = desk.at_desk(given, add)

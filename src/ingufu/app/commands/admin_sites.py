@@ -31,7 +31,7 @@ def add_site(*, as_json: bool, **given: Any) -> None:
     async def add(admin: Administration) -> Site:
         async with admin.work() as work:
             added = await admin.services.sites.create(work, organisation_id=admin.organisation_id, **fields)
-            admin.note(work, "site.create", added.id, {"name": added.name})
+            admin.note(work, "site.create", added.id, after=added)
         return added
 
     added = desk.at_desk(given, add)

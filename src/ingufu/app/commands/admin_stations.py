@@ -55,7 +55,7 @@ def add_station(
                 password=password,
                 **{name: value for name, value in fields.items() if value is not None},
             )
-            admin.note(work, "station.create", added.id, {"identity": identity})
+            admin.note(work, "station.create", added.id, after=added)
         return added
 
     added = desk.at_desk(given, add)
@@ -176,7 +176,7 @@ def remove_station(identity: str, *, yes: bool, as_json: bool, **given: Any) -> 
         has_charged = await admin.has_charged(found)
         async with admin.work() as work:
             is_gone = await admin.services.stations.delete(work, found.id, has_charged=has_charged)
-            admin.note(work, "station.delete", found.id, {"identity": identity, "is_gone": is_gone})
+            admin.note(work, "station.delete", found.id, {"is_gone": is_gone}, before=found)
         return found, is_gone
 
     found, is_gone = desk.at_desk(given, remove)
@@ -188,7 +188,7 @@ async def _change(admin: Administration, identity: str, action: str, change: Cha
     found = await admin.station(identity)
     async with admin.work() as work:
         changed = await change(work, found)
-        admin.note(work, action, found.id, {"identity": found.identity})
+        admin.note(work, action, found.id, before=found, after=changed)
     await admin.tell([changed])
     return changed
 

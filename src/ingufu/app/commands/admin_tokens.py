@@ -8,6 +8,7 @@ import msgspec
 
 from ingufu.app.administration import Administration
 from ingufu.app.commands import desk
+from ingufu.authorization.decide import shown
 from ingufu.authorization.model import Driver, DriverDetails, GroupDetails, Token, TokenDetails, TokenGroup, TokenKind
 from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.views.paging import MAX_LIMIT
@@ -51,7 +52,7 @@ def add_token(value: str, *, as_json: bool, **given: Any) -> None:
             added = await admin.services.authorization.create_token(
                 work, details, organisation_id=admin.organisation_id
             )
-            admin.note(work, "token.create", added.id)
+            admin.note(work, "token.create", added.id, after=shown(added))
         return added
 
     added = desk.at_desk(given, add)
@@ -87,7 +88,7 @@ def block_token(value: str, kind: str | None, reason: str, *, as_json: bool, **g
         found = await _token(admin, value, kind)
         async with admin.work() as work:
             changed = await admin.services.authorization.block_token(work, found.id, reason=reason)
-            admin.note(work, "token.block", found.id, {"reason": reason})
+            admin.note(work, "token.block", found.id, before=shown(found), after=shown(changed))
         return changed
 
     changed = desk.at_desk(given, block)
@@ -105,7 +106,7 @@ def unblock_token(value: str, kind: str | None, *, as_json: bool, **given: Any) 
         found = await _token(admin, value, kind)
         async with admin.work() as work:
             changed = await admin.services.authorization.unblock_token(work, found.id)
-            admin.note(work, "token.unblock", found.id)
+            admin.note(work, "token.unblock", found.id, before=shown(found), after=shown(changed))
         return changed
 
     changed = desk.at_desk(given, unblock)
@@ -131,7 +132,7 @@ def add_group(value: str, name: str, *, master_pass: bool, as_json: bool, **give
             added = await admin.services.authorization.create_group(
                 work, details, organisation_id=admin.organisation_id
             )
-            admin.note(work, "group.create", added.id, {"value": added.value})
+            admin.note(work, "group.create", added.id, after=added)
         return added
 
     added = desk.at_desk(given, add)
@@ -159,7 +160,7 @@ def add_driver(*, as_json: bool, **given: Any) -> None:
             added = await admin.services.authorization.create_driver(
                 work, details, organisation_id=admin.organisation_id
             )
-            admin.note(work, "driver.create", added.id)
+            admin.note(work, "driver.create", added.id, after=added)
         return added
 
     added = desk.at_desk(given, add)

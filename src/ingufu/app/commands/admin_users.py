@@ -43,7 +43,7 @@ def add_user(
                 grants=grants or [RoleGrant(role=Role(role))],
                 language=language,
             )
-            admin.note(work, "user.create", added.id, {"email": added.email, "role": role, "sites": list(sites)})
+            admin.note(work, "user.create", added.id, after=added)
         return added
 
     added = desk.at_desk(given, add)
@@ -77,7 +77,7 @@ def set_password(email: str, *, as_json: bool, **given: Any) -> None:
         found = await _find(admin, email)
         async with admin.work() as work:
             changed = await admin.services.accounts.set_user_password(work, found.id, password)
-            admin.note(work, "user.password", found.id)
+            admin.note(work, "user.password", found.id, before=found, after=changed)
         return changed
 
     changed = desk.at_desk(given, change)
@@ -106,7 +106,7 @@ async def _set_disabled(admin: Administration, email: str, *, is_disabled: bool)
     found = await _find(admin, email)
     async with admin.work() as work:
         changed = await admin.services.accounts.update_user(work, found.id, is_disabled=is_disabled)
-        admin.note(work, "user.disable" if is_disabled else "user.enable", found.id)
+        admin.note(work, "user.disable" if is_disabled else "user.enable", found.id, before=found, after=changed)
     return changed
 
 

@@ -49,7 +49,7 @@ async def add_authorities(web: WebContext, principal: Principal, given: NewAutho
     async with web.services.database.work() as work:
         entered = await web.services.authorities.add(work, given.pem, given.purpose, note=given.note)
         for one in entered:
-            access.note(web, work, principal, "authority.add", one.id, {"fingerprint": one.fingerprint})
+            access.note(web, work, principal, "authority.add", one.id, after=one)
     return entered
 
 
@@ -80,9 +80,10 @@ async def remove_authority(web: WebContext, principal: Principal, authority_id: 
 
     Contracts below it are refused from now on.
     """
+    known = await web.services.authorities.get(authority_id)
     async with web.services.database.work() as work:
         await web.services.authorities.remove(work, authority_id)
-        access.note(web, work, principal, "authority.remove", authority_id)
+        access.note(web, work, principal, "authority.remove", authority_id, before=known)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (list_authorities, add_authorities, get_authority, remove_authority)

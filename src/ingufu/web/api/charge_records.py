@@ -147,7 +147,8 @@ async def credit_charge_record(web: WebContext, principal: Principal, record_id:
     record = await views.get_record(web.services.database, record_id, principal.site_ids)
     async with web.services.database.work() as work:
         credit = await web.services.charge_records.credit(work, record.id, reason=given.reason)
-        access.note(web, work, principal, "charge-record.credit", record.id, {"reason": given.reason})
+        details = {"reason": given.reason, "credit": credit.id}
+        access.note(web, work, principal, "charge-record.credit", record.id, details)
     return await view_of(web, credit)
 
 

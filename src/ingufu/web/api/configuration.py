@@ -196,6 +196,9 @@ async def read_variables(web: WebContext, principal: Principal, station: str, gi
     known = await access.station_of(web, principal, station)
     items = [ReadItem(name=variables.parse(one.variable), attribute=one.attribute) for one in given.variables]
     outcomes = await web.services.configuration.asking.read(by(web, principal), known, items)
+    async with web.services.database.work() as work:
+        results = {one.name.text: one.status for one in outcomes}
+        access.note(web, work, principal, "station.read-variables", known.id, {"results": results})
     return [result(one) for one in outcomes]
 
 
@@ -220,7 +223,8 @@ async def set_variables(web: WebContext, principal: Principal, station: str, giv
     await web.services.configuration.wishes.reassess(known.id)
     async with web.services.database.work() as work:
         results = {one.name.text: one.status for one in outcomes}
-        access.note(web, work, principal, "station.variables", known.id, {"results": results})
+        asked = {one.variable: one.value for one in given.values}
+        access.note(web, work, principal, "station.variables", known.id, {"results": results}, after=asked)
     return [result(one) for one in outcomes]
 
 
@@ -277,6 +281,9 @@ async def request_report(web: WebContext, principal: Principal, station: str, gi
             base=given.base or (None if chosen else ReportBase.FULL), criteria=given.criteria, places=places
         )
         report = await reporting.request(who, known, wish)
+    async with web.services.database.work() as work:
+        details = {"report": report.id, "monitors": given.monitors}
+        access.note(web, work, principal, "station.report", known.id, details)
     return views.report_row(report)
 
 
@@ -319,10 +326,13 @@ async def desire(web: WebContext, principal: Principal, station: str, given: Wis
     """
     known = await access.station_of(web, principal, station)
     names = [variables.parse(one.variable) for one in given.values]
+    known_wishes = {one.variable: one.value for one in await views.list_wishes(web.services.database, known.id)}
     async with web.services.database.work() as work:
         wishes = [DesiredChange(name=name, value=one.value) for name, one in zip(names, given.values, strict=True)]
         await web.services.configuration.desire(work, known.id, wishes, actor=principal.name)
-        access.note(web, work, principal, "station.desire", known.id, {"variables": [name.text for name in names]})
+        after = {name.text: one.value for name, one in zip(names, given.values, strict=True)}
+        before = {name: known_wishes.get(name) for name in after}
+        access.note(web, work, principal, "station.desire", known.id, before=before, after=after)
     await web.services.configuration.wishes.reassess(known.id)
     return list(await views.list_wishes(web.services.database, known.id))
 

@@ -100,7 +100,7 @@ async def adopt_station(web: WebContext, principal: Principal, given: AdoptStati
             station = await services.stations.create(work, given.identity)
         else:
             station = await services.stations.approve(work, known.id, keeps_password=is_kept)
-        access.note(web, work, principal, "station.adopt", station.id, {"identity": station.identity})
+        access.note(web, work, principal, "station.adopt", station.id, before=known, after=station)
     await _furnish(web, station, given, given.password or made)
     await access.reload(web, station.id)
     return Adopted(station=await views.get_station(services.database, station.id, None), password=made)

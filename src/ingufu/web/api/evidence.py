@@ -132,6 +132,8 @@ async def judge_transaction(web: WebContext, principal: Principal, transaction_i
     it = await transaction_views.get_transaction(web.services.database, transaction_id, principal.site_ids)
     if not it.is_open:
         await web.services.evidence.judge(it.id)
+        async with web.services.database.work() as work:
+            access.note(web, work, principal, "verdict.judge", it.id)
     return await see(web, it.id)
 
 
@@ -240,8 +242,7 @@ async def add_meter_key(web: WebContext, principal: Principal, given: NewKeyFiel
     wanted = NewMeterKey(station_id=station.id, **fields)
     async with web.services.database.work() as work:
         key = await web.services.evidence.add_key(work, wanted, by=principal.name)
-        details = {"station": station.id, "fingerprint": key.fingerprint}
-        access.note(web, work, principal, "meter_key.create", key.id, details)
+        access.note(web, work, principal, "meter_key.create", key.id, {"station": station.id}, after=key)
     await web.services.evidence.judge_waiting(station.id)
     return await views.get_key(web.services.database, key.id, principal.site_ids)
 
@@ -261,10 +262,11 @@ async def retire_meter_key(web: WebContext, principal: Principal, key: str, give
     """
     known = await views.get_key(web.services.database, key, principal.site_ids)
     at = given.at or web.services.clock.now()
+    was, now = {"valid_until": known.valid_until}, {"valid_until": at}
     async with web.services.database.work() as work:
         await web.services.evidence.retire_key(work, known.id, at)
-        details = {"station": known.station_id, "at": at.isoformat()}
-        access.note(web, work, principal, "meter_key.retire", known.id, details)
+        details = {"station": known.station_id}
+        access.note(web, work, principal, "meter_key.retire", known.id, details, before=was, after=now)
     return await views.get_key(web.services.database, known.id, principal.site_ids)
 
 
@@ -293,10 +295,10 @@ async def set_site_evidence(
     verified with a registered key: nobody can decide otherwise.
     """
     known = await _site(web, principal, site_id)
+    before = await web.services.evidence.site(known)
     async with web.services.database.work() as work:
         after = await web.services.evidence.set_site(work, known, demands_signatures=given.demands_signatures)
-        details = {"demands_signatures": given.demands_signatures}
-        access.note(web, work, principal, "site.evidence", known, details)
+        access.note(web, work, principal, "site.evidence", known, before=before, after=after)
     return after
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -133,7 +133,7 @@ async def create_fiscal_device(web: WebContext, principal: Principal, given: New
             name=given.name,
             settings=settings_of(given.settings),
         )
-        access.note(web, work, principal, "fiscal-device.create", made.id, {"name": made.name})
+        access.note(web, work, principal, "fiscal-device.create", made.id, after=_told(made))
     return view_of(made, {})
 
 
@@ -165,9 +165,10 @@ async def update_fiscal_device(
     fields = access.given_fields(given)
     if "settings" in fields:
         fields["settings"] = settings_of(fields["settings"])
+    known = await web.services.money.fiscal.get(device_id)
     async with web.services.database.work() as work:
         made = await web.services.money.fiscal.update(work, device_id, **fields)
-        access.note(web, work, principal, "fiscal-device.update", device_id, {"fields": sorted(fields)})
+        access.note(web, work, principal, "fiscal-device.update", device_id, before=_told(known), after=_told(made))
     return view_of(made, await web.services.money.fiscal.lengths())
 
 
@@ -210,9 +211,10 @@ async def resume_fiscal_device(web: WebContext, principal: Principal, device_id:
 
     After what stopped it was put right; or at once, when it waits.
     """
+    known = await web.services.money.fiscal.get(device_id)
     async with web.services.database.work() as work:
-        await web.services.money.fiscal.resume(work, device_id)
-        access.note(web, work, principal, "fiscal-device.resume", device_id, {})
+        after = await web.services.money.fiscal.resume(work, device_id)
+        access.note(web, work, principal, "fiscal-device.resume", device_id, before=_told(known), after=_told(after))
     return await get_view(web, device_id)
 
 
@@ -246,6 +248,11 @@ def settings_of(entry: DeviceEntry) -> DeviceSettings:
     plain["labels"] = tuple(TaxLabel(**msgspec.structs.asdict(one)) for one in entry.labels)
     plain["items"] = {name: ItemCode(**msgspec.structs.asdict(one)) for name, one in entry.items.items()}
     return DeviceSettings(**plain)
+
+
+def _told(device: Device) -> dict[str, Any]:
+    """Return what the audit trail tells of a device: what people entered, and its state."""
+    return {name: getattr(device, name) for name in ("name", "kind", "settings", "state", "problem")}
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (

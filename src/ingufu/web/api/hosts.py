@@ -113,8 +113,7 @@ async def agree_with_host(web: WebContext, principal: Principal, given: NewAgree
 
     async def do(work: Work) -> Agreement:
         made = await web.services.hosts.agree(work, books, site_id, by=principal.name, **fields)
-        details = {"site": site_id, "percent": str(given.percent), "host": given.host_name}
-        access.note(web, work, principal, "agreement.create", made.id, details)
+        access.note(web, work, principal, "agreement.create", made.id, {"site": site_id}, after=made)
         return made
 
     made = await retried(web.services.database, do)
@@ -138,8 +137,9 @@ async def end_agreement(web: WebContext, principal: Principal, agreement_id: str
     books = await books_of(web)
 
     async def do(work: Work) -> None:
+        known = await web.services.hosts.get_agreement(books, agreement_id)
         ended = await web.services.hosts.end(work, books, agreement_id, until=given.until)
-        access.note(web, work, principal, "agreement.end", ended.id, {"until": given.until.isoformat()})
+        access.note(web, work, principal, "agreement.end", ended.id, before=known, after=ended)
 
     await retried(web.services.database, do)
     return await _agreement(web, agreement_id)
@@ -213,8 +213,7 @@ async def make_payout(web: WebContext, principal: Principal, given: NewPayout) -
 
     async def do(work: Work) -> Payout:
         made = await web.services.hosts.make_payout(work, books, site_id, by=principal.name, **fields)
-        details = {"site": site_id, "amount": str(made.amount), "currency": made.currency}
-        access.note(web, work, principal, "payout.make", made.id, details)
+        access.note(web, work, principal, "payout.make", made.id, {"site": site_id}, after=made)
         return made
 
     made = await retried(web.services.database, do)
@@ -238,10 +237,11 @@ async def book_payout(web: WebContext, principal: Principal, payout_id: str, giv
     books = await books_of(web)
 
     async def do(work: Work) -> None:
+        known = await web.services.hosts.get_payout(books, payout_id)
         paid = await web.services.hosts.pay(
             work, books, payout_id, bank_reference=given.bank_reference, by=principal.name
         )
-        access.note(web, work, principal, "payout.paid", paid.id, {"bank_reference": given.bank_reference})
+        access.note(web, work, principal, "payout.paid", paid.id, before=known, after=paid)
 
     await retried(web.services.database, do)
     return await views.get_payout(web.services.database, books, payout_id, principal.site_ids)
@@ -263,8 +263,9 @@ async def cancel_payout(web: WebContext, principal: Principal, payout_id: str) -
     books = await books_of(web)
 
     async def do(work: Work) -> None:
+        known = await web.services.hosts.get_payout(books, payout_id)
         ended = await web.services.hosts.cancel_payout(work, books, payout_id, by=principal.name)
-        access.note(web, work, principal, "payout.cancel", ended.id)
+        access.note(web, work, principal, "payout.cancel", ended.id, before=known, after=ended)
 
     await retried(web.services.database, do)
     return await views.get_payout(web.services.database, books, payout_id, principal.site_ids)

@@ -137,7 +137,7 @@ async def create_legal_entity(web: WebContext, principal: Principal, given: NewL
     await _check_refers(web, fields)
     async with web.services.database.work() as work:
         made = await web.services.money.entities.create(work, organisation_id=organisation_id, **fields)
-        access.note(web, work, principal, "legal-entity.create", made.id, {"name": made.name})
+        access.note(web, work, principal, "legal-entity.create", made.id, after=made)
     return made
 
 
@@ -166,11 +166,11 @@ async def update_legal_entity(
     Only the fields that are given change, and no document that was issued.
     """
     fields = access.given_fields(given)
-    await web.services.money.entities.get(entity_id)
+    known = await web.services.money.entities.get(entity_id)
     await _check_refers(web, fields)
     async with web.services.database.work() as work:
         made = await web.services.money.entities.update(work, entity_id, **fields)
-        access.note(web, work, principal, "legal-entity.update", entity_id, {"fields": sorted(fields)})
+        access.note(web, work, principal, "legal-entity.update", entity_id, before=known, after=made)
     return made
 
 
@@ -187,9 +187,10 @@ async def retire_legal_entity(web: WebContext, principal: Principal, entity_id: 
 
     It sells no more and is nobody's default. Its documents stay, and can be credited.
     """
+    known = await web.services.money.entities.get(entity_id)
     async with web.services.database.work() as work:
         made = await web.services.money.entities.retire(work, entity_id)
-        access.note(web, work, principal, "legal-entity.retire", entity_id, {"name": made.name})
+        access.note(web, work, principal, "legal-entity.retire", entity_id, before=known, after=made)
     return made
 
 
@@ -212,7 +213,7 @@ async def create_customer(web: WebContext, principal: Principal, given: NewCusto
     organisation_id = await access.organisation_of(web, principal)
     async with web.services.database.work() as work:
         made = await web.services.money.customers.create(work, organisation_id=organisation_id, **fields)
-        access.note(web, work, principal, "customer.create", made.id, {"name": made.name})
+        access.note(web, work, principal, "customer.create", made.id, after=made)
     return made
 
 
@@ -239,9 +240,10 @@ async def update_customer(web: WebContext, principal: Principal, customer_id: st
     Only the fields that are given change, and no document that was issued.
     """
     fields = access.given_fields(given)
+    known = await web.services.money.customers.get(customer_id)
     async with web.services.database.work() as work:
         made = await web.services.money.customers.update(work, customer_id, **fields)
-        access.note(web, work, principal, "customer.update", customer_id, {"fields": sorted(fields)})
+        access.note(web, work, principal, "customer.update", customer_id, before=known, after=made)
     return made
 
 

@@ -107,7 +107,7 @@ async def set_message(web: WebContext, principal: Principal, transaction_id: str
     said = Message(content=given.content, format=given.format, language=given.language)
     async with web.services.database.work() as work:
         await web.services.control.set_message(work, it, said)
-        access.note(web, work, principal, "transaction.message", it.id)
+        access.note(web, work, principal, "transaction.message", it.id, after=said)
     await access.reload(web, it.station_id)
     return await _view(web, it.id)
 

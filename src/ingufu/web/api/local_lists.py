@@ -179,9 +179,11 @@ async def set_rule(
 ) -> RuleFields:
     """Have a rule be as given, with a line in the audit trail. Raises InvalidInput, NotFound."""
     rule = AdmissionRule(scope=scope, scope_id=scope_id, **msgspec.structs.asdict(given))
+    known = await web.services.admitting.rule(scope, scope_id)
     async with web.services.database.work() as work:
         await web.services.admitting.set_rule(work, rule)
-        access.note(web, work, principal, "admission-rule.set", scope_id or scope.value, {"scope": scope.value})
+        details, of = {"scope": scope.value}, scope_id or scope.value
+        access.note(web, work, principal, "admission-rule.set", of, details, before=known, after=rule)
     return given
 
 

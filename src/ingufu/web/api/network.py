@@ -62,7 +62,7 @@ async def send_network_profile(
     )
     async with web.services.database.work() as work:
         details = {"slot": slot, "status": kept.status}
-        access.note(web, work, principal, "station.network_profile", known.id, details)
+        access.note(web, work, principal, "station.network_profile", known.id, details, after=hidden(kept))
     return hidden(kept)
 
 

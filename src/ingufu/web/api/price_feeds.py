@@ -81,7 +81,7 @@ async def create_price_feed(web: WebContext, principal: Principal, given: NewPri
     new = NewFeed(organisation_id=await access.organisation_of(web, principal), **msgspec.structs.asdict(given))
     async with web.services.database.work() as work:
         made = await web.services.price_feeds.create(work, new)
-        access.note(web, work, principal, "price-feed.create", made.id, {"name": made.name})
+        access.note(web, work, principal, "price-feed.create", made.id, after=made)
     return await _row(web, made.id)
 
 
@@ -108,9 +108,11 @@ async def update_price_feed(web: WebContext, principal: Principal, feed_id: str,
     With a new address it is fetched soon. Prices that are known stay.
     """
     fields = access.given_fields(given)
+    known = await web.services.price_feeds.get(feed_id)
     async with web.services.database.work() as work:
-        await web.services.price_feeds.update(work, feed_id, **fields)
-        access.note(web, work, principal, "price-feed.update", feed_id, {"fields": sorted(fields)})
+        after = await web.services.price_feeds.update(work, feed_id, **fields)
+        details = {"fields": sorted(fields)}
+        access.note(web, work, principal, "price-feed.update", feed_id, details, before=known, after=after)
     return await _row(web, feed_id)
 
 
@@ -120,9 +122,10 @@ async def delete_price_feed(web: WebContext, principal: Principal, feed_id: str)
 
     With its prices. It is a conflict while a tariff names it.
     """
+    known = await web.services.price_feeds.get(feed_id)
     async with web.services.database.work() as work:
         await web.services.price_feeds.delete(work, feed_id)
-        access.note(web, work, principal, "price-feed.delete", feed_id)
+        access.note(web, work, principal, "price-feed.delete", feed_id, before=known)
 
 
 @route("GET", "/price-feeds/{feed_id:str}/prices", scope=Scope.TARIFFS_READ, is_for_network=True,

@@ -94,7 +94,7 @@ async def switch_quirk(
     quirk = web.services.stations.quirks.get(number)
     async with web.services.database.work() as work:
         changed = await web.services.stations.switch_quirk(work, known.id, quirk.number, is_on=given.is_on)
-        access.note(web, work, principal, "station.quirk", known.id, {"number": number, "is_on": given.is_on})
+        access.note(web, work, principal, "station.quirk", known.id, {"number": number}, before=known, after=changed)
     await access.reload(web, known.id)
     return await web.services.stations.quirks.of(changed)
 

@@ -99,7 +99,7 @@ async def reserve(web: WebContext, principal: Principal, station: str, given: Ne
     )
     made = await web.services.reservations.reserve(web.link, wanted, by=principal.name)
     async with web.services.database.work() as work:
-        access.note(web, work, principal, "reservation.create", str(made.id), {"station": known.id})
+        access.note(web, work, principal, "reservation.create", str(made.id), {"station": known.id}, after=made)
     return await views.get_reservation(web.services.database, made.id, principal.site_ids)
 
 
@@ -121,9 +121,10 @@ async def update_reservation(
     found = await views.get_reservation(web.services.database, number(reservation_id), principal.site_ids)
     fields = access.given_fields(given)
     if fields:
-        await web.services.reservations.change(web.link, found.id, **fields)
+        before = await web.services.reservations.get(found.id)
+        after = await web.services.reservations.change(web.link, found.id, **fields)
         async with web.services.database.work() as work:
-            access.note(web, work, principal, "reservation.update", str(found.id), {"fields": sorted(fields)})
+            access.note(web, work, principal, "reservation.update", str(found.id), before=before, after=after)
     return await views.get_reservation(web.services.database, found.id, principal.site_ids)
 
 
@@ -143,9 +144,11 @@ async def cancel_reservation(
     A station that is away is told when it comes back; until then the reservation is `cancelling`.
     """
     found = await views.get_reservation(web.services.database, number(reservation_id), principal.site_ids)
-    await web.services.reservations.cancel(web.link, found.id, why=given.reason)
+    before = await web.services.reservations.get(found.id)
+    after = await web.services.reservations.cancel(web.link, found.id, why=given.reason)
     async with web.services.database.work() as work:
-        access.note(web, work, principal, "reservation.cancel", str(found.id), {"reason": given.reason})
+        details = {"reason": given.reason}
+        access.note(web, work, principal, "reservation.cancel", str(found.id), details, before=before, after=after)
     return await views.get_reservation(web.services.database, found.id, principal.site_ids)
 
 

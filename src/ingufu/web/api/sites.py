@@ -103,7 +103,7 @@ async def create_site(web: WebContext, principal: Principal, given: NewSite) -> 
     async with web.services.database.work() as work:
         organisation_id = await access.organisation_of(web, principal)
         site = await web.services.sites.create(work, organisation_id=organisation_id, **access.given_fields(given))
-        access.note(web, work, principal, "site.create", site.id, {"name": site.name})
+        access.note(web, work, principal, "site.create", site.id, after=site)
     return await views.get_site(web.services.database, site.id, None)
 
 
@@ -130,9 +130,10 @@ async def update_site(web: WebContext, principal: Principal, site_id: str, given
     """
     await views.get_site(web.services.database, site_id, principal.site_ids)
     fields = access.given_fields(given)
+    known = await web.services.sites.get(site_id)
     async with web.services.database.work() as work:
-        await web.services.sites.update(work, site_id, **fields)
-        access.note(web, work, principal, "site.update", site_id, {"fields": sorted(fields)})
+        changed = await web.services.sites.update(work, site_id, **fields)
+        access.note(web, work, principal, "site.update", site_id, before=known, after=changed)
     return await views.get_site(web.services.database, site_id, None)
 
 
@@ -153,7 +154,7 @@ async def delete_site(web: WebContext, principal: Principal, site_id: str) -> No
         raise errors.Conflict("The site has stations: move them first.")
     async with web.services.database.work() as work:
         await web.services.sites.delete(work, site_id)
-        access.note(web, work, principal, "site.delete", site_id, {"name": site.name})
+        access.note(web, work, principal, "site.delete", site_id, before=site)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (

@@ -122,7 +122,7 @@ async def create_station(web: WebContext, principal: Principal, given: NewStatio
     await _check_site(web, principal, fields.get("site_id"))
     async with web.services.database.work() as work:
         station = await web.services.stations.create(work, fields.pop("identity"), **fields)
-        access.note(web, work, principal, "station.create", station.id, {"identity": station.identity})
+        access.note(web, work, principal, "station.create", station.id, after=station)
     return await _view(web, station)
 
 
@@ -147,7 +147,7 @@ async def update_station(web: WebContext, principal: Principal, station: str, gi
         await _check_site(web, principal, fields["site_id"])
     async with web.services.database.work() as work:
         changed = await web.services.stations.update(work, known.id, **fields)
-        access.note(web, work, principal, "station.update", known.id, {"fields": sorted(fields)})
+        access.note(web, work, principal, "station.update", known.id, before=known, after=changed)
     await access.reload(web, known.id)
     return await _view(web, changed)
 
@@ -167,7 +167,7 @@ async def delete_station(web: WebContext, principal: Principal, station: str) ->
             web.services.control, web.services.samplings, web.services.stations.wishes, web.services.stations.streams,
         ):  # fmt: skip
             part.forget_station(work, known.id)
-        access.note(web, work, principal, "station.delete", known.id, {"identity": known.identity, "is_gone": is_gone})
+        access.note(web, work, principal, "station.delete", known.id, {"is_gone": is_gone}, before=known)
     return Deleted(is_gone=is_gone)
 
 
@@ -191,7 +191,10 @@ async def approve_station(web: WebContext, principal: Principal, station: str, g
         changed = await web.services.stations.approve(work, known.id, keeps_password=given.keeps_password)
         if given.site_id is not UNSET:
             await web.services.stations.update(work, known.id, site_id=given.site_id)
-        access.note(web, work, principal, "station.approve", known.id, {"identity": known.identity})
+        after = msgspec.structs.asdict(changed) | {
+            "site_id": changed.site_id if given.site_id is UNSET else given.site_id
+        }
+        access.note(web, work, principal, "station.approve", known.id, before=known, after=after)
     await access.reload(web, known.id)
     return await _view(web, changed)
 
@@ -205,7 +208,7 @@ async def refuse_station(web: WebContext, principal: Principal, station: str) ->
     known = await access.station_of(web, principal, station)
     async with web.services.database.work() as work:
         changed = await web.services.stations.refuse(work, known.id)
-        access.note(web, work, principal, "station.refuse", known.id, {"identity": known.identity})
+        access.note(web, work, principal, "station.refuse", known.id, before=known, after=changed)
     await access.disconnect(web, known.id, "The station was refused by an operator.")
     return await _view(web, changed)
 
@@ -242,7 +245,8 @@ async def set_password(web: WebContext, principal: Principal, station: str, give
     known = await access.station_of(web, principal, station)
     async with web.services.database.work() as work:
         await web.services.stations.set_password(work, known.id, given.password)
-        access.note(web, work, principal, "station.password", known.id)
+        was, now = {"password": known.password_hash and "old"}, {"password": "new"}  # kept as: it changed
+        access.note(web, work, principal, "station.password", known.id, before=was, after=now)
     await access.reload(web, known.id)
 
 
@@ -262,7 +266,7 @@ async def set_boot_answer(web: WebContext, principal: Principal, station: str, g
     known = await access.station_of(web, principal, station)
     async with web.services.database.work() as work:
         await web.services.stations.update(work, known.id, boot_answer=given.boot_answer)
-        access.note(web, work, principal, "station.boot_answer", known.id, {"boot_answer": given.boot_answer.value})
+        access.note(web, work, principal, "station.boot_answer", known.id, before=known, after=given)
     await access.reload(web, known.id)
     was_pending = BootAnswer.PENDING in (known.boot_answer, known.boot_status)
     is_due = given.boot_answer is BootAnswer.ACCEPTED and was_pending
@@ -307,11 +311,14 @@ async def set_connector(
     The connector is made if the station has not told of it yet.
     """
     known = await access.station_of(web, principal, station)
+    shown = {one.number: one.connectors for one in (await _view(web, known)).evses}
+    was = next((one for one in shown.get(evse, ()) if one.number == connector), None)
     async with web.services.database.work() as work:
         await web.services.stations.set_connector(
             work, known.id, evse, connector, kind=given.kind, max_power_w=given.max_power_w
         )
-        access.note(web, work, principal, "station.connector", known.id, {"evse": evse, "connector": connector})
+        details = {"evse": evse, "connector": connector}
+        access.note(web, work, principal, "station.connector", known.id, details, before=was, after=given)
     await access.reload(web, known.id)
     view = await _view(web, known)
     return next(one for one in view.evses if one.number == evse)

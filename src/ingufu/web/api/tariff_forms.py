@@ -151,8 +151,9 @@ async def import_ocpi(web: WebContext, principal: Principal, given: OcpiTariff) 
         valid_from=given.valid_from or starts,
     )
     async with web.services.database.work() as work:
-        tariff, _ = await web.services.tariffs.create(work, new, by=principal.name)
-        access.note(web, work, principal, "tariff.import", tariff.id, {"name": tariff.name})
+        tariff, version = await web.services.tariffs.create(work, new, by=principal.name)
+        after = msgspec.structs.asdict(tariff) | {"terms": version.terms}
+        access.note(web, work, principal, "tariff.import", tariff.id, after=after)
     return await tariff_routes.row(web, principal, tariff.id)
 
 

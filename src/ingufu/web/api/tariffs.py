@@ -105,8 +105,10 @@ async def create_tariff(web: WebContext, principal: Principal, given: NewTariffF
         valid_from=given.valid_from,
     )
     async with web.services.database.work() as work:
-        tariff, _ = await web.services.tariffs.create(work, new, by=principal.name)
-        access.note(web, work, principal, "tariff.create", tariff.id, {"name": tariff.name})
+        tariff, version = await web.services.tariffs.create(work, new, by=principal.name)
+        details = {"version": version.number}
+        after = msgspec.structs.asdict(tariff) | {"terms": version.terms}
+        access.note(web, work, principal, "tariff.create", tariff.id, details, after=after)
     return await row(web, principal, tariff.id)
 
 
@@ -133,9 +135,10 @@ async def update_tariff(web: WebContext, principal: Principal, tariff_id: str, g
     What it costs is changed by a new version.
     """
     fields = access.given_fields(given)
+    known = await web.services.tariffs.get(tariff_id)
     async with web.services.database.work() as work:
-        await web.services.tariffs.describe(work, tariff_id, by=principal.name, **fields)
-        access.note(web, work, principal, "tariff.update", tariff_id, {"fields": sorted(fields)})
+        changed = await web.services.tariffs.describe(work, tariff_id, by=principal.name, **fields)
+        access.note(web, work, principal, "tariff.update", tariff_id, before=known, after=changed)
     return await row(web, principal, tariff_id)
 
 
@@ -152,9 +155,10 @@ async def retire_tariff(web: WebContext, principal: Principal, tariff_id: str) -
 
     It applies nowhere from now on. Sessions that run go on with it, and what was priced stays.
     """
+    known = await web.services.tariffs.get(tariff_id)
     async with web.services.database.work() as work:
-        await web.services.tariffs.retire(work, tariff_id, by=principal.name)
-        access.note(web, work, principal, "tariff.retire", tariff_id)
+        changed = await web.services.tariffs.retire(work, tariff_id, by=principal.name)
+        access.note(web, work, principal, "tariff.retire", tariff_id, before=known, after=changed)
     return await row(web, principal, tariff_id)
 
 
@@ -171,9 +175,10 @@ async def restore_tariff(web: WebContext, principal: Principal, tariff_id: str) 
 
     It applies where it is assigned from then on.
     """
+    known = await web.services.tariffs.get(tariff_id)
     async with web.services.database.work() as work:
-        await web.services.tariffs.restore(work, tariff_id, by=principal.name)
-        access.note(web, work, principal, "tariff.restore", tariff_id)
+        changed = await web.services.tariffs.restore(work, tariff_id, by=principal.name)
+        access.note(web, work, principal, "tariff.restore", tariff_id, before=known, after=changed)
     return await row(web, principal, tariff_id)
 
 
@@ -201,11 +206,17 @@ async def add_tariff_version(web: WebContext, principal: Principal, tariff_id: s
     By a new version, from now or later on. The version before ends where it begins; one that would begin at the same
     later instant is replaced. Sessions that began before go on at the price of their beginning.
     """
+    versions = await web.services.tariffs.versions(tariff_id)
     async with web.services.database.work() as work:
         made = await web.services.tariffs.change(
             work, tariff_id, given.terms, by=principal.name, valid_from=given.valid_from
         )
-        access.note(web, work, principal, "tariff.change", tariff_id, {"version": made.number})
+        before = max(versions, key=lambda one: one.number, default=None)
+        details = {"version": made.number, "valid_from": made.valid_from}
+        access.note(
+            web, work, principal, "tariff.change", tariff_id, details,
+            before=None if before is None else before.terms, after=made.terms,
+        )  # fmt: skip
     return await version_row(web, tariff_id, made.number)
 
 
@@ -232,9 +243,11 @@ async def withdraw_tariff_version(web: WebContext, principal: Principal, tariff_
 
     The version before it goes on.
     """
+    known = await web.services.tariffs.version(tariff_id, version_number(number))
     async with web.services.database.work() as work:
-        await web.services.tariffs.withdraw(work, tariff_id, version_number(number), by=principal.name)
-        access.note(web, work, principal, "tariff.withdraw", tariff_id, {"version": version_number(number)})
+        gone = await web.services.tariffs.withdraw(work, tariff_id, version_number(number), by=principal.name)
+        details = {"version": version_number(number)}
+        access.note(web, work, principal, "tariff.withdraw", tariff_id, details, before=known, after=gone)
     return await version_row(web, tariff_id, version_number(number))
 
 
@@ -282,8 +295,7 @@ async def assign_tariff(web: WebContext, principal: Principal, tariff_id: str, g
             valid_until=given.valid_until,
             note=given.note,
         )
-        details = {"assignment": made.id, "target": made.target.value, "target_id": made.target_id}
-        access.note(web, work, principal, "tariff.assign", tariff_id, details)
+        access.note(web, work, principal, "tariff.assign", tariff_id, {"assignment": made.id}, after=made)
     return await views.get_assignment(web.services.database, made.id, None)
 
 
@@ -312,10 +324,11 @@ async def update_assignment(
     What has begun keeps its beginning, and can end now or later.
     """
     fields = access.given_fields(given)
+    known = await web.services.tariffs.assignment(assignment_id)
     async with web.services.database.work() as work:
         after = await web.services.tariffs.reassign(work, assignment_id, by=principal.name, **fields)
-        details: dict[str, Any] = {"assignment": assignment_id, "fields": sorted(fields)}
-        access.note(web, work, principal, "tariff.reassign", after.tariff_id, details)
+        details: dict[str, Any] = {"assignment": assignment_id}
+        access.note(web, work, principal, "tariff.reassign", after.tariff_id, details, before=known, after=after)
     return await views.get_assignment(web.services.database, assignment_id, None)
 
 
@@ -334,7 +347,9 @@ async def end_assignment(web: WebContext, principal: Principal, assignment_id: s
     known = await web.services.tariffs.assignment(assignment_id)
     async with web.services.database.work() as work:
         await web.services.tariffs.unassign(work, assignment_id, by=principal.name)
-        access.note(web, work, principal, "tariff.unassign", known.tariff_id, {"assignment": assignment_id})
+        access.note(
+            web, work, principal, "tariff.unassign", known.tariff_id, {"assignment": assignment_id}, before=known
+        )
 
 
 async def row(web: WebContext, principal: Principal, tariff_id: str) -> TariffRow:

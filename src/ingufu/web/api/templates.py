@@ -83,7 +83,7 @@ async def create_template(web: WebContext, principal: Principal, given: NewTempl
     await _check(web, fields)
     async with web.services.database.work() as work:
         made = await web.services.configuration.wishes.create_template(work, fields)
-        access.note(web, work, principal, "template.create", made.id, {"name": made.name})
+        access.note(web, work, principal, "template.create", made.id, after=made)
     return await _view(web, made.id)
 
 
@@ -115,7 +115,7 @@ async def update_template(web: WebContext, principal: Principal, template: str, 
     await _check(web, fields)
     async with web.services.database.work() as work:
         await web.services.configuration.wishes.change_template(work, known.id, fields)
-        access.note(web, work, principal, "template.update", known.id, {"fields": sorted(changes)})
+        access.note(web, work, principal, "template.update", known.id, before=known, after=fields)
     return await _view(web, known.id)
 
 
@@ -130,7 +130,7 @@ async def delete_template(web: WebContext, principal: Principal, template: str) 
     known = await web.services.configuration.wishes.template(template)
     async with web.services.database.work() as work:
         await web.services.configuration.wishes.remove_template(work, known.id)
-        access.note(web, work, principal, "template.delete", known.id, {"name": known.name})
+        access.note(web, work, principal, "template.delete", known.id, before=known)
     await settle(web)
     return TemplateDeleted(is_gone=True)
 
@@ -152,8 +152,8 @@ async def desire_by_template(web: WebContext, principal: Principal, template: st
     wishes = [DesiredChange(name=variables.parse(one.variable), value=one.value) for one in given.values]
     async with web.services.database.work() as work:
         await web.services.configuration.wishes.desire_of_template(work, known.id, wishes, actor=principal.name)
-        names = [one.name.text for one in wishes]
-        access.note(web, work, principal, "template.desire", known.id, {"variables": names})
+        after = {one.name.text: one.value for one in wishes}
+        access.note(web, work, principal, "template.desire", known.id, after=after)
     return await _view(web, known.id)
 
 
@@ -217,7 +217,7 @@ async def _give(
         else:
             await wishes.give(work, known.id, ids, principal.name)
         done = "template.take_back" if is_taken_back else "template.give"
-        access.note(web, work, principal, done, known.id, {"stations": len(ids)})
+        access.note(web, work, principal, done, known.id, {"stations": ids})
     return await _view(web, known.id)
 
 

@@ -106,8 +106,7 @@ async def issue_voucher(web: WebContext, principal: Principal, given: NewVoucher
 
     async def do(work: Work) -> tuple[Voucher, str]:
         made, code = await web.services.vouchers.issue(work, books, by=principal.name, **fields)
-        details = {"amount": str(given.amount), "currency": given.currency, "uses": given.uses}
-        access.note(web, work, principal, "voucher.issue", made.id, details)
+        access.note(web, work, principal, "voucher.issue", made.id, after=given)
         return made, code
 
     voucher, code = await retried(web.services.database, do)
@@ -172,8 +171,9 @@ async def withdraw_voucher(web: WebContext, principal: Principal, voucher_id: st
     books = await books_of(web)
 
     async def do(work: Work) -> None:
+        known = await web.services.vouchers.get(books, voucher_id)
         done = await web.services.vouchers.withdraw(work, books, voucher_id, by=principal.name)
-        access.note(web, work, principal, "voucher.withdraw", done.id)
+        access.note(web, work, principal, "voucher.withdraw", done.id, before=known, after=done)
 
     await retried(web.services.database, do)
     return await row_of(web, voucher_id)

@@ -206,9 +206,11 @@ async def set_wallet_limit(web: WebContext, principal: Principal, driver_id: str
     await _check_driver(web, driver_id)
 
     async def do(work: Work) -> None:
+        known = await web.services.wallets.get(books, driver_id, given.currency)
         await web.services.wallets.set_limit(work, books, driver_id, limit=given.limit, currency=given.currency)
-        details = {"limit": str(given.limit), "currency": given.currency}
-        access.note(web, work, principal, "wallet.limit", driver_id, details)
+        was, now = {"limit": None if known is None or known.ceiling is None else known.ceiling}, {"limit": given.limit}
+        details = {"currency": given.currency}
+        access.note(web, work, principal, "wallet.limit", driver_id, details, before=was, after=now)
 
     await retried(web.services.database, do)
     query = WalletQuery(driver_id=driver_id, currency=given.currency)
@@ -233,7 +235,7 @@ async def hold_from_wallet(web: WebContext, principal: Principal, driver_id: str
 
     async def do(work: Work) -> Hold:
         made = await web.services.wallets.hold(work, books, driver_id, by=principal.name, **fields)
-        access.note(web, work, principal, "wallet.hold", driver_id, {"reference": given.reference})
+        access.note(web, work, principal, "wallet.hold", driver_id, after=made)
         return made
 
     return _hold(await retried(web.services.database, do))
@@ -256,8 +258,11 @@ async def capture_hold(web: WebContext, principal: Principal, reference: str, gi
     books = await books_of(web)
 
     async def do(work: Work) -> Hold:
+        known = await web.services.wallets.get_hold(books, reference)
         done = await web.services.wallets.capture(work, books, reference, amount=given.amount, by=principal.name)
-        access.note(web, work, principal, "wallet.capture", done.driver_id, {"reference": reference})
+        access.note(
+            web, work, principal, "wallet.capture", done.driver_id, {"reference": reference}, before=known, after=done
+        )
         return done
 
     return _hold(await retried(web.services.database, do))
@@ -279,8 +284,11 @@ async def release_hold(web: WebContext, principal: Principal, reference: str) ->
     books = await books_of(web)
 
     async def do(work: Work) -> Hold:
+        known = await web.services.wallets.get_hold(books, reference)
         done = await web.services.wallets.release(work, books, reference, by=principal.name)
-        access.note(web, work, principal, "wallet.release", done.driver_id, {"reference": reference})
+        access.note(
+            web, work, principal, "wallet.release", done.driver_id, {"reference": reference}, before=known, after=done
+        )
         return done
 
     return _hold(await retried(web.services.database, do))
