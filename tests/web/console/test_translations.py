@@ -1,33 +1,41 @@
 """Catalogues are whole, keep what is filled in, and the pages speak them."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 from babel import Locale
 from babel.messages import extract
-from babel.messages.catalog import Message
+from babel.messages.catalog import Catalog, Message
+from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 from ingufu.web.console import translations
 from ingufu.web.console.rendering import TEMPLATE_FOLDER
 from ingufu.web.console.translations import LOCALE_FOLDER, chosen, languages, load
-from web.console.conftest import Person, words
+from web.console.conftest import House, Person, words
 from web.console.network import Network
 
 PLACES = re.compile(r"%\(\w+\)s|\{\w+\}|<identi\w+>")
 SOURCES = Path(translations.__file__).parent
+WHOLE = ("fr", "rw", "sw")
+SAME = {  # names, protocols and units, which stay as they are
+    "BIC", "Basic auth; OCPP 1.6: AuthorizationKey", "EVSE", "EVSEs", "Firmware", "OCPP", "SDC ID", "SHA-256",
+    "boot: %(answer)s", "firmware", "firmware %(version)s", "min", "subprotocol",
+}  # fmt: skip
 
 
-def source_texts() -> set[str]:
+@cache
+def source_texts() -> frozenset[str]:
     """Every text of templates and handlers, found as Babel finds it with babel.cfg."""
     found: set[str] = set()
     for path in TEMPLATE_FOLDER.rglob("*.html"):
         if path.name != "styleguide.html":
             found |= _texts(path, "jinja2.ext:babel_extract", {"gettext": None, "ngettext": (1, 2), "_": None})
-    for path in SOURCES.glob("*.py"):
+    for path in SOURCES.rglob("*.py"):
         found |= _texts(path, "python", {"text": (2,)})
-    return found
+    return frozenset(found)
 
 
 def _texts(path: Path, method: str, keywords: dict[str, object]) -> set[str]:
@@ -36,28 +44,39 @@ def _texts(path: Path, method: str, keywords: dict[str, object]) -> set[str]:
         return {one[1] if isinstance(one[1], str) else one[1][0] for one in taken}
 
 
-def catalogue(code: str) -> list[Message]:
+def whole_catalogue(code: str) -> Catalog:
     with (LOCALE_FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as source:
-        return [message for message in read_po(source, locale=code) if message.id]
+        return read_po(source, locale=code)
 
 
-def test_french_has_every_text_and_none_that_is_gone() -> None:
-    known = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue("fr")}
+def catalogue(code: str) -> list[Message]:
+    return [message for message in whole_catalogue(code) if message.id]
+
+
+def forms_of(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
+    return [text] if isinstance(text, str) else list(text or ())
+
+
+def first(text: str | tuple[str, ...] | list[str] | None) -> str:
+    return forms_of(text)[0]
+
+
+@pytest.mark.parametrize("code", WHOLE)
+def test_language_has_every_text_and_none_that_is_gone(code: str) -> None:
+    known = {first(message.id) for message in catalogue(code)}
     assert source_texts() - known == set()
     assert known - source_texts() == set()
 
 
-def test_texts_of_every_catalogue_exist() -> None:
-    for code in languages()[1:]:
-        known = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue(code)}
-        assert known <= source_texts(), code
+def test_every_language_is_whole() -> None:
+    assert set(languages()[1:]) == set(WHOLE)
 
 
 @pytest.mark.parametrize("code", languages()[1:])
 def test_translations_keep_what_is_filled_in(code: str) -> None:
     for message in catalogue(code):
-        sources = [message.id] if isinstance(message.id, str) else list(message.id)
-        made = [message.string] if isinstance(message.string, str) else list(message.string)
+        sources, made = forms_of(message.id), forms_of(message.string)
+        assert made, message.id
         assert all(made), message.id
         assert not message.fuzzy
         for text in made:
@@ -67,8 +86,33 @@ def test_translations_keep_what_is_filled_in(code: str) -> None:
             assert ("\u2026" in text) == ("\u2026" in sources[0]), text
 
 
+@pytest.mark.parametrize("code", languages()[1:])
+def test_plural_forms_are_those_of_the_language(code: str) -> None:
+    catalog = whole_catalogue(code)
+    forms = get_plural(code)
+    assert catalog.num_plurals == forms.num_plurals
+    assert catalog.plural_expr == forms.plural_expr
+    for message in catalogue(code):
+        if not isinstance(message.id, str):
+            assert len(forms_of(message.string)) == forms.num_plurals, message.id
+
+
+@pytest.mark.parametrize("code", ["rw", "sw"])
+def test_nothing_is_left_in_english(code: str) -> None:
+    """French shares words with English; these share only what is on purpose."""
+    without_places = re.compile(r"%%?(\(\w+\)s)?|\{\w+\}|EVSE")
+    same = {
+        first(message.id)
+        for message in catalogue(code)
+        if first(message.string) == first(message.id)
+        and re.search(r"[A-Za-z]{2}", without_places.sub("", first(message.id)))
+    }
+    assert same - SAME == set()
+
+
 def test_languages_are_named_in_their_own_words() -> None:
     assert languages() == ("en", "fr", "rw", "sw")
+    assert list(translations.NAMES) == list(languages())
     assert all(code in translations.NAMES and Locale.parse(code) for code in languages())
     assert languages(Path("/nowhere")) == ("en",)
 
@@ -105,8 +149,43 @@ async def test_pages_speak_french(operator: Person, net: Network) -> None:
     assert re.search(r"\d,\d{1,2} kWh", page.replace("\u202f", " "))
 
 
+async def test_pages_speak_kinyarwanda(operator: Person, net: Network) -> None:
+    operator.client.headers["Accept-Language"] = "rw, fr;q=0.5"
+    for path, text in {
+        "/console": "Incamake",
+        "/console/stations": "Iraboneka",
+        f"/console/stations/{net.stations['NYA-01']}": "Inshuro za vuba",
+        f"/console/sessions/{net.sessions['odd']}": "Hari ubutumwa bubura",
+    }.items():
+        answer = await operator.client.get(path)
+        assert '<html lang="rw" dir="ltr"' in answer.text, path
+        assert text in words(answer.text), path
+    page = words((await operator.client.get("/console")).text)
+    assert re.search(r"\d,\d{1,2} kWh", page)
+    assert "hashize" in page
+
+
 async def test_language_that_was_chosen_stays(operator: Person) -> None:
     await operator.send("/console/language", language="sw", next="/console")
     page = words(await operator.page("/console/stations"))
     assert "Vituo" in page
     assert "Ongeza kituo" in page
+
+
+async def test_language_that_a_user_chose_goes_to_other_browsers(operator: Person, house: House) -> None:
+    await operator.send("/console/language", language="sw", next="/console")
+    other = await house.log_in("keza@example.org")
+    other.headers["Accept-Language"] = "fr"
+    assert '<html lang="sw"' in (await other.get("/console")).text
+    [user] = await house.services.accounts.users()
+    assert user.language == "sw"
+    entries = await house.services.accounts.audit_trail()
+    assert [(one.action, one.object_id) for one in entries if one.action == "user.update"] == [("user.update", user.id)]
+    await operator.send("/console/language", language="sw", next="/console")  # a repetition says nothing new
+    assert len(await house.services.accounts.audit_trail()) == len(entries)
+
+
+async def test_language_that_there_is_not_is_not_kept(operator: Person, house: House) -> None:
+    await operator.send("/console/language", language="xx", next="/console")
+    [user] = await house.services.accounts.users()
+    assert user.language == "en"
