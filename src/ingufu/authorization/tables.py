@@ -25,6 +25,7 @@ drivers = Table(
     Column("created_at", Instant, nullable=False),
     Index("drivers_by_name", "name_key", "id"),
     Index("drivers_by_organisation", "organisation_id"),
+    Index("drivers_by_phone", "phone"),
 )
 
 token_groups = Table(

@@ -326,15 +326,16 @@ _Finder = Callable[[Database, str, Reach, int], Awaitable[_Found]]
 
 async def _find_stations(database: Database, wanted: str, reach: Reach, _: int) -> _Found:
     known = _STATIONS.rows.where(seen(reach.site_ids))
+    if _ID.fullmatch(wanted):
+        return [_STATIONS.hit(row, wanted) for row in await _by_id(database, _STATIONS, wanted, reach)]
     rows = await _window(database, known, stations.c.identity_key, wanted)
     if len(wanted) >= SHORTEST:
         at = select(sites.c.id).where(contains(sites.c.name, wanted), _sites_seen(reach)).limit(MOST_SITES)
-        columns = (stations.c.identity_key, stations.c.name, stations.c.serial_number)
-        texts = [contains(func.coalesce(column, ""), wanted) for column in columns]
+        inside = stations.c.identity_key.contains(wanted, autoescape=True)  # folded already
+        texts = (inside, contains(stations.c.name, wanted), contains(stations.c.serial_number, wanted))
         names = known.where(or_(*texts)).order_by(stations.c.identity_key)
         rows += await database.select(names.limit(WINDOW))
         rows += await database.select(known.where(stations.c.site_id.in_(at)).limit(WINDOW))
-    rows += await _by_id(database, _STATIONS, wanted, reach)
     return [_STATIONS.hit(row, wanted) for row in rows]
 
 
@@ -346,14 +347,14 @@ async def _find_sites(database: Database, wanted: str, reach: Reach, _: int) -> 
 
 async def _find_drivers(database: Database, wanted: str, reach: Reach, _: int) -> _Found:
     known = _DRIVERS.rows.where(_DRIVERS.is_seen(reach))
-    rows = await _by_id(database, _DRIVERS, wanted, reach)
-    for column, text in (
-        (drivers.c.name_key, wanted),
-        (drivers.c.email_key, wanted),
-        (drivers.c.phone, wanted),
-        (drivers.c.phone, f"+{wanted}"),
-    ):
-        rows += await _window(database, known, column, text)
+    if _ID.fullmatch(wanted):
+        return [_DRIVERS.hit(row, wanted) for row in await _by_id(database, _DRIVERS, wanted, reach)]
+    rows: list[dict[str, Any]] = []
+    for column in (drivers.c.name_key, drivers.c.email_key):
+        rows += await _window(database, known, column, wanted)
+    if wanted.lstrip("+")[:1].isdigit():
+        for text in (wanted, f"+{wanted}"):
+            rows += await _window(database, known, drivers.c.phone, text)
     if len(rows) < MOST_EACH and len(wanted) >= SHORTEST:
         first = select(drivers.c.id, drivers.c.name_key).order_by(drivers.c.name_key, drivers.c.id).limit(SCANNED)
         some = first.subquery()

@@ -12,6 +12,7 @@ down_revision: str | None = "0014"
 def upgrade() -> None:
     _saved_views()
     op.create_index("transactions_by_reference", "transactions", ["reference"])
+    op.create_index("drivers_by_phone", "drivers", ["phone"])
 
 
 def _saved_views() -> None:
