@@ -114,6 +114,21 @@ async def operator_of(web: WebContext) -> str:
     raise NotFound("There is no operator yet.")
 
 
+async def owner_of(web: WebContext, principal: Principal, organisation_id: str | None) -> str:
+    """Return whose a driver, card or group is that the principal enters: their own organisation's, or the named one's.
+
+    Raises InvalidInput for an organisation that is none to them, or that has no drivers.
+    """
+    own = await organisation_of(web, principal)
+    if organisation_id in (None, own):
+        return own
+    known = {one.id: one.kind for one in await web.services.accounts.organisations()}
+    kind = known.get(organisation_id or "") if principal.fleet_id is None else None
+    if kind is None or kind is OrganisationKind.HOST:
+        raise InvalidInput("There is no such fleet.", field="organisation_id")
+    return organisation_id or own
+
+
 def merged(kind: type[DetailsT], known: msgspec.Struct, fields: Mapping[str, Any]) -> DetailsT:
     """Return what is entered about a thing: as it is known, with the fields that change."""
     before = msgspec.structs.asdict(known)

@@ -19,7 +19,7 @@ from ingufu.views.tokens import DriverQuery, DriverRow, TokenQuery
 from ingufu.views.wallets import WalletQuery
 from ingufu.web import access
 from ingufu.web.api.ledger import books_of
-from ingufu.web.api.tokens import CHANGES, CREATES, Block, Language, Note
+from ingufu.web.api.tokens import CHANGES, CREATES, Block, Language, Note, Owner
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
 
@@ -40,6 +40,7 @@ class NewDriver(DriverFields, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A driver to register."""
 
     name: Name
+    organisation_id: Owner = None
 
 
 class Fate(StrEnum):
@@ -79,9 +80,10 @@ async def create_driver(web: WebContext, principal: Principal, given: NewDriver)
 
     Tokens become theirs by their `driver_id`.
     """
-    details = DriverDetails(**access.given_fields(given))
+    fields = access.given_fields(given)
+    organisation_id = await access.owner_of(web, principal, fields.pop("organisation_id"))
+    details = DriverDetails(**fields)
     async with web.services.database.work() as work:
-        organisation_id = await access.organisation_of(web, principal)
         driver = await web.services.authorization.create_driver(work, details, organisation_id=organisation_id)
         access.note(web, work, principal, "driver.create", driver.id, after=driver)
     return await views.get_driver(web.services.database, driver.id)

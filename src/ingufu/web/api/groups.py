@@ -13,7 +13,7 @@ from ingufu.views import tokens as views
 from ingufu.views.paging import Page
 from ingufu.views.tokens import GroupQuery, GroupRow
 from ingufu.web import access
-from ingufu.web.api.tokens import CHANGES, CREATES, Value
+from ingufu.web.api.tokens import CHANGES, CREATES, Owner, Value, check_reserved
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
 
@@ -30,6 +30,7 @@ class NewGroup(GroupFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A group to make."""
 
     value: Value
+    organisation_id: Owner = None
 
 
 @route("GET", "/groups", scope=Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True, query=GroupQuery)
@@ -49,9 +50,11 @@ async def create_group(web: WebContext, principal: Principal, given: NewGroup) -
 
     Tokens join it by their `group_id`.
     """
-    details = GroupDetails(**access.given_fields(given))
+    fields = access.given_fields(given)
+    organisation_id = await access.owner_of(web, principal, fields.pop("organisation_id"))
+    check_reserved(principal, fields)
+    details = GroupDetails(**fields)
     async with web.services.database.work() as work:
-        organisation_id = await access.organisation_of(web, principal)
         group = await web.services.authorization.create_group(work, details, organisation_id=organisation_id)
         access.note(web, work, principal, "group.create", group.id, after=group)
     return await views.get_group(web.services.database, group.id)
@@ -89,6 +92,7 @@ async def update_group(web: WebContext, principal: Principal, group_id: str, giv
     """
     fields = access.given_fields(given)
     known = await group_of(web, principal, group_id)
+    check_reserved(principal, fields, known)
     details = access.merged(GroupDetails, known, fields)
     async with web.services.database.work() as work:
         changed = await web.services.authorization.update_group(work, group_id, details)

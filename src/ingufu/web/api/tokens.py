@@ -1,7 +1,8 @@
 """Id tokens: cards, contracts and codes, each with where and when it may charge; and the decisions on them."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -9,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.authorization.decide import shown
-from ingufu.authorization.model import Token, TokenDetails, TokenLimits
+from ingufu.authorization.model import Token, TokenDetails, TokenGroup, TokenLimits
 from ingufu.core import errors
 from ingufu.views import decisions
 from ingufu.views import tokens as views
@@ -29,8 +30,10 @@ Note = Annotated[str, Meta(max_length=4000)]
 Language = Annotated[str, Meta(max_length=8, description="RFC 5646, for instance `en` or `fr`.")]
 Limit = Annotated[int, Meta(ge=0, le=10_000, description="Transactions at once; null: no limit.")]
 Instant = Annotated[datetime, Meta(tz=True)]
+Owner = Annotated[str | None, Meta(description="The fleet whose it is; null: of one's own organisation.")]
 CREATES = (errors.InvalidInput, errors.Conflict)
 CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
+RESERVED: Mapping[str, Any] = {"charging_priority": None, "has_credit": True, "is_master_pass": False}  # as usual
 
 
 class TokenFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +59,7 @@ class NewToken(TokenFields, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """An id token to register."""
 
     value: Value
+    organisation_id: Owner = None
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,10 +86,12 @@ async def create_token(web: WebContext, principal: Principal, given: NewToken) -
 
     It may charge from now on, unless its times say otherwise.
     """
-    details = TokenDetails(**access.given_fields(given))
+    fields = access.given_fields(given)
+    organisation_id = await access.owner_of(web, principal, fields.pop("organisation_id"))
+    check_reserved(principal, fields)
+    details = TokenDetails(**fields)
     await check_owners(web, principal, details.group_id, details.driver_id)
     async with web.services.database.work() as work:
-        organisation_id = await access.organisation_of(web, principal)
         token = await web.services.authorization.create_token(work, details, organisation_id=organisation_id)
         access.note(web, work, principal, "token.create", token.id, after=shown(token))
     return await views.get_token(web.services.database, token.id)
@@ -123,6 +129,7 @@ async def update_token(web: WebContext, principal: Principal, token_id: str, giv
     """
     fields = access.given_fields(given)
     known = await token_of(web, principal, token_id)
+    check_reserved(principal, fields, known)
     details = access.merged(TokenDetails, known, fields)
     await check_owners(web, principal, details.group_id, details.driver_id)
     async with web.services.database.work() as work:
@@ -208,6 +215,15 @@ async def token_of(web: WebContext, principal: Principal, token_id: str) -> Toke
     if principal.fleet_id not in (None, token.organisation_id):
         raise errors.NotFound("There is no such token.")
     return token
+
+
+def check_reserved(principal: Principal, fields: Mapping[str, Any], known: Token | TokenGroup | None = None) -> None:
+    """Raise Forbidden if a fleet changes of its own what only the operator sets: credit, priority, a master pass."""
+    if principal.fleet_id is None:
+        return
+    for name in sorted(RESERVED.keys() & fields.keys()):
+        if fields[name] != getattr(known, name, RESERVED[name]):
+            raise errors.Forbidden(f"Only the operator sets {name}.")
 
 
 async def check_owners(web: WebContext, principal: Principal, group_id: str | None, driver_id: str | None) -> None:
