@@ -15,6 +15,7 @@ import uvicorn
 from litestar import Litestar
 
 from ingufu.accounts.jobs import AuditKeeper
+from ingufu.accounts.sign_in.jobs import keep_sign_in
 from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
@@ -24,10 +25,12 @@ from ingufu.billing.fiscal.jobs import keep_signing
 from ingufu.billing.invoices.jobs import keep_invoicing
 from ingufu.billing.records.jobs import CostKeeper, RecordKeeper
 from ingufu.core.errors import Unavailable
+from ingufu.infra.mail.jobs import keep_mailing
 from ingufu.ledger.jobs import keep_ledger
 from ingufu.ocpp.catalogue import Catalogue
 from ingufu.tariffs.jobs import FeedKeeper
 from ingufu.web.app import close_streams, create_app
+from ingufu.web.console import letters
 from ingufu.web.context import WebContext, WebSettings
 
 HUB_WAIT_S = 2.0  # then it serves all the same, and says of stations that they cannot be reached
@@ -75,18 +78,21 @@ async def serve_web(settings: Settings, *, inherited: int | None = None) -> None
         listener = socket.socket(fileno=inherited)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C goes to both; the parent decides
         stop_with_parent(stop)
-    async with parts.asking_process(settings, wait_s=HUB_WAIT_S) as process, billing(process):
+    async with parts.asking_process(settings, wait_s=HUB_WAIT_S) as process, billing(settings, process):
         await _serve(settings, process, listener, stop)
 
 
 @contextlib.asynccontextmanager
-async def billing(process: AskingProcess) -> AsyncIterator[None]:
-    """Have sessions be billed beside the pages: here nothing that a station waits for is delayed by it."""
+async def billing(settings: Settings, process: AskingProcess) -> AsyncIterator[None]:
+    """Have sessions be billed and mail be sent beside the pages: here nothing that a station waits for is delayed."""
     services = process.services
     keeper = RecordKeeper(services.charge_records, services.clock)
     costs = CostKeeper(services.charge_records, services.control, process.link)
     trail = AuditKeeper(services.accounts)
+    writing = letters.written(web_context(settings, process))
     tasks = [
+        asyncio.create_task(keep_sign_in(services.sign_in, writing)),
+        asyncio.create_task(keep_mailing(services.sign_in.mails)),
         asyncio.create_task(keeper.run()),
         asyncio.create_task(costs.run()),
         asyncio.create_task(keep_invoicing(services.money.invoicing)),

@@ -15,6 +15,7 @@ from ingufu.web import checking, errors, exchange, health
 from ingufu.web.auth import Authentication, guard
 from ingufu.web.checking import CheckPace
 from ingufu.web.console import assembly as console
+from ingufu.web.console import letters
 from ingufu.web.console.errors import answer_lost
 from ingufu.web.console.pages import Pages, make_pages
 from ingufu.web.console.static import StaticFiles
@@ -49,6 +50,7 @@ def install(app: Litestar, context: WebContext) -> None:
             "hub": hub,
             "curve": PowerCurve(context.services.database, context.services.clock),
             "pages": make_pages(context),
+            "write": letters.written(context),
             "static": StaticFiles(),
             "tally": tally,
             "check_pace": CheckPace(context.services.clock),

@@ -9,7 +9,17 @@ import msgspec
 from ingufu.core.errors import Unavailable
 
 STATIC_FOLDER = Path(__file__).parent / "static"
-OWN_FILES = ("ingufu.css", "tariffs.css", "ingufu.js", "theme.js", "charts.js", "map.js", "palette.js", "favicon.svg")
+OWN_FILES = (
+    "ingufu.css",
+    "tariffs.css",
+    "ingufu.js",
+    "theme.js",
+    "charts.js",
+    "map.js",
+    "palette.js",
+    "sign-in.js",
+    "favicon.svg",
+)
 
 
 class _Bundle(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from typing import Any
 
+from litestar import Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.enums import ScopeType
@@ -14,8 +15,10 @@ from ingufu.accounts.model import Principal
 from ingufu.core.errors import Forbidden, Unauthenticated
 from ingufu.web import exchange
 from ingufu.web.declared import KEY, SAFE_METHODS, Route, route_of
+from ingufu.web.errors import SecondFactorMissing
 
 COOKIE = "ingufu_session"
+SECURE_COOKIE = "__Host-ingufu_session"  # by TLS: browsers take it of this very host alone (RFC 6265bis 4.1.3.2)
 CSRF_HEADER = "x-csrf-token"
 
 Connection = ASGIConnection[Any, Any, Any, Any]  # Litestar's parameters are not used here
@@ -51,7 +54,7 @@ async def find_principal(connection: Connection) -> Principal | None:
         if kind.lower() != "bearer":
             raise Unauthenticated("Give an API key: `Authorization: Bearer ingufu_...`.")
         return _known(await accounts.principal_of_key(secret.strip(), address), "The API key is not or no longer good.")
-    secret = connection.cookies.get(COOKIE, "")
+    secret = session_secret(connection)
     if not secret:
         return None
     principal = _known(await accounts.principal_of_login(secret, address), "The log-in is good no longer.")
@@ -82,8 +85,16 @@ def check_csrf(connection: Connection, secret: str) -> None:
 
 def check_origin(connection: Connection) -> None:
     """Raise Forbidden if a page of another site lets its visitor's browser ask (log-in CSRF)."""
-    if connection.headers.get("sec-fetch-site", "none") == "cross-site":
+    site = connection.headers.get("sec-fetch-site", "")
+    if site in {"cross-site", "same-site"} or (not site and not _is_own(connection)):
         raise Forbidden("Another site's page may not log you in.")
+
+
+def _is_own(connection: Connection) -> bool:
+    """Return whether an older browser, which tells only the origin, tells our own; programs tell none."""
+    origin = connection.headers.get("origin", "")
+    own = exchange.own_origin(connection.scope)
+    return not origin or origin.partition("://")[2] == own.partition("://")[2]
 
 
 async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -96,6 +107,8 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     principal: Principal | None = connection.scope["user"]
     if principal is None:
         raise Unauthenticated
+    if principal.must_enrol and not route.is_own:
+        raise SecondFactorMissing
     why = refusal(principal, route)
     if why is not None:
         await _note_refusal(connection, principal, route, why)
@@ -114,9 +127,30 @@ def refusal(principal: Principal, route: Route) -> str | None:
     return None
 
 
+def session_secret(connection: Connection) -> str:
+    """Return the secret of the log-in that the browser keeps; empty if there is none."""
+    return connection.cookies.get(_cookie_name(exchange.is_https(connection.scope)), "")
+
+
 def session_cookie(secret: str, *, is_https: bool) -> Cookie:
     """Return the cookie of a log-in; it lives in the browser's session, how long it is good is known to us alone."""
-    return Cookie(key=COOKIE, value=secret, path="/", httponly=True, samesite="lax", secure=is_https)
+    return _cookie(_cookie_name(is_https), secret, is_https=is_https)
+
+
+def end_session(answer: Response[Any], connection: Connection) -> None:
+    """Have the browser forget the log-in."""
+    is_https = exchange.is_https(connection.scope)
+    gone = _cookie(_cookie_name(is_https), "", is_https=is_https)
+    gone.max_age = 0
+    answer.set_cookie(gone)
+
+
+def _cookie(name: str, value: str, *, is_https: bool) -> Cookie:
+    return Cookie(key=name, value=value, path="/", httponly=True, samesite="lax", secure=is_https)
+
+
+def _cookie_name(is_https: bool) -> str:  # noqa: FBT001 - its only argument
+    return SECURE_COOKIE if is_https else COOKIE
 
 
 async def _note_refusal(connection: Connection, principal: Principal, route: Route, why: str) -> None:

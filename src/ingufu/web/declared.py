@@ -23,6 +23,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     scope: Scope | None = None  # what the principal must hold; None: being known is enough
     is_public: bool = False  # nobody has to be known
+    is_own: bool = False  # about oneself: open also to who has to set up a second factor before all else
     is_for_network: bool = False  # only for principals that are not tied to sites
     is_for_fleets: bool = False  # also for fleets, who see only what is theirs: it hands on the principal's fleet_id
     is_page: bool = False  # a browser looks at it

@@ -77,6 +77,12 @@ class TokenRefused(IngufuError):
     code = "token-refused"
 
 
+class SecondFactorMissing(errors.Forbidden):
+    """You need a second factor. Set one up first: your account, or POST /me/factors/totp."""
+
+    code = "second-factor-missing"
+
+
 class SlowRequest(IngufuError):
     """The request did not arrive in time."""
 
@@ -93,6 +99,7 @@ STATUSES: Mapping[type[IngufuError], int] = {
     MalformedRequest: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
+    SecondFactorMissing: 403,
     errors.NotFound: 404,
     NoSuchAddress: 404,
     MethodNotAllowed: 405,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import MutableMapping
 from typing import Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import structlog
@@ -28,6 +28,10 @@ _HTML_POLICY = (
 )  # https: for the tiles of maps
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _API = "/api/"
+_PERMISSIONS = (
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), "
+    "publickey-credentials-get=(self), publickey-credentials-create=(self)"
+)
 _YEAR_S = 31_536_000
 
 log = structlog.get_logger(__name__)
@@ -85,6 +89,16 @@ def is_https(scope: Scope | MutableMapping[str, Any]) -> bool:
     return context_of(scope).settings.is_https or scope.get("scheme") == "https"
 
 
+def own_origin(scope: Scope | MutableMapping[str, Any]) -> str:
+    """Return the origin under which browsers reach us: as the settings name it, else as this one asked."""
+    public = context_of(scope).settings.public_url
+    if public:
+        parts = urlsplit(public)
+        return f"{parts.scheme}://{parts.netloc}"
+    host = (_header(scope, b"host") or b"").decode("latin-1")[:300]
+    return f"{'https' if is_https(scope) else 'http'}://{host}"
+
+
 def quoted_address(scope: Scope | MutableMapping[str, Any]) -> str:
     """Return path and query of the request, fit to stand in another query."""
     query = scope.get("query_string", b"").decode("latin-1")
@@ -109,6 +123,8 @@ async def finish(message: Message, scope: Scope) -> None:
     headers.setdefault("content-security-policy", _HTML_POLICY if is_html else _API_POLICY)
     headers.setdefault("cache-control", "no-store")
     headers.setdefault("cross-origin-resource-policy", "same-origin")
+    headers.setdefault("cross-origin-opener-policy", "same-origin")
+    headers.setdefault("permissions-policy", _PERMISSIONS)
     if is_https(scope):
         headers.setdefault("strict-transport-security", f"max-age={_YEAR_S}")
     _write(message["status"], scope)

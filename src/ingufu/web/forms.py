@@ -72,7 +72,7 @@ async def check_form(request: Asked) -> None:
 
     Who is logged in by a key has no page. Before a log-in there is nothing to steal but the log-in itself.
     """
-    secret = request.cookies.get(auth.COOKIE, "")
+    secret = auth.session_secret(request)
     if request.scope.get("user") is None:
         auth.check_origin(request)
         return

@@ -52,6 +52,7 @@ from ingufu.infra.storage.targets import StorageUrl
 from ingufu.infra.vault import Vault
 from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
 from ingufu.ocpp.catalogue import Catalogue
+from ingufu.reports.service import Reports
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
@@ -239,6 +240,7 @@ def make_services(
         price_feeds=price_feeds,
         tariffs=tariffs,
         charge_records=charge_records,
+        reports=Reports(database, clock),
         saved_views=SavedViews(database, clock, ids),
         money=money(
             database, clock, ids, os.urandom, vault=vault, ledger=ledger, charging=charging, records=charge_records
@@ -263,7 +265,10 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def house(database: Database, clock: FrozenClock, ids: IdMaker, settings: dict[str, Any]) -> AsyncIterator[House]:
+async def house(
+    database: Database, clock: FrozenClock, ids: IdMaker, settings: dict[str, Any], request: pytest.FixtureRequest
+) -> AsyncIterator[House]:
+    signing = request.node.callspec.params.get("signing", {})  # what of signing in a test wants otherwise
     bus, link = MemoryBus(), RecordingLink()
     remote_link.serve(bus, link)
     bus.respond("metrics", _metrics)
@@ -273,7 +278,7 @@ async def house(database: Database, clock: FrozenClock, ids: IdMaker, settings: 
             bus.publish("events", msgspec.json.encode(event))
 
     database.publish = publish
-    services = make_services(database, clock, ids)
+    services = make_services(database, clock, ids, **signing)
     async with database.work() as work:
         operator = await services.accounts.create_organisation(work, "Operator", OrganisationKind.OPERATOR)
     app = _routes()

@@ -93,7 +93,7 @@ async def test_guessing_is_slowed_down(house: House) -> None:
     client = house.client()
     answers = [await client.post(LOGIN, data={"email": "keza@example.org", "password": "wrong"}) for _ in range(8)]
     assert answers[-1].status_code == 429
-    assert "Too many wrong passwords" in words(answers[-1].text)
+    assert "Too many wrong attempts" in words(answers[-1].text)
 
 
 async def test_page_of_another_site_cannot_log_anybody_in(house: House) -> None:

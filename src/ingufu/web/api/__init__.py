@@ -27,6 +27,7 @@ from ingufu.web.api import (
     legal_entities,
     limits,
     local_lists,
+    me,
     metering,
     moments,
     network,
@@ -41,6 +42,7 @@ from ingufu.web.api import (
     saved_views,
     search,
     session,
+    sign_in,
     sites,
     stations,
     tariff_forms,
@@ -48,6 +50,7 @@ from ingufu.web.api import (
     templates,
     tokens,
     transactions,
+    user_access,
     users,
     vouchers,
     wallets,
@@ -55,6 +58,9 @@ from ingufu.web.api import (
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *session.ROUTES,
+    *sign_in.ROUTES,
+    *me.ROUTES,
+    *user_access.ROUTES,
     *sites.ROUTES,
     *stations.ROUTES,
     *diagnosis.ROUTES,
@@ -104,6 +110,9 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
 
 TAGS: Mapping[str, str] = {  # in the order in which people look for them
     "session": "Logging in and out, and who one is.",
+    "sign_in": "The second step, passkeys, invitations, and the way back in.",
+    "me": "One's own account: second factors, passkeys, and where one is logged in.",
+    "user_access": "How users get in: invitations, ways back in, second factors and log-ins.",
     "sites": "The places where stations stand, and the network at a glance.",
     "stations": "Which stations there are, what we allow each, EVSEs and connectors.",
     "diagnosis": "Why stations are not online, attempts by address, and taking in who is not known.",

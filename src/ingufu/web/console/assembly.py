@@ -44,6 +44,8 @@ from ingufu.web.console import (
     tariffs_feeds,
     tokens,
     view_tabs,
+    way_in,
+    your_account,
 )
 from ingufu.web.console.pages import page
 from ingufu.web.console.rendering import CONSOLE_PATH
@@ -51,6 +53,8 @@ from ingufu.web.errors import NoSuchAddress
 
 ROUTES = (
     *login.ROUTES,
+    *way_in.ROUTES,
+    *your_account.ROUTES,
     *overview.ROUTES,
     *stations.ROUTES,
     *station.ROUTES,

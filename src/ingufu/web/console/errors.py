@@ -17,6 +17,7 @@ from ingufu.web.declared import route_of
 from ingufu.web.exchange import Asked
 
 _TOLD = frozenset({"invalid-input", "conflict", "forbidden", "not-found"})  # whose own sentence says more
+ENROL_PAGE = "/console/account/codes"  # where a second factor is set up
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,8 @@ def answer_known(request: Asked, error: IngufuError) -> Response[Any]:
     """Answer an error of the house."""
     if isinstance(error, errors.Unauthenticated):
         return _to_login(request)
+    if isinstance(error, web_errors.SecondFactorMissing):
+        return _to_page(request, ENROL_PAGE)
     kind = next((kind for kind in type(error).__mro__ if kind in web_errors.STATUSES), None)
     if kind is None:
         return answer_unknown(request, error)
@@ -64,6 +67,14 @@ def _to_login(request: Asked) -> Response[Any]:
     if request.method != "GET":
         return Redirect(web_errors.LOGIN_PAGE, status_code=303)
     return Redirect(f"{web_errors.LOGIN_PAGE}?next={exchange.quoted_address(request.scope)}", status_code=303)
+
+
+def _to_page(request: Asked, address: str) -> Response[Any]:
+    if request.headers.get("hx-request") or request.headers.get("x-dialog"):
+        return Response(None, status_code=403, headers={"HX-Redirect": address}, media_type=HTML)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return Response(None, status_code=403, media_type=HTML)
+    return Redirect(address, status_code=303)
 
 
 def _answer(request: Asked, kind: type[IngufuError], message: str) -> Response[Any]:

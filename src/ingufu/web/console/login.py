@@ -1,4 +1,4 @@
-"""Logging in and out, and the language of the pages."""
+"""Logging in, by password, passkey or an identity provider, the second step, logging out, and the language of pages."""
 
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
@@ -11,8 +11,10 @@ from litestar.response import Redirect
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal
-from ingufu.core.errors import TooManyRequests, Unauthenticated
+from ingufu.accounts.sign_in.model import Entry, Factor, Step
+from ingufu.core.errors import IngufuError, NotFound, PartnerFailed, TooManyRequests, Unauthenticated
 from ingufu.web import auth, exchange
+from ingufu.web.api.session import welcome, whence
 from ingufu.web.console import own_language
 from ingufu.web.console.pages import LANGUAGE_COOKIE, Pages, action, page
 from ingufu.web.console.rendering import CONSOLE_PATH
@@ -24,6 +26,7 @@ from ingufu.web.routes import route
 _YEAR_S = 31_536_000
 LONGEST_EMAIL = 254  # RFC 5321
 LONGEST_PASSWORD = 1024
+_KEPT, _SECURE_KEPT = "ingufu_sso", "__Host-ingufu_sso"  # what the browser keeps while it is at a provider
 
 
 class LoginQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,54 +36,120 @@ class LoginQuery(msgspec.Struct, frozen=True, kw_only=True):
     language: Annotated[str, Meta(max_length=8)] = ""
 
 
+class Brought(msgspec.Struct, frozen=True, kw_only=True):
+    """What a browser brings from an identity provider."""
+
+    state: Annotated[str, Meta(max_length=500)] = ""
+    code: Annotated[str, Meta(max_length=4000)] = ""
+    iss: Annotated[str, Meta(max_length=500)] = ""
+
+
 @page("/login", is_public=True, query=LoginQuery)
 async def show_login(web: WebContext, pages: Pages, request: Asked, criteria: LoginQuery) -> Response[Any]:
     """Show the form to log in"""
-    secret = request.cookies.get(auth.COOKIE, "")
+    secret = auth.session_secret(request)
     address = exchange.client_address(request.scope)
     if secret and await web.services.accounts.principal_of_login(secret, address) is not None:
         return Redirect(safe_next(criteria.next), status_code=303)
     if criteria.language in pages.environments:
         answer = Redirect(f"{CONSOLE_PATH}/login?next={quote(safe_next(criteria.next), safe='/')}", status_code=303)
-        answer.set_cookie(_language(request, criteria.language))
+        answer.set_cookie(language_cookie(request, criteria.language))
         return answer
     pages.warm(pages.language(request))  # whoever logs in wants a page next
-    return await _show(pages, request, criteria.next)
+    return await _show(web, pages, request, criteria.next)
 
 
 @action("/login", is_public=True)
 async def log_in(web: WebContext, pages: Pages, request: Asked, form: Form) -> Response[Any]:
     """Log in"""
     email, password = form.text("email")[:LONGEST_EMAIL], form.exact("password")[:LONGEST_PASSWORD]
-    address = exchange.client_address(request.scope)
-    agent = request.headers.get("user-agent", "")
+    wanted = form.text("next")
     try:
-        secret, _ = await web.services.accounts.login(email, password, address=address, user_agent=agent)
+        entered = await web.services.sign_in.entering.by_password(email, password, **whence(request))
     except Unauthenticated:
         problem = pages.text(request, "The address or the password is wrong.")
-        return await _show(pages, request, form.text("next"), email, problem, status=401)
+        return await _show(web, pages, request, wanted, email, problem, status=401)
     except TooManyRequests as error:
-        problem = pages.text(
-            request, "Too many wrong passwords. Try again in %(seconds)s s.", seconds=error.retry_after_s
+        return await _show(web, pages, request, wanted, email, _slower(pages, request, error), status=429)
+    return await enter(web, pages, request, entered, wanted)
+
+
+@action("/login/second-step", is_public=True)
+async def do_second_step(web: WebContext, pages: Pages, request: Asked, form: Form) -> Response[Any]:
+    """Do the second step of a log-in"""
+    entering, step, wanted = web.services.sign_in.entering, form.exact("step"), form.text("next")
+    try:
+        factors = await entering.factors_of_step(step)
+    except (Unauthenticated, NotFound):
+        problem = pages.text(request, "That took too long. Log in anew.")
+        return await _show(web, pages, request, wanted, "", problem, status=401)
+    try:
+        entered: Entry | Step = await entering.second_by_code(step, form.text("code"), **whence(request))
+    except Unauthenticated:
+        problem = pages.text(request, "The code is wrong, or was used already.")
+        return await _show_second(pages, request, step, factors, wanted, problem, status=401)
+    except TooManyRequests as error:
+        return await _show_second(pages, request, step, factors, wanted, _slower(pages, request, error), status=429)
+    return await enter(web, pages, request, entered, wanted)
+
+
+@page("/login/sso/{provider:str}", is_public=True, query=LoginQuery)
+async def go_to_provider(
+    web: WebContext, pages: Pages, request: Asked, provider: str, criteria: LoginQuery
+) -> Response[Any]:
+    """Go to an identity provider"""
+    try:
+        departure = await web.services.sign_in.single_sign_on.depart(
+            provider, redirect_uri=_return_to(request, provider), after=safe_next(criteria.next)
         )
-        return await _show(pages, request, form.text("next"), email, problem, status=429)
-    answer = Redirect(safe_next(form.text("next")), status_code=303)
-    answer.set_cookie(auth.session_cookie(secret, is_https=exchange.is_https(request.scope)))
+    except PartnerFailed:
+        problem = pages.text(request, "The identity provider cannot be reached. Try again, or log in otherwise.")
+        return await _show(web, pages, request, criteria.next, "", problem, status=502)
+    answer = Redirect(departure.address, status_code=303)
+    answer.set_cookie(_kept(request, departure.kept))
     return answer
 
 
-@action("/sign-out")
-async def log_out(web: WebContext, principal: Principal) -> Response[Any]:
+@page("/login/sso/{provider:str}/callback", is_public=True, query=Brought)
+async def come_from_provider(
+    web: WebContext, pages: Pages, request: Asked, provider: str, criteria: Brought
+) -> Response[Any]:
+    """Come back from an identity provider"""
+    status = 401
+    try:
+        arrival = await web.services.sign_in.single_sign_on.arrive(
+            provider,
+            request.cookies.get(_kept_name(request), ""),
+            msgspec.structs.asdict(criteria),
+            redirect_uri=_return_to(request, provider),
+            **whence(request),
+        )
+    except Unauthenticated as error:
+        problem = error.message
+    except PartnerFailed:
+        status = 502
+        problem = pages.text(request, "The identity provider cannot be reached. Try again, or log in otherwise.")
+    except TooManyRequests as error:
+        status, problem = 429, _slower(pages, request, error)
+    else:
+        answer = await enter(web, pages, request, arrival.entered, arrival.after)
+        answer.set_cookie(_kept(request, "", max_age=0))
+        return answer
+    return await _show(web, pages, request, "", "", problem, status=status)
+
+
+@action("/sign-out", is_own=True)
+async def log_out(web: WebContext, request: Asked, principal: Principal) -> Response[Any]:
     """Log out"""
     if principal.login_id is not None:
         async with web.services.database.work() as work:
             await web.services.accounts.log_out(work, principal.login_id)
     answer = Redirect(f"{CONSOLE_PATH}/login", status_code=303)
-    answer.delete_cookie(auth.COOKIE, path="/")
+    auth.end_session(answer, request)
     return answer
 
 
-@action("/language")
+@action("/language", is_own=True)
 async def choose_language(
     web: WebContext, pages: Pages, request: Asked, principal: Principal, form: Form
 ) -> Response[Any]:
@@ -89,7 +158,7 @@ async def choose_language(
         await own_language.keep(web, principal, form.text("language"))
     answer = Redirect(safe_next(unquote(form.text("next"))), status_code=303)
     if form.text("language") in pages.environments:
-        answer.set_cookie(_language(request, form.text("language")))
+        answer.set_cookie(language_cookie(request, form.text("language")))
     return answer
 
 
@@ -106,15 +175,18 @@ def safe_next(address: str) -> str:
     return address if is_ours and is_plain and "/login" not in address else CONSOLE_PATH
 
 
-async def _show(
-    pages: Pages, request: Asked, wanted: str, email: str = "", problem: str = "", *, status: int = 200
-) -> Response[str]:
-    return await pages.show(
-        request, "pages/login.html", status=status, next=safe_next(wanted), email=email, problem=problem
-    )
+async def enter(web: WebContext, pages: Pages, request: Asked, entered: Entry | Step, wanted: str) -> Response[Any]:
+    """Send who has shown who they are to their page, or ask for the second step."""
+    if isinstance(entered, Step):
+        return await _show_second(pages, request, entered.secret, entered.factors, wanted)
+    await welcome(web, request, entered)
+    answer = Redirect(safe_next(wanted), status_code=303)
+    answer.set_cookie(auth.session_cookie(entered.secret, is_https=exchange.is_https(request.scope)))
+    return answer
 
 
-def _language(request: Asked, code: str) -> Cookie:
+def language_cookie(request: Asked, code: str) -> Cookie:
+    """Return the cookie by which this browser remembers a language."""
     return Cookie(
         key=LANGUAGE_COOKIE,
         value=code,
@@ -126,5 +198,69 @@ def _language(request: Asked, code: str) -> Cookie:
     )
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (show_login, log_in, log_out, choose_language)
+def _slower(pages: Pages, request: Asked, error: IngufuError) -> str:
+    seconds = error.retry_after_s if isinstance(error, TooManyRequests) else 0
+    return pages.text(request, "Too many wrong attempts. Try again in %(seconds)s s.", seconds=seconds)
+
+
+async def _show(
+    web: WebContext, pages: Pages, request: Asked, wanted: str, email: str = "", problem: str = "", *, status: int = 200
+) -> Response[str]:
+    return await pages.show(
+        request,
+        "pages/login.html",
+        status=status,
+        next=safe_next(wanted),
+        email=email,
+        problem=problem,
+        providers=web.services.sign_in.single_sign_on.providers,
+    )
+
+
+async def _show_second(
+    pages: Pages,
+    request: Asked,
+    step: str,
+    factors: tuple[Factor, ...],
+    wanted: str,
+    problem: str = "",
+    *,
+    status: int = 200,
+) -> Response[str]:
+    return await pages.show(
+        request,
+        "pages/sign_in/second_step.html",
+        status=status,
+        next=safe_next(wanted),
+        step=step,
+        has_passkey=Factor.PASSKEY in factors,
+        has_code=Factor.TOTP in factors,
+        has_recovery=Factor.RECOVERY_CODE in factors,
+        problem=problem,
+    )
+
+
+def _return_to(request: Asked, provider: str) -> str:
+    return f"{exchange.own_origin(request.scope)}{CONSOLE_PATH}/login/sso/{provider}/callback"
+
+
+def _kept_name(request: Asked) -> str:
+    return _SECURE_KEPT if exchange.is_https(request.scope) else _KEPT
+
+
+def _kept(request: Asked, value: str, *, max_age: int = 900) -> Cookie:
+    return Cookie(
+        key=_kept_name(request),
+        value=value,
+        path="/",
+        max_age=max_age,
+        httponly=True,
+        samesite="lax",
+        secure=exchange.is_https(request.scope),
+    )
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    show_login, log_in, do_second_step, go_to_provider, come_from_provider, log_out, choose_language,
+)  # fmt: skip
 ROOT_ROUTES: tuple[HTTPRouteHandler, ...] = (go_to_console,)

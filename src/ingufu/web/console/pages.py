@@ -177,7 +177,7 @@ class Pages:
 
     def _seat(self, request: Asked) -> dict[str, Any]:
         principal: Principal | None = request.scope.get("user")
-        secret = request.cookies.get(auth.COOKIE, "")
+        secret = auth.session_secret(request)
         return {
             "user": None if principal is None else _reader(principal),
             "may": _may(principal),
