@@ -94,7 +94,7 @@ async def test_uptime_follows_what_connections_left(database: Database, net: Net
 
 
 async def test_refusals_are_put_together_by_who_and_why(database: Database, net: Network) -> None:
-    found = await console_attempts.list_refusals(database, None, since=net.now - DAY)
+    found = (await console_attempts.list_refusals(database, None, since=net.now - DAY)).items
     by_who = {(one.identity or one.address, one.outcome): one for one in found}
     wrong = by_who["MUS-03", AttemptOutcome.WRONG_CREDENTIALS]
     assert (wrong.count, wrong.address_count, wrong.is_online) == (412, 1, False)
@@ -102,14 +102,26 @@ async def test_refusals_are_put_together_by_who_and_why(database: Database, net:
     assert by_who["OLD-TIMER-1", AttemptOutcome.UNSUPPORTED_SUBPROTOCOL].offered == ("ocpp1.5",)
     assert by_who["RWA-0007", AttemptOutcome.WAITING_FOR_APPROVAL].approval == "waiting"
     assert await console_attempts.count_refusals(database, None, since=net.now - DAY) == len(found) == 4
-    assert len(await console_attempts.list_refusals(database, None, since=net.now - DAY, text="41.186", limit=2)) == 2
+    first = await console_attempts.list_refusals(database, None, since=net.now - DAY, text="41.186", limit=2)
+    assert len(first.items) == 2
     only = await console_attempts.list_refusals(database, None, since=net.now - DAY, outcome=AttemptOutcome.WRONG_PATH)
-    assert [one.identity for one in only] == [None]
+    assert [one.identity for one in only.items] == [None]
     gate = frozenset({net.sites["Musanze Gate"]})
-    assert {one.identity for one in await console_attempts.list_refusals(database, gate, since=net.now - DAY)} == {
-        "MUS-03"
-    }
-    assert await console_attempts.list_refusals(database, None, since=net.now) == ()
+    there = await console_attempts.list_refusals(database, gate, since=net.now - DAY)
+    assert {one.identity for one in there.items} == {"MUS-03"}
+    assert (await console_attempts.list_refusals(database, None, since=net.now)).items == ()
+
+
+async def test_refusals_are_paged_by_key(database: Database, net: Network) -> None:
+    whole = (await console_attempts.list_refusals(database, None, since=net.now - DAY)).items
+    found, cursor = [], None
+    while True:
+        page = await console_attempts.list_refusals(database, None, since=net.now - DAY, limit=1, cursor=cursor)
+        found += page.items
+        cursor = page.next
+        if cursor is None:
+            break
+    assert found == list(whole)
 
 
 async def test_sessions_are_matched_summed_and_paged(database: Database, net: Network) -> None:

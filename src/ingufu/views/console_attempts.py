@@ -10,6 +10,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
 from ingufu.stations.model import Approval, AttemptOutcome
 from ingufu.stations.tables import attempts, stations
+from ingufu.views.paging import Order, Page, beyond, cursor_at
 from ingufu.views.stations import SiteIds, contains, seen
 
 
@@ -48,9 +49,14 @@ async def list_refusals(  # what the page filters by
     text: str = "",
     outcome: AttemptOutcome | None = None,
     limit: int = 100,
-) -> tuple[Refusal, ...]:
-    """Return the refusals since then, those that were repeated last first."""
+    cursor: str | None = None,
+) -> Page[Refusal]:
+    """Return one page of the refusals since then, those that were repeated last first.
+
+    Raises InvalidInput for a cursor that is not ours.
+    """
     latest = func.max(attempts.c.id).label("latest")  # ids rise with time
+    order = Order(func.max(attempts.c.last_at), datetime, func.max(attempts.c.id), name="last_at", is_descending=True)
     groups = (
         select(
             latest,
@@ -61,12 +67,18 @@ async def list_refusals(  # what the page filters by
         )
         .where(*_conditions(since, text, outcome, site_ids))
         .group_by(attempts.c.outcome, func.coalesce(attempts.c.identity, ""), func.coalesce(attempts.c.station_id, ""))
-        .order_by(func.max(attempts.c.last_at).desc())
-        .limit(limit)
+        .order_by(order.column.desc(), order.tie.desc())
+        .limit(limit + 1)
     )
-    found = {row["latest"]: row for row in await database.select(groups)}
-    rows = {row["id"]: row for row in await _facts(database, list(found))}
-    return tuple(msgspec.convert({**rows[id_], **row}, Refusal) for id_, row in found.items())
+    if cursor is not None:
+        groups = groups.having(beyond(order, cursor))
+    found = await database.select(groups)
+    shown, last = found[:limit], found[limit - 1] if len(found) > limit else None
+    rows = {row["id"]: row for row in await _facts(database, [row["latest"] for row in shown])}
+    return Page(
+        items=tuple(msgspec.convert({**rows[row["latest"]], **row}, Refusal) for row in shown),
+        next=None if last is None else cursor_at(order, last["last_at"], last["latest"]),
+    )
 
 
 async def count_refusals(database: Database, site_ids: SiteIds, *, since: datetime) -> int:

@@ -49,6 +49,14 @@ def ordered(statement: Select[Any], order: Order, *, cursor: str | None, limit: 
     return statement.order_by(column, tie).limit(limit + 1)
 
 
+def beyond(order: Order, cursor: str) -> ColumnElement[bool]:
+    """Return the condition that a row stands after a cursor's place, for what is sorted by its groups (HAVING).
+
+    Raises InvalidInput as `ordered` does.
+    """
+    return _beyond(order, *_decode(order, cursor))
+
+
 def cut(rows: list[dict[str, Any]], order: Order, limit: int) -> tuple[list[dict[str, Any]], str | None]:
     """Return the rows of the page, and the cursor of the next if there is one."""
     last = rows[limit - 1] if len(rows) > limit else None

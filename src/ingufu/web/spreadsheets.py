@@ -32,6 +32,7 @@ from enum import StrEnum
 from functools import cache
 from inspect import signature
 from typing import Annotated, Any, TypeAlias, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -48,14 +49,16 @@ from ingufu.web.declared import KEY, Route
 from ingufu.web.routes import Handler, function_of, route
 
 __all__ = [
-    "MARK", "MEDIA_TYPE", "PARQUET", "Batches", "Column", "Form", "Sheet", "answer", "attachment", "cell", "exports",
-    "exports_of", "lines", "own", "paged",
+    "MARK", "MEDIA_TYPE", "PARQUET", "Batches", "Column", "Form", "Sheet", "answer", "attachment", "cell",
+    "export_hrefs", "exports", "exports_of", "lines", "own", "paged",
 ]  # fmt: skip
 
 MARK = b"\xef\xbb\xbf"  # by which spreadsheets know UTF-8
 MEDIA_TYPE = "text/csv"  # what answers adds the charset
 PARQUET = "application/vnd.apache.parquet"
 READ_AT_ONCE = 500  # rows
+_API_PATH = "/api/v1"  # as in web.openapi, which knows every route and cannot be known here
+_PLACES = frozenset({"limit", "cursor"})  # of a query: how far one is in the list
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - what begins a formula
 
 RowT = TypeVar("RowT")
@@ -145,6 +148,22 @@ async def paged(read: Callable[[Any], Awaitable[Page[RowT]]], query: Any) -> Asy
         if page.next is None:
             return
         query = msgspec.structs.replace(query, cursor=page.next)
+
+
+def export_hrefs(path: str, query: msgspec.Struct) -> tuple[str, str]:
+    """Return the addresses of a list's CSV and Parquet, with the filters that differ from what goes without saying.
+
+    `path` is that of the API's list ("/stations"), `query` its query.
+    """
+    fields = {field.name: field for field in msgspec.structs.fields(query)}
+    given = {
+        fields[name].encode_name: msgspec.to_builtins(value)
+        for name, value in msgspec.structs.asdict(query).items()
+        if name not in _PLACES and value != fields[name].default
+    }
+    asked = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
+    filters = urlencode(asked, doseq=True)
+    return tuple(f"{_API_PATH}{path}/export.{form}" + (f"?{filters}" if filters else "") for form in Form)  # type: ignore[return-value]  # there are two
 
 
 def attachment(web: WebContext, name: str, kind: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from ingufu.web.api.ledger import books_of
 from ingufu.web.console.pages import Pages, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
+from ingufu.web.spreadsheets import export_hrefs
 
 ROWS = 50
 WORDS = "parts/ledger.html"
@@ -144,6 +145,7 @@ async def show_entries(web: WebContext, pages: Pages, request: Asked, criteria: 
         kinds=[(kind.value, pages.macro(request, WORDS, "entry_word", kind.value)) for kind in EntryKind],
         query=criteria,
         is_filtered=bool(criteria.q or criteria.kind),
+        export_hrefs=export_hrefs("/ledger/entries", query),
         zone=UTC,
         **_paging(path_of("ledger", "entries"), criteria, found.next),
     )

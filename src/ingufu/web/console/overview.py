@@ -277,7 +277,7 @@ async def _refusals(
 
     async def read() -> list[Refusal]:
         found = await console_attempts.list_refusals(web.services.database, principal.site_ids, since=since, limit=50)
-        return [one for one in found if not one.is_online and one.outcome != "waiting-for-approval"]
+        return [one for one in found.items if not one.is_online and one.outcome != "waiting-for-approval"]
 
     return await pages.memo.of(("refusals", principal.site_ids), age_s, read)
 

@@ -24,6 +24,7 @@ from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
+from ingufu.web.spreadsheets import export_hrefs
 
 ROWS = 50
 TOKENS_OFFERED = 50
@@ -67,6 +68,7 @@ async def show_reservations(
         query=criteria,
         statuses=[(one.value, str(words.reservation_word(one))) for one in ReservationStatus],  # type: ignore[attr-defined]  # a macro
         is_filtered=bool(asked),
+        export_hrefs=export_hrefs("/reservations", query),
         next_href=_href(asked, found.next) if found.next else None,
         first_href=_href(asked, None) if criteria.cursor else None,
     )

@@ -37,6 +37,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
 from ingufu.web.live import LiveEvent, LiveHub
 from ingufu.web.routes import function_of
+from ingufu.web.spreadsheets import export_hrefs
 
 ROWS = 50
 BULK_MOST = 500  # stations asked by one command
@@ -110,6 +111,7 @@ async def list_stations(
         sort_href=lambda key: _href(asked, sort=key, cursor=""),
         live_href=path_of("live", "stations") + "?" + urlencode({"of": ",".join(row.id for row in found.items)}),
         has_stations=has_stations,
+        export_hrefs=export_hrefs("/stations", wanted(criteria)),
         addresses=web.settings.ocpp_addresses,
     )
 
