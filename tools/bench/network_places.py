@@ -102,6 +102,7 @@ def copy_people(copier: Copier, *, drivers: int, tokens: int) -> None:
     changes = {
         "id": "c.new",
         "name": "o.name || ' ' || (c.copy + 1)",
+        "name_key": "o.name_key || ' ' || (c.copy + 1)",
         "email": "replace(o.email, '@', '.' || c.copy || '@')",
         "email_key": "replace(o.email_key, '@', '.' || c.copy || '@')",
         "created_at": f"o.created_at - (o.rowid * 7919 + c.copy * 104729) % 51 * {WEEK_US}",

@@ -7,6 +7,7 @@ from ingufu.infra.storage.columns import BigId, Instant, Json
 metadata = MetaData()
 
 IS_REFUSED = text("status <> 'Accepted'")
+IS_NOTED = text("note <> ''")  # said as queries say it
 
 drivers = Table(
     "drivers",
@@ -71,6 +72,7 @@ tokens = Table(
     Index("id_tokens_by_driver", "driver_id"),
     Index("id_tokens_by_group", "group_id"),
     Index("id_tokens_by_creation", "created_at"),
+    Index("id_tokens_noted", "note", sqlite_where=IS_NOTED, postgresql_where=IS_NOTED),
     Index("id_tokens_by_organisation", "organisation_id"),
 )
 

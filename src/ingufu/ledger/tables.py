@@ -43,6 +43,7 @@ ledger_accounts = Table(
     UniqueConstraint("organisation_id", "kind", "owner", "currency", name="ledger_accounts_once"),
     UniqueConstraint("id", "organisation_id", "currency", name="ledger_accounts_currency"),
     CheckConstraint("ceiling IS NULL OR balance <= ceiling", name="ledger_accounts_ceiling"),
+    Index("ledger_accounts_by_opening", "organisation_id", "opened_at", "id"),
 )
 
 ledger_counters = Table(

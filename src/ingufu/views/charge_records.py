@@ -210,13 +210,13 @@ async def _sum(database: Database, amounts: Select[Any]) -> tuple[Sum, ...]:
 async def list_ratings(database: Database, query: RatingQuery, site_ids: SiteIds) -> Page[RatingRow]:
     """Return one page of what is on its way to a charge record, what changed last first."""
     order = Order(ratings.c.updated_at, datetime, ratings.c.subject, name="updated_at", is_descending=True)
-    statement = _rating_rows()
-    if query.state is not None:
-        statement = statement.where(ratings.c.state == query.state.value)
-    if site_ids is not None:
-        statement = statement.where(seen(site_ids))
-    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
-    rows, cursor = cut(rows, order, query.limit)
+    statement = _rating_rows() if site_ids is None else _rating_rows().where(seen(site_ids))
+    found: list[dict[str, Any]] = []
+    for state in RatingState if query.state is None else (query.state,):  # each by the index, which begins with it
+        of_state = statement.where(ratings.c.state == state.value)
+        found += await database.select(ordered(of_state, order, cursor=query.cursor, limit=query.limit))
+    found.sort(key=lambda row: (row["order_value"], row["order_tie"]), reverse=True)
+    rows, cursor = cut(found[: query.limit + 1], order, query.limit)
     return Page(items=tuple(_rating(row) for row in rows), next=cursor)
 
 

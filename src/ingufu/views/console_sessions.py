@@ -1,14 +1,13 @@
 """What a word means that somebody looks for among sessions: stations by name, cards by number, drivers by name."""
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from ingufu.accounts.model import OfFleet
-from ingufu.authorization.decide import is_secret
-from ingufu.authorization.tables import drivers, tokens
 from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
 from ingufu.views.stations import SiteIds, contains, seen
+from ingufu.views.tokens import match_tokens
 from ingufu.views.transactions import Match, seen_session
 
 MOST = 200  # stations or cards that one word may mean
@@ -19,15 +18,9 @@ async def find_match(database: Database, text: str, site_ids: SiteIds) -> Match:
     at = select(stations.c.id).where(
         or_(contains(stations.c.identity_key, text), contains(stations.c.name, text)), seen(site_ids)
     )
-    by = (
-        select(tokens.c.id, tokens.c.kind)
-        .select_from(tokens.outerjoin(drivers, drivers.c.id == tokens.c.driver_id))
-        .where(or_(contains(tokens.c.value, text), contains(func.coalesce(drivers.c.name, ""), text)))
-    )
-    found = await database.select(by.limit(MOST))
     return Match(
         station_ids=tuple(row["id"] for row in await database.select(at.limit(MOST))),
-        token_ids=tuple(row["id"] for row in found if not is_secret(row["kind"])),
+        token_ids=tuple(await match_tokens(database, text, most=MOST)),
     )
 
 

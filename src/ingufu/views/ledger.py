@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select, union
 
 from ingufu.authorization.tables import drivers
 from ingufu.core.errors import NotFound
@@ -21,6 +21,7 @@ from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit
 from ingufu.views.transactions import Instant
 
+FEW_POSTINGS = 2000  # up to here the entries of an account are found by it
 EXPORTED_AT_ONCE = 500
 Id = Annotated[str, Meta(max_length=100)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
@@ -206,7 +207,9 @@ async def get_account(database: Database, books: str, account_id: str) -> Accoun
 async def list_entries(database: Database, books: str, query: EntryQuery) -> Page[EntryRow]:
     """Return one page of the entries with their postings, the last booked first."""
     order = Order(ledger_entries.c.number, int, ledger_entries.c.id, name="number", is_descending=True)
-    rows = await database.select(ordered(_entries(books, query), order, cursor=query.cursor, limit=query.limit))
+    is_busy = query.account is not None and await _is_busy(database, query.account)
+    entries = _entries(books, query, is_busy=is_busy)
+    rows = await database.select(ordered(entries, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=await _with_postings(database, rows), next=cursor)
 
@@ -264,7 +267,18 @@ def _owner_name(accounts: Any) -> Any:
     return case(*((accounts.c.kind == kind.value, name) for kind, name in _OWNERS.items()))
 
 
-def _entries(books: str, query: EntryQuery) -> Select[Any]:
+async def _is_busy(database: Database, account_id: str) -> bool:
+    """Return whether so much was booked on an account that its entries are met soon enough in their own order."""
+    of_account = select(ledger_postings.c.entry_id).where(_is_on(account_id)).limit(FEW_POSTINGS + 1)
+    rows = await database.select(select(func.count().label("number")).select_from(of_account.subquery()))
+    return int(rows[0]["number"]) > FEW_POSTINGS
+
+
+def _is_on(account_id: str) -> ColumnElement[bool]:
+    return or_(ledger_postings.c.debit_id == account_id, ledger_postings.c.credit_id == account_id)
+
+
+def _entries(books: str, query: EntryQuery, *, is_busy: bool = False) -> Select[Any]:
     entries = ledger_entries.c
     own = [entries[name] for name in EntryRow.__struct_fields__ if name in ledger_entries.columns]
     statement = (
@@ -275,12 +289,13 @@ def _entries(books: str, query: EntryQuery) -> Select[Any]:
     if query.kind is not None:
         statement = statement.where(entries.kind == query.kind.value)
     if query.account is not None:
-        on = or_(ledger_postings.c.debit_id == query.account, ledger_postings.c.credit_id == query.account)
-        statement = statement.where(entries.id.in_(select(ledger_postings.c.entry_id).where(on)))
+        on = _is_on(query.account)
+        its = entries.id.in_(select(ledger_postings.c.entry_id).where(on))
+        statement = statement.where(exists().where(ledger_postings.c.entry_id == entries.id, on) if is_busy else its)
     if query.reference is not None:
-        statement = statement.where(
-            or_(entries.reference == query.reference, entries.provider_reference == query.reference)
-        )
+        columns = (entries.reference, entries.provider_reference)  # each has an index of its own
+        named = (select(entries.id).where(entries.organisation_id == books, one == query.reference) for one in columns)
+        statement = statement.where(entries.id.in_(union(*named)))
     if query.since is not None:
         statement = statement.where(entries.at >= query.since)
     if query.until is not None:

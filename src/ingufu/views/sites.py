@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Select, case, func, or_, select, true
+from sqlalchemy import Select, func, or_, select, true
 
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
@@ -71,24 +71,16 @@ async def has_stations(database: Database, site_id: str) -> bool:
 
 
 def _rows(site_ids: SiteIds) -> Select[Any]:
-    counted = (
-        select(
-            stations.c.site_id.label("of_site"),
-            func.count().label("station_count"),
-            func.sum(case((stations.c.is_online.is_(True), 1), else_=0)).label("online_count"),
-        )
-        .where(stations.c.approval == Approval.APPROVED.value, stations.c.site_id.is_not(None))
-        .group_by(stations.c.site_id)
-        .subquery()
-    )
+    here = (stations.c.site_id == sites.c.id, stations.c.approval == Approval.APPROVED.value)
+    counted = select(func.count()).select_from(stations).where(*here)  # of the sites that are shown, not of all
     chosen = [sites.c[name] for name in SiteRow.__struct_fields__ if name in sites.columns]
     may_see = true() if site_ids is None else sites.c.id.in_(sorted(site_ids))
     return (
         select(
             *chosen,
-            func.coalesce(counted.c.station_count, 0).label("station_count"),
-            func.coalesce(counted.c.online_count, 0).label("online_count"),
+            counted.scalar_subquery().label("station_count"),
+            counted.where(stations.c.is_online.is_(True)).scalar_subquery().label("online_count"),
         )
-        .select_from(sites.outerjoin(counted, counted.c.of_site == sites.c.id))
+        .select_from(sites)
         .where(may_see)
     )

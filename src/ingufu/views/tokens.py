@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, false, func, literal_column, or_, select
 
 from ingufu.accounts.tables import organisations
 from ingufu.authorization.decide import MASK, is_secret
@@ -17,6 +17,8 @@ from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, contains
+
+MATCHED = 1000  # tokens that a text may mean, to be looked up by their ids
 
 
 class TokenQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,7 +130,7 @@ async def list_tokens(
         "created_at": (tokens.c.created_at, datetime),
     }
     order = _order(query.sort, sorts, tokens.c.id)
-    statement = _token_rows().where(*_token_conditions(query, fleet_id, now))
+    statement = _token_rows().where(*await _found_conditions(database, query, fleet_id, now))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(_token(row) for row in rows), next=cursor)
@@ -140,7 +142,7 @@ async def count_tokens(
     """Return how many tokens fit."""
     named = tokens.outerjoin(drivers, drivers.c.id == tokens.c.driver_id)
     statement = select(func.count().label("count")).select_from(named)
-    rows = await database.select(statement.where(*_token_conditions(query, fleet_id, now)))
+    rows = await database.select(statement.where(*await _found_conditions(database, query, fleet_id, now)))
     return int(rows[0]["count"])
 
 
@@ -230,6 +232,40 @@ async def get_group(database: Database, group_id: str, fleet_id: str | None = No
     return msgspec.convert(rows[0], GroupRow)
 
 
+async def match_tokens(database: Database, text: str, *, most: int) -> list[str]:
+    """Return the tokens whose value, note or driver's name has the text in it, at most so many; no secret ones."""
+    wanted = text.strip().casefold()
+    keyed = tokens.alias()
+    value = select(keyed.c.value_key).where(keyed.c.value_key.contains(wanted, autoescape=True))
+    person = select(drivers.c.id).where(drivers.c.name_key.contains(wanted, autoescape=True))
+    matches = (  # each by an index that holds all that is looked through
+        tokens.c.value_key.in_(value.limit(most)),
+        tokens.c.driver_id.in_(person.limit(most)),
+        (tokens.c.note != literal_column("''")) & contains(tokens.c.note, text),
+    )
+    found: dict[str, None] = {}
+    for is_it in matches:
+        rows = await database.select(select(tokens.c.id).where(is_it, _is_open()).limit(most))
+        found |= {row["id"]: None for row in rows}
+    return list(found)[:most]
+
+
+async def _found_conditions(
+    database: Database, query: TokenQuery, fleet_id: str | None, now: datetime | None
+) -> list[ColumnElement[bool]]:
+    """Return what the tokens must meet; those that a text may mean are looked up first, unless they are very many.
+
+    The many are met soon enough in the order of the list.
+    """
+    if not query.q.strip():
+        return _token_conditions(query, fleet_id, now)
+    ids = await match_tokens(database, query.q, most=MATCHED + 1)
+    if len(ids) > MATCHED:
+        return _token_conditions(query, fleet_id, now)
+    rest = _token_conditions(msgspec.structs.replace(query, q=""), fleet_id, now)
+    return [*rest, tokens.c.id.in_(ids) if ids else false()]
+
+
 def _order(sort: str, sorts: dict[str, tuple[Any, Any]], tie: Any) -> Order:  # columns of Core
     name = sort.removeprefix("-")
     column, kind = sorts[name]
@@ -274,8 +310,7 @@ def _token_conditions(query: TokenQuery, fleet_id: str | None, now: datetime | N
     found = _owned(tokens, fleet_id)
     if query.q:
         texts = (tokens.c.value_key, tokens.c.note, func.coalesce(drivers.c.name, ""))
-        is_open = func.lower(tokens.c.kind) != "keycode"  # what is a secret cannot be searched for
-        found.append(or_(*(contains(text, query.q) for text in texts)) & is_open)
+        found.append(or_(*(contains(text, query.q) for text in texts)) & _is_open())
     exact = {
         tokens.c.kind: query.kind,
         tokens.c.group_id: query.group_id,
@@ -288,6 +323,11 @@ def _token_conditions(query: TokenQuery, fleet_id: str | None, now: datetime | N
         is_over = tokens.c.expires_at <= now
         found.append(is_over if query.is_expired else or_(tokens.c.expires_at.is_(None), ~is_over))
     return found
+
+
+def _is_open() -> ColumnElement[bool]:
+    """Return the condition that a token is no secret: those cannot be searched for."""
+    return func.lower(tokens.c.kind) != "keycode"
 
 
 def _driver_conditions(query: DriverQuery, fleet_id: str | None) -> list[ColumnElement[bool]]:

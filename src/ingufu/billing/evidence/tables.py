@@ -7,6 +7,7 @@ from ingufu.infra.storage.columns import Exact, Instant, Json
 metadata = MetaData()
 
 IS_OPEN = text("closed_at IS NULL")
+IS_CLOSED = text("closed_at IS NOT NULL")
 
 # The first three are only ever added to: triggers of the database refuse everything else.
 verdicts = Table(
@@ -78,6 +79,7 @@ items = Table(
     Column("closed_at", Instant),
     Column("closed_by", Text),
     Index("review_items_open", "opened_at", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+    Index("review_items_closed", "opened_at", sqlite_where=IS_CLOSED, postgresql_where=IS_CLOSED),
     Index("review_items_by_station", "station_id", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
 )
 

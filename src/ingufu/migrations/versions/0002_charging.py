@@ -110,6 +110,8 @@ def _id_tokens() -> None:
     op.create_index("id_tokens_by_driver", "id_tokens", ["driver_id"])
     op.create_index("id_tokens_by_creation", "id_tokens", ["created_at"])
     op.create_index("id_tokens_by_group", "id_tokens", ["group_id"])
+    noted = sa.text("note <> ''")
+    op.create_index("id_tokens_noted", "id_tokens", ["note"], sqlite_where=noted, postgresql_where=noted)
 
 
 def _anomalies() -> None:

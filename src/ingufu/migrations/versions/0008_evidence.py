@@ -92,6 +92,8 @@ def _review() -> None:
     is_open = sa.text("closed_at IS NULL")
     for name, column in (("review_items_open", "opened_at"), ("review_items_by_station", "station_id")):
         op.create_index(name, "review_items", [column], sqlite_where=is_open, postgresql_where=is_open)
+    closed = sa.text("closed_at IS NOT NULL")
+    op.create_index("review_items_closed", "review_items", ["opened_at"], sqlite_where=closed, postgresql_where=closed)
     op.create_table(
         "site_evidence",
         sa.Column("site_id", sa.Text, primary_key=True),

@@ -47,6 +47,7 @@ def _accounts() -> None:
         sa.UniqueConstraint("id", "organisation_id", "currency", name="ledger_accounts_currency"),
         sa.CheckConstraint("ceiling IS NULL OR balance <= ceiling", name="ledger_accounts_ceiling"),
     )
+    op.create_index("ledger_accounts_by_opening", "ledger_accounts", ["organisation_id", "opened_at", "id"])
     op.create_table(
         "ledger_counters",
         sa.Column("organisation_id", sa.Text, primary_key=True),
