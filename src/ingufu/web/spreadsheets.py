@@ -25,13 +25,14 @@ before, and a client that goes away ends it.
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from inspect import signature
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -133,7 +134,7 @@ async def answer(  # everything that a file depends on
     async for rows in batches:
         first = rows
         break
-    whole = _chained(first, batches)
+    whole = _Read(first, batches)
     parts = _parquet(sheet, whole) if form is Form.PARQUET else _csv(sheet, whole, has_mark=has_mark)
     media_type = PARQUET if form is Form.PARQUET else MEDIA_TYPE
     return Stream(parts, media_type=media_type, headers=attachment(web, sheet.name, form))
@@ -204,26 +205,39 @@ _CSV_WORDS = (
 _PARQUET_WORDS = "All that fit, while they are read, with instants of UTC and exact decimals."
 
 
-async def _chained(first: Sequence[RowT], rest: Batches[RowT]) -> AsyncIterator[Sequence[RowT]]:
-    yield first
-    async for rows in rest:
-        yield rows
+class _Read(NamedTuple, Generic[RowT]):
+    """The rows of an export: those that were read already, and what reads the others."""
+
+    first: Sequence[RowT]
+    rest: Batches[RowT]
+
+    async def all(self) -> AsyncIterator[Sequence[RowT]]:
+        yield self.first
+        async for rows in self.rest:
+            yield rows
+
+    async def aclose(self) -> None:
+        """End the reading, whether or not all was read."""
+        if isinstance(self.rest, AsyncGenerator):
+            await self.rest.aclose()
 
 
-async def _csv(sheet: Sheet[RowT], batches: Batches[RowT], *, has_mark: bool) -> AsyncIterator[bytes]:
-    yield (MARK if has_mark else b"") + lines([sheet.names])
-    async for rows in batches:
-        if rows:
-            yield await asyncio.to_thread(lambda found: lines([sheet.drawn(row) for row in found]), rows)
+async def _csv(sheet: Sheet[RowT], read: _Read[RowT], *, has_mark: bool) -> AsyncIterator[bytes]:
+    async with aclosing(read):
+        yield (MARK if has_mark else b"") + lines([sheet.names])
+        async for rows in read.all():
+            if rows:
+                yield await asyncio.to_thread(lambda found: lines([sheet.drawn(row) for row in found]), rows)
 
 
-async def _parquet(sheet: Sheet[RowT], batches: Batches[RowT]) -> AsyncIterator[bytes]:
-    stream = await asyncio.to_thread(ParquetStream, sheet.kinds)
-    async for rows in batches:
-        part = await asyncio.to_thread(lambda found: stream.add([sheet.drawn(row) for row in found]), rows)
-        if part:
-            yield part
-    yield await asyncio.to_thread(stream.end)
+async def _parquet(sheet: Sheet[RowT], read: _Read[RowT]) -> AsyncIterator[bytes]:
+    async with aclosing(read):
+        stream = await asyncio.to_thread(ParquetStream, sheet.kinds)
+        async for rows in read.all():
+            part = await asyncio.to_thread(lambda found: stream.add([sheet.drawn(row) for row in found]), rows)
+            if part:
+                yield part
+        yield await asyncio.to_thread(stream.end)
 
 
 def _instant(value: datetime) -> str:
