@@ -15,6 +15,7 @@ admin = LazyGroup(
         "group": "admin_tokens:group",
         "driver": "admin_tokens:driver",
         "authority": "admin_authorities:authority",
+        "audit": "admin_audit:audit",
     },
-    help="Look after users, keys, sites, stations, tokens, groups, drivers, authorities, also while the server runs.",
+    help="Look after users, keys, sites, stations, tokens, groups, drivers, authorities, the audit trail, also while the server runs.",
 )

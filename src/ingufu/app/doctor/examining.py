@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from ingufu.accounts.chain import Verification
 from ingufu.app import parts
-from ingufu.app.doctor import encryption, machine, reachability, storage
+from ingufu.app.doctor import encryption, machine, reachability, storage, trail
 from ingufu.app.doctor import stations as station_checks
 from ingufu.app.doctor.findings import Finding, Level, ok, problem
 from ingufu.app.settings import Settings
@@ -36,18 +37,21 @@ async def examine(settings: Settings, now: datetime) -> AsyncIterator[Finding]:
     if not is_sound:
         return
     try:
-        known = await _stations(settings)
+        known, trail_found = await _register(settings)
     except IngufuError as error:
-        yield problem("stations", f"They cannot be read: {error.message}", "See what was said of the database.")
+        yield problem("register", f"It cannot be read: {error.message}", "See what was said of the database.")
         return
     for finding in (*machine.check_descriptors(len(known)), *station_checks.check_stations(known, now)):
         yield finding
+    for finding in trail.check_trail(trail_found):
+        yield finding
 
 
-async def _stations(settings: Settings) -> list[Station]:
+async def _register(settings: Settings) -> tuple[list[Station], Verification]:
     clock = SystemClock()
     database = await open_database(parts.storage_url(settings))
     try:
-        return await parts.services_of(settings, database, clock, IdMaker(clock)).stations.all()
+        services = parts.services_of(settings, database, clock, IdMaker(clock))
+        return await services.stations.all(), await services.accounts.verify_audit()
     finally:
         await database.close()

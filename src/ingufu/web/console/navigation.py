@@ -48,6 +48,7 @@ SECTIONS: tuple[Section, ...] = (
     _section(Area.OPERATIONS, "configuration", "/configuration", "adjustments-horizontal", Scope.STATIONS_READ),
     _section(Area.OPERATIONS, "attempts", "/attempts", "plug-connected-x", Scope.STATIONS_READ),
     _section(Area.OPERATIONS, "admission", "/admission", "id", Scope.STATIONS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "audit", "/audit", "history", Scope.AUDIT_READ, is_for_network=True),
 )
 
 
