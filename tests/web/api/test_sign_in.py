@@ -296,9 +296,7 @@ async def test_tokens_are_guessed_in_vain(house: House, admin: httpx.AsyncClient
     user_id = await house.user(Role.VIEWER)
     link = (await admin.post(f"/api/v1/users/{user_id}/password-reset")).json()["link"]
     client = house.client()
-    answers = [
-        await client.post("/api/v1/reset", json={"token": f"guess{n}", "password": NEW}) for n in range(24)
-    ]
+    answers = [await client.post("/api/v1/reset", json={"token": f"guess{n}", "password": NEW}) for n in range(24)]
     assert answers[0].status_code == 404
     assert answers[-1].status_code == 429
     right = {"token": token_in(link), "password": NEW}
