@@ -64,7 +64,8 @@ _WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
 
 def plain_heading(text: str) -> str:
     """Return a heading without what does not matter: accents, case, and the marks between its words."""
-    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
+    parted = unicodedata.normalize("NFKD", text)
+    letters = "".join(sign for sign in parted if not unicodedata.combining(sign)).casefold()
     return " ".join(re.findall(r"[a-z0-9]+", letters))
 
 

@@ -163,6 +163,9 @@ class Register:
     async def _put_group(self, work: Work, values: Values) -> Put:
         before = self._groups.get(_fold(values["value"]))
         details = _merged(GroupDetails(value=values["value"]), before, values)
+        was_master = before is not None and before.is_master_pass
+        if self._desk.owner_id is not None and details.is_master_pass is not was_master:
+            raise InvalidInput("Only the operator makes master cards.", field="is_master_pass")
         after = self._services.authorization.enrol_group(work, details, before, **self._owners)
         return _compared(before, after)
 

@@ -72,7 +72,7 @@ def open_sheet(
     try:
         lines = _lines(raw, named, chosen)
         headings, first_line = _headings(lines)
-        sample = tuple(tuple(cells) for cells in islice((cells for cells in lines if any(cells)), SAMPLE_ROWS))
+        sample = _sample(lines)
     except UnicodeError as error:
         raise InvalidInput("The file cannot be read in this encoding.", field="encoding") from error
     except csv.Error as error:
@@ -177,6 +177,17 @@ def _headings(lines: _Lines) -> tuple[tuple[str, ...], int]:
         if any(cell.strip() for cell in cells) and not _says_separator("".join(cells)):
             return tuple(cell.strip()[:200] for cell in cells), lines.line_num
     return (), 0
+
+
+def _sample(lines: _Lines) -> tuple[tuple[str, ...], ...]:
+    """Return the first rows that can be read; what is wrong with the others is told when they are judged."""
+    found: list[tuple[str, ...]] = []
+    try:
+        wanted = islice((cells for cells in lines if any(cells)), SAMPLE_ROWS)
+        found.extend(tuple(cell[:200] for cell in cells) for cells in wanted)
+    except csv.Error:
+        pass
+    return tuple(found)
 
 
 def _says_separator(line: str) -> bool:

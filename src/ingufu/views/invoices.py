@@ -38,6 +38,7 @@ class DocumentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     legal_entity_id: Annotated[str, Meta(max_length=100)] | None = None
     customer_id: Annotated[str, Meta(max_length=100)] | None = None
     charge_record_id: Annotated[str, Meta(max_length=100, description="That bill or credit it.")] | None = None
+    driver_id: Annotated[str, Meta(max_length=100, description="With a session of this driver.")] | None = None
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None = None
     needs_attention: Annotated[bool | None, Meta(description="Drafts that say what is missing.")] = None
     since: Annotated[Instant | None, Meta(description="Made at this instant or later.")] = None
@@ -231,6 +232,11 @@ def _conditions(query: DocumentQuery) -> list[ColumnElement[bool]]:
                 func.lower(documents.c.number).contains(text, autoescape=True),
                 func.lower(documents.c.customer_name).contains(text, autoescape=True),
             )
+        )
+    if query.driver_id is not None:
+        of_driver = select(records.c.id).where(records.c.driver_id == query.driver_id)
+        found.append(
+            documents.c.id.in_(select(document_lines.c.document_id).where(document_lines.c.record_id.in_(of_driver)))
         )
     if query.charge_record_id is not None:
         found.append(

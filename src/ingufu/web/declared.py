@@ -29,6 +29,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_page: bool = False  # a browser looks at it
     is_form: bool = False  # one of our pages sends it; its CSRF token may stand in a field (web.forms)
     is_raw: bool = False  # takes its body's bytes as they are
+    file_bytes: int = 0  # takes a file of at most so many bytes: as its body or, of a page, in a form
     shows_secret: bool = False  # its answer is never kept for repetitions
     query: Any = None  # struct of the query's parameters
     body: Any = None  # struct of the body

@@ -2,27 +2,39 @@
 
 import asyncio
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
+import msgspec
+from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException
 
 from ingufu.core.errors import Forbidden, InvalidInput
 from ingufu.web import auth
+from ingufu.web.declared import route_of
 from ingufu.web.errors import MalformedRequest, SlowRequest
 from ingufu.web.exchange import Asked
-from ingufu.web.reading import BODY_TIMEOUT_S
+from ingufu.web.reading import BODY_TIMEOUT_S, FILE_TIMEOUT_S
 
 CSRF_FIELD = "csrf_token"
 MAX_FIELDS = 5000  # the deepest command form has far fewer
 _KIND = "application/x-www-form-urlencoded"
+_KIND_WITH_FILES = "multipart/form-data"
+
+
+class GivenFile(msgspec.Struct, frozen=True):
+    """A file as a browser sent it. What it is called is the sender's word."""
+
+    name: str
+    content: bytes
 
 
 class Form:
     """The fields of a form, as text."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, str]] = (), files: Mapping[str, GivenFile] | None = None) -> None:
         self.pairs = tuple(pairs)
+        self.files = dict(files or {})
 
     def text(self, name: str) -> str:
         """Return the first field of this name without blanks around it; empty if there is none."""
@@ -86,6 +98,9 @@ async def check_form(request: Asked) -> None:
 async def read_form(request: Asked) -> Form:
     """Return the fields that were sent. Raises MalformedRequest, SlowRequest, BodyTooLarge by the framework."""
     kind = request.headers.get("content-type", _KIND).partition(";")[0].strip().lower()
+    route = route_of(request.scope)
+    if kind == _KIND_WITH_FILES and route is not None and route.file_bytes:
+        return await _read_with_files(request)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             raw = await request.body()
@@ -103,3 +118,25 @@ async def read_form(request: Asked) -> Form:
         return Form(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except (UnicodeDecodeError, ValueError) as error:
         raise MalformedRequest("The form cannot be read.") from error
+
+
+async def _read_with_files(request: Asked) -> Form:
+    """Return fields and files; a large file waits on disk until it is whole."""
+    try:
+        async with asyncio.timeout(FILE_TIMEOUT_S):
+            given = await request.form()
+    except TimeoutError as error:
+        raise SlowRequest from error
+    except ClientException as error:
+        if error.status_code == 400:
+            raise MalformedRequest("The form cannot be read, or ended too early.") from error
+        raise
+    pairs: list[tuple[str, str]] = []
+    files: dict[str, GivenFile] = {}
+    for name, value in given.multi_items():
+        if isinstance(value, UploadFile):
+            await value.seek(0)
+            files[name] = GivenFile(value.filename, await value.read())
+        else:
+            pairs.append((name, str(value)))
+    return Form(pairs, files)

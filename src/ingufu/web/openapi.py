@@ -143,6 +143,8 @@ def _operation(route: Route, by_kind: Mapping[str, Any], components: Mapping[str
         operation["description"] += "\n\nNot for those who see only some sites."
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(by_kind[_key(route.body)])}
+    elif route.file_bytes:
+        operation["requestBody"] = {"required": True, "content": _json({}, "text/csv")}
     elif route.is_raw:
         operation["requestBody"] = {"required": False, "content": _json({})}
     operation["responses"] = _responses(route, by_kind)
@@ -231,7 +233,7 @@ def _possible(route: Route) -> list[type[IngufuError]]:
         found.append(errors.Forbidden)
     if route.query is not None:
         found.append(errors.InvalidInput)
-    if route.body is not None or route.is_raw:
+    if route.body is not None or route.is_raw or route.file_bytes:
         found += [errors.InvalidInput, MalformedRequest, BodyTooLarge, UnsupportedMediaType]
     if route.method not in SAFE_METHODS and not route.is_public:
         found += [MalformedRequest, RequestInProgress, IdempotencyMismatch]

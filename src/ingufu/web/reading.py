@@ -13,6 +13,8 @@ from ingufu.web.errors import MalformedRequest, SlowRequest, UnsupportedMediaTyp
 from ingufu.web.exchange import Asked
 
 MAX_BODY_BYTES = 1024 * 1024  # the largest command a station takes is far smaller
+FORM_BYTES = 64 * 1024  # what stands in a form beside a file
+FILE_TIMEOUT_S = 600.0  # for a file, which may come by a slow line
 BODY_TIMEOUT_S = 30.0  # a client that sends its body slower than this is not served
 
 
@@ -60,9 +62,10 @@ async def read_given(request: Asked) -> Any:  # the struct that the route declar
 
 
 async def read_body(request: Asked) -> bytes:
-    """Return the bytes of a JSON body, unread. Raises as `read_given` does."""
+    """Return the bytes of a JSON body or of a file, unread. Raises as `read_given` does."""
+    takes_file = _declared(request).file_bytes > 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(FILE_TIMEOUT_S if takes_file else BODY_TIMEOUT_S):
             raw = await request.body()
     except TimeoutError as error:
         raise SlowRequest from error
@@ -71,7 +74,7 @@ async def read_body(request: Asked) -> bytes:
             raise MalformedRequest("The body ended too early.") from error
         raise
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if raw and kind != "application/json" and not kind.endswith("+json"):
+    if raw and not takes_file and kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType
     return raw
 

@@ -1,7 +1,7 @@
 """How a function becomes a handler: what it names is handed to it, what it returns is sent, its docstring documents it.
 
-A function may name `web`, `principal`, `hub`, `curve`, `pages` and `request`; `criteria`, the query as the route
-declares it; `given`, the body likewise; `form`, the fields of a form; and the parameters of its path.
+A function may name `web`, `principal`, `hub`, `curve`, `pages`, `runs`, `uploads` and `request`; `criteria`, the query
+as the route declares it; `given`, the body likewise; `form`, the fields of a form; and the parameters of its path.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from ingufu.core.errors import IngufuError
 from ingufu.web.declared import KEY, Route
 from ingufu.web.exchange import Asked
 from ingufu.web.forms import check_form, read_form
-from ingufu.web.reading import read_criteria, read_given
+from ingufu.web.reading import FORM_BYTES, MAX_BODY_BYTES, read_criteria, read_given
 
 Handler = Callable[..., Awaitable[Any]]
 FUNCTION = "function"  # of a handler's opt
@@ -28,6 +28,8 @@ _AT_HAND: Mapping[str, Callable[[Asked], Any]] = {
     "hub": lambda request: request.app.state["hub"],
     "curve": lambda request: request.app.state["curve"],
     "pages": lambda request: request.app.state["pages"],
+    "runs": lambda request: request.app.state["pages"].runs,
+    "uploads": lambda request: request.app.state["pages"].uploads,
 }
 _READ: Mapping[str, Callable[[Asked], Awaitable[Any]]] = {
     "criteria": read_criteria,
@@ -66,7 +68,10 @@ def route(
         # A 204 is said by the answer itself: the framework would have the function declared as returning nothing.
         usual = 200 if fitting == 204 else fitting
         opt = {KEY: known, FUNCTION: function}
-        handler = HTTPRouteHandler(path, http_method=HttpMethod(method), status_code=usual, opt=opt)
+        most = known.file_bytes + FORM_BYTES if known.file_bytes else MAX_BODY_BYTES
+        handler = HTTPRouteHandler(
+            path, http_method=HttpMethod(method), status_code=usual, opt=opt, request_max_body_size=most
+        )
         return handler(_handing(function, tuple(hints), known))
 
     return decorate

@@ -1,63 +1,110 @@
-"""Commands to many stations at once, with what became of each; they go on when their page is closed."""
+"""What is done to many at once, with what became of each; it goes on when its page is closed."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
 
 import structlog
 
 from ingufu.core.clock import Clock
-from ingufu.core.errors import IngufuError, NotFound
+from ingufu.core.errors import IngufuError, NotFound, TooManyRequests
 from ingufu.core.ids import IdMaker
 
 MAX_RUNS = 100  # kept in memory at once; the oldest finished one goes
+MAX_RESULTS = 400_000  # of all runs together, likewise
+MAX_RUNNING = 4  # of one person or key at a time
 KEPT = timedelta(hours=1)  # how long the results of a finished run can be looked at
-AT_ONCE = 20  # stations asked at the same time by one run
+AT_ONCE = 20  # of one run, at the same time
 
 log = structlog.get_logger(__name__)
 
 
+class Subject(StrEnum):
+    """To what a run does something."""
+
+    STATIONS = "stations"
+    TOKENS = "tokens"
+    DRIVERS = "drivers"
+    IMPORT = "import"
+
+
+class State(StrEnum):
+    """What became of one."""
+
+    WAITING = "waiting"
+    ASKING = "asking"
+    ACCEPTED = "accepted"
+    ANSWERED = "answered"  # it was asked, and said no
+    FAILED = "failed"
+    NEW = "new"  # these three of imports
+    CHANGED = "changed"
+    SAME = "same"
+
+
+UNFINISHED = frozenset({State.WAITING, State.ASKING})
+
+
 class Result:
-    """What became of one station. `state` is waiting, asking, accepted, answered, or failed."""
+    """What became of one."""
 
-    __slots__ = ("detail", "duration_s", "identity", "state", "station_id")
+    __slots__ = ("detail", "duration_s", "id", "name", "state")
 
-    def __init__(self, station_id: str, identity: str) -> None:
-        self.station_id = station_id
-        self.identity = identity
-        self.state = "waiting"
-        self.detail = ""  # the station's own word, or the code of the error
+    def __init__(self, object_id: str, name: str, state: State = State.WAITING, detail: str = "") -> None:
+        self.id = object_id
+        self.name = name
+        self.state = state
+        self.detail = detail  # a station's own word, the code of an error, or what is wrong
         self.duration_s: float | None = None
 
 
 class Run:
-    """One command to many stations."""
+    """Something done to many. `total` is what there is to do; of an import about, until it is over."""
 
-    def __init__(
-        self, run_id: str, owner_id: str, action: str, results: Sequence[Result], started_at: datetime
+    def __init__(  # what it is about, and what there is to do
+        self, run_id: str, owner_id: str, subject: Subject, action: str, total: int, started_at: datetime
     ) -> None:
         self.id = run_id
         self.owner_id = owner_id
+        self.subject = subject
         self.action = action
-        self.results = tuple(results)
+        self.total = total
         self.started_at = started_at
         self.ended_at: datetime | None = None
+        self.problem = ""  # why it ended early
+        self.source = ""  # of an import: the id of its file
+        self.results: list[Result] = []
+        self.counts: Counter[State] = Counter()
 
     @property
     def done_count(self) -> int:
-        return sum(result.state not in {"waiting", "asking"} for result in self.results)
+        return sum(number for state, number in self.counts.items() if state not in UNFINISHED)
 
     @property
     def accepted_count(self) -> int:
-        return sum(result.state == "accepted" for result in self.results)
+        return self.counts[State.ACCEPTED]
+
+    def add(self, result: Result) -> None:
+        """Take a result in."""
+        self.results.append(result)
+        self.counts[result.state] += 1
+
+    def move(self, result: Result, state: State) -> None:
+        """Let a result have come to this."""
+        self.counts[result.state] -= 1
+        self.counts[state] += 1
+        result.state = state
 
 
-Ask = Callable[[str], Awaitable[tuple[bool, str]]]  # a station's id to whether it accepted, and its word
+Item: TypeAlias = tuple[str, str]  # id and name
+Ask: TypeAlias = Callable[[str], Awaitable[tuple[bool, str]]]  # an id to whether it was done, and what it said
+Do: TypeAlias = Callable[[Run], Awaitable[None]]
 
 
 class Runs:
-    """The runs of this process. A restart loses them, but the audit trail and the timelines have every command."""
+    """The runs of this process. A restart loses them, but the audit trail and the timelines have all that was done."""
 
     def __init__(self, clock: Clock, ids: IdMaker) -> None:
         self._clock = clock
@@ -65,56 +112,94 @@ class Runs:
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, owner_id: str, action: str, stations: Sequence[tuple[str, str]], ask: Ask) -> Run:
-        """Begin to ask every station (its id and identity) and return the run, which fills while it goes on."""
-        self._forget_old()
-        results = [Result(station_id, identity) for station_id, identity in stations]
-        run = Run(self._ids.new(), owner_id, action, results, self._clock.now())
-        self._runs[run.id] = run
-        task = asyncio.create_task(self._ask_all(run, ask))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def start(self, owner_id: str, subject: Subject, action: str, items: Sequence[Item], ask: Ask) -> Run:
+        """Begin to ask for every item and return the run, which fills while it goes on. Raises TooManyRequests."""
+
+        async def ask_all(run: Run) -> None:
+            await self._ask_all(run, ask)
+
+        run = self._made(owner_id, subject, action, len(items))
+        for object_id, name in items:
+            run.add(Result(object_id, name))
+        self._go(run, ask_all)
+        return run
+
+    def begin(self, owner_id: str, subject: Subject, action: str, total: int, do: Do) -> Run:
+        """Begin something that adds its results itself, and return its run. Raises TooManyRequests."""
+        run = self._made(owner_id, subject, action, total)
+        self._go(run, do)
         return run
 
     def get(self, run_id: str, owner_id: str) -> Run:
         """Return the run, if the same person started it. Raises NotFound."""
         run = self._runs.get(run_id)
         if run is None or run.owner_id != owner_id:
-            raise NotFound("The results of this command are no longer kept. Each station's timeline has its own.")
+            raise NotFound(
+                "The results are no longer kept: an hour has passed, or the server was started anew. "
+                "What was done stays done; the audit trail has it."
+            )
         return run
 
     async def close(self) -> None:
-        """Ask no further stations."""
+        """Ask for no further ones."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _made(self, owner_id: str, subject: Subject, action: str, total: int) -> Run:
+        self._forget_old()
+        if sum(run.owner_id == owner_id and run.ended_at is None for run in self._runs.values()) >= MAX_RUNNING:
+            raise TooManyRequests("Several of your runs still go on. Wait for one of them.", retry_after_s=10)
+        run = Run(self._ids.new(), owner_id, subject, action, total, self._clock.now())
+        self._runs[run.id] = run
+        return run
+
+    def _go(self, run: Run, do: Do) -> None:
+        task = asyncio.create_task(self._carry_out(run, do))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, run: Run, do: Do) -> None:
+        try:
+            await do(run)
+        except IngufuError as error:
+            run.problem = error.code
+        except Exception:
+            run.problem = "internal-error"
+            log.exception("run.failed", action=run.action)
+        finally:
+            run.ended_at = self._clock.now()
 
     async def _ask_all(self, run: Run, ask: Ask) -> None:
         waiting = iter(run.results)
 
         async def work() -> None:
             for result in waiting:
-                await self._ask_one(result, ask)
+                await self._ask_one(run, result, ask)
 
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(run.results)))))
-        run.ended_at = self._clock.now()
 
-    async def _ask_one(self, result: Result, ask: Ask) -> None:
+    async def _ask_one(self, run: Run, result: Result, ask: Ask) -> None:
         began_s = self._clock.monotonic()
-        result.state = "asking"
+        run.move(result, State.ASKING)
         try:
-            is_accepted, result.detail = await ask(result.station_id)
-            result.state = "accepted" if is_accepted else "answered"
+            is_accepted, result.detail = await ask(result.id)
+            run.move(result, State.ACCEPTED if is_accepted else State.ANSWERED)
         except IngufuError as error:
-            result.state, result.detail = "failed", error.code
+            result.detail = error.code
+            run.move(result, State.FAILED)
         except Exception:
-            result.state, result.detail = "failed", "internal-error"
-            log.exception("run.failed", station=result.station_id)
+            result.detail = "internal-error"
+            run.move(result, State.FAILED)
+            log.exception("run.one_failed", object=result.id)
         result.duration_s = self._clock.monotonic() - began_s
 
     def _forget_old(self) -> None:
         now = self._clock.now()
+        kept = sum(len(run.results) for run in self._runs.values())
         for run in tuple(self._runs.values()):
-            is_old = run.ended_at is not None and now - run.ended_at > KEPT
-            if is_old or (run.ended_at is not None and len(self._runs) >= MAX_RUNS):
+            if run.ended_at is None:
+                continue
+            if now - run.ended_at > KEPT or len(self._runs) >= MAX_RUNS or kept > MAX_RESULTS:
+                kept -= len(run.results)
                 del self._runs[run.id]

@@ -16,9 +16,9 @@ from ingufu.authorization.model import (
     TokenDetails,
     TokenFacts,
     TokenGroup,
-    TokenLimits,
     token_key,
 )
+from ingufu.authorization.store.rows import token_of
 from ingufu.authorization.tables import decisions, drivers, token_groups, tokens
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert
@@ -243,12 +243,6 @@ def _facts(row: Row) -> TokenFacts:
         is_driver_blocked=row["driver_blocked_at"] is not None,
         driver_language=row["driver_language"],
     )
-
-
-def token_of(row: Row) -> Token:
-    """Return the token that a row is."""
-    limits = row["limits"]
-    return Token(**{**row, "limits": None if limits is None else msgspec.convert(limits, TokenLimits)})
 
 
 def _key(text: str | None) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from sqlalchemy import select
 
 from ingufu.authorization.model import Driver, Token, TokenGroup
-from ingufu.authorization.store import token_of
+from ingufu.authorization.store.rows import token_of
 from ingufu.authorization.tables import drivers, token_groups, tokens
 from ingufu.infra.storage.database import Database
 

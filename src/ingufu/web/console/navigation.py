@@ -26,23 +26,26 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     icon: str
     scope: Scope | None = None  # what the reader must hold; None: being known is enough
     is_for_network: bool = False  # not for those who are tied to sites
+    is_for_fleets: bool = False  # for fleets, who see what is theirs
 
 
-def _section(
-    area: Area, key: str, path: str, icon: str, scope: Scope | None, *, is_for_network: bool = False
-) -> Section:
-    return Section(key=key, area=area, path=path, icon=icon, scope=scope, is_for_network=is_for_network)
+def _section(area: Area, key: str, path: str, icon: str, scope: Scope | None, **who: bool) -> Section:
+    return Section(key=key, area=area, path=path, icon=icon, scope=scope, **who)
 
 
 SECTIONS: tuple[Section, ...] = (
     _section(Area.NETWORK, "overview", "", "layout-dashboard", Scope.STATIONS_READ),
     _section(Area.NETWORK, "stations", "/stations", "charging-pile", Scope.STATIONS_READ),
-    _section(Area.NETWORK, "sessions", "/sessions", "bolt", Scope.TRANSACTIONS_READ),
+    _section(Area.NETWORK, "sessions", "/sessions", "bolt", Scope.TRANSACTIONS_READ, is_for_fleets=True),
     _section(Area.NETWORK, "reservations", "/reservations", "calendar", Scope.STATIONS_READ),
-    _section(Area.PEOPLE, "tokens", "/tokens", "credit-card", Scope.TOKENS_READ, is_for_network=True),
+    _section(Area.PEOPLE, "drivers", "/drivers", "users", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True),
+    _section(
+        Area.PEOPLE, "tokens", "/tokens", "credit-card", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True
+    ),
+    _section(Area.PEOPLE, "groups", "/groups", "id", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True),
     _section(Area.MONEY, "tariffs", "/tariffs", "tag", Scope.TARIFFS_READ),
-    _section(Area.MONEY, "charge-records", "/charge-records", "receipt", Scope.MONEY_READ),
-    _section(Area.MONEY, "invoices", "/invoices", "file-invoice", Scope.MONEY_READ),
+    _section(Area.MONEY, "charge-records", "/charge-records", "receipt", Scope.MONEY_READ, is_for_fleets=True),
+    _section(Area.MONEY, "invoices", "/invoices", "file-invoice", Scope.MONEY_READ, is_for_fleets=True),
     _section(Area.MONEY, "review", "/review-queue", "scale", Scope.MONEY_READ),
     _section(Area.MONEY, "ledger", "/ledger", "coin", Scope.MONEY_READ),
     _section(Area.OPERATIONS, "configuration", "/configuration", "adjustments-horizontal", Scope.STATIONS_READ),
@@ -62,4 +65,6 @@ def areas_for(principal: Principal) -> tuple[tuple[Area, tuple[Section, ...]], .
 def _is_open(section: Section, principal: Principal) -> bool:
     if section.scope is not None and section.scope not in principal.scopes:
         return False
+    if principal.fleet_id is not None:
+        return section.is_for_fleets
     return not (section.is_for_network and principal.site_ids is not None)

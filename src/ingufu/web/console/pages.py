@@ -22,11 +22,12 @@ from ingufu.web.assets import Assets, load_assets
 from ingufu.web.console import navigation, present, translations, view_tabs
 from ingufu.web.console.memo import Memo
 from ingufu.web.console.rendering import CONSOLE_PATH, make_environment
-from ingufu.web.console.runs import Runs
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.live import LiveEvent
 from ingufu.web.routes import Handler, route
+from ingufu.web.runs import Runs
+from ingufu.web.uploads import Uploads
 
 HTML = "text/html"
 LANGUAGE_COOKIE = "ingufu_language"
@@ -68,6 +69,7 @@ class Pages:
     environments: Mapping[str, Environment]
     memo: Memo
     runs: Runs
+    uploads: Uploads
     warming: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # by language
 
     def warm(self, language: str) -> None:
@@ -175,6 +177,15 @@ class Pages:
             )
         return answer
 
+    def leave(self, request: Asked, to: str, toast: Toast | None = None) -> Response[Any]:
+        """Send the browser to another page, also where a dialog's script asked: what it stood on may be gone."""
+        answer = self.go(request, to, toast)
+        if not request.headers.get("hx-request"):
+            return answer
+        moved: Response[Any] = Response(None, status_code=200, headers={"HX-Redirect": to})
+        moved.cookies = answer.cookies
+        return moved
+
     def _seat(self, request: Asked) -> dict[str, Any]:
         principal: Principal | None = request.scope.get("user")
         secret = auth.session_secret(request)
@@ -229,6 +240,7 @@ def make_pages(web: WebContext, *, assets: Assets | None = None) -> Pages:
         },
         memo=Memo(clock),
         runs=Runs(clock, web.services.ids),
+        uploads=Uploads(clock, web.services.ids),
     )
 
 

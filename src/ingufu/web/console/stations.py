@@ -13,23 +13,17 @@ from litestar.response import Stream
 from msgspec import UNSET, Meta
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.core.commands import Availability, Outcome, ResetKind, Trigger
 from ingufu.core.errors import Conflict, InvalidInput
 from ingufu.infra import secrets
 from ingufu.stations.model import Approval
 from ingufu.views import console_sites, console_stations
 from ingufu.views import stations as station_views
-from ingufu.views import templates as template_views
 from ingufu.views.console_sites import SitePlace
 from ingufu.views.console_stations import Choices
 from ingufu.views.paging import Page
 from ingufu.views.stations import Condition, StationQuery, StationRow, StationSort
 from ingufu.views.timeline import EventFilter
-from ingufu.web.api import commands as api_commands
-from ingufu.web.api import configuration as api_configuration
-from ingufu.web.api import control as api_control
 from ingufu.web.api import stations as api
-from ingufu.web.api import templates as api_templates
 from ingufu.web.console import live, present
 from ingufu.web.console.pages import Pages, action, page, path_of
 from ingufu.web.context import WebContext
@@ -40,14 +34,12 @@ from ingufu.web.routes import function_of
 from ingufu.web.spreadsheets import export_hrefs
 
 ROWS = 50
-BULK_MOST = 500  # stations asked by one command
 SITES_OFFERED = 300  # in the choice of sites; beyond, one searches
 _CHOICES_AGE_S = 30.0
 _ROW_KINDS = frozenset(
     {"StationConnected", "StationDisconnected", "StationBooted", "StationChanged", "FirmwareChanged", "StatusChanged",
      "TransactionStarted", "TransactionEnded", "TransactionUpdated"}
 )  # fmt: skip
-_ACTIONS = frozenset({"reset", "status", "inoperative", "operative", "template", "apply"})
 
 Word = Annotated[str, Meta(max_length=200)]
 
@@ -94,7 +86,7 @@ async def list_stations(
 ) -> Response[str]:
     """Show the stations"""
     database, site_ids = web.services.database, principal.site_ids
-    found = await station_views.list_stations(database, _wanted(criteria), site_ids)
+    found = await station_views.list_stations(database, wanted(criteria), site_ids)
     places = await console_sites.list_places(database, site_ids)
     has_stations = bool(found.items) or bool(await console_stations.count_all(database, site_ids))
     asked = _asked(criteria)
@@ -104,6 +96,7 @@ async def list_stations(
         page=Page(items=rows_of(found.items, places), next=found.next, total=found.total),
         query=criteria,
         places=offered(places),
+        asked={key: value for key, value in asked.items() if key != "cursor"},
         choices=await _choices(web, pages, principal),
         is_filtered=bool(asked.keys() - {"sort", "cursor"}),
         next_href=_href(asked, cursor=found.next) if found.next else None,
@@ -179,59 +172,6 @@ async def create_station(
     )
 
 
-@action("/stations/bulk", scope=Scope.STATIONS_COMMAND)
-async def confirm_bulk(
-    web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form
-) -> Response[Any]:
-    """Show what a command to the chosen stations would do"""
-    found = await _chosen(web, principal, form)
-    if not found:
-        return pages.go(request, path_of("stations"))
-    running = [sum(evse.transaction is not None for evse in row.evses) for row in found]
-    what = _action(form)
-    return await pages.show(
-        request,
-        "pages/stations/bulk.html",
-        action=what,
-        stations=[(row.id, row.identity, number) for row, number in zip(found, running, strict=True)],
-        charging=sum(running),
-        templates=await _templates(web, principal, what),
-    )
-
-
-@action("/runs", scope=Scope.STATIONS_COMMAND)
-async def start_run(web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form) -> Response[Any]:
-    """Ask the chosen stations, one after the other"""
-    found = await _chosen(web, principal, form)
-    what = _action(form)
-    template = form.text("template")
-    if what == "template" and not template:
-        raise InvalidInput(pages.text(request, "Which template?"), field="template")
-    kind = ResetKind.IMMEDIATE if form.text("kind") == ResetKind.IMMEDIATE.value else ResetKind.ON_IDLE
-
-    async def ask(station_id: str) -> tuple[bool, str]:
-        if what in {"template", "apply"}:
-            return await _configure(web, principal, station_id, template if what == "template" else "")
-        outcome = await _ask(web, principal, station_id, what, kind)
-        return outcome.is_accepted, outcome.status
-
-    run = pages.runs.start(principal.id, what, [(row.id, row.identity) for row in found], ask)
-    return pages.go(request, path_of("runs", run.id))
-
-
-@page("/runs/{run:str}", scope=Scope.STATIONS_COMMAND)
-async def show_run(pages: Pages, principal: Principal, request: Asked, run: str) -> Response[str]:
-    """Show what became of a command to several stations"""
-    return await pages.show(request, "pages/stations/run.html", run=pages.runs.get(run, principal.id))
-
-
-@page("/runs/{run:str}/results", scope=Scope.STATIONS_COMMAND)
-async def show_results(pages: Pages, principal: Principal, request: Asked, run: str) -> Response[str]:
-    """Show the results alone, for the page that asks for them again and again"""
-    found = pages.runs.get(run, principal.id)
-    return pages.fragment(pages.macro(request, "pages/stations/run_results.html", "run_results", found))
-
-
 def rows_of(found: Sequence[StationRow], places: Sequence[SitePlace]) -> tuple[ListRow, ...]:
     """Return stations as rows of a list."""
     zones = {place.id: place.time_zone for place in places}
@@ -277,55 +217,7 @@ async def _show_new(  # the form, as it is or with what is wrong
     )
 
 
-async def _chosen(web: WebContext, principal: Principal, form: Form) -> Sequence[StationRow]:
-    ids = sorted(set(form.texts("station")))
-    if len(ids) > BULK_MOST:
-        raise InvalidInput(f"At most {BULK_MOST} stations are asked at once.")
-    return await station_views.list_by_ids(web.services.database, ids, principal.site_ids) if ids else ()
-
-
-async def _ask(web: WebContext, principal: Principal, station_id: str, what: str, kind: ResetKind) -> Outcome:
-    if what == "reset":
-        outcome = await function_of(api_commands.reset)(web, principal, station_id, api_commands.Reset(kind=kind))
-    elif what == "status":
-        given = api_control.TriggerOne(trigger=Trigger.STATUS)
-        outcome = await function_of(api_control.trigger)(web, principal, station_id, given)
-    else:
-        wanted = api_control.SetAvailability(availability=Availability(what))
-        outcome = await function_of(api_control.set_availability)(web, principal, station_id, wanted)
-    answered: Outcome = outcome
-    return answered
-
-
-async def _templates(web: WebContext, principal: Principal, what: str) -> list[tuple[str, str]]:
-    """Return the templates that a choice offers, for who may give one."""
-    if what != "template" or principal.site_ids is not None:
-        return []
-    return [(one.id, one.name) for one in await template_views.list_templates(web.services.database)]
-
-
-async def _configure(web: WebContext, principal: Principal, station_id: str, template: str) -> tuple[bool, str]:
-    """Give a station a template, if one is named, and set what is desired of it, if it is connected."""
-    if template:
-        given = api_templates.Stations(stations=(station_id,))
-        await function_of(api_templates.give_template)(web, principal, template, given)
-    if not (await web.services.stations.get(station_id)).is_online:
-        return True, "offline"
-    outcomes: list[api_configuration.ItemResult] = await function_of(api_configuration.apply_desired)(
-        web, principal, station_id, api_configuration.ToApply()
-    )
-    refused = [f"{one.variable}: {one.status}" for one in outcomes if not one.is_accepted]
-    return not refused, "; ".join(refused)[:300] or f"{len(outcomes)}"
-
-
-def _action(form: Form) -> str:
-    what = form.text("action")
-    if what not in _ACTIONS:
-        raise InvalidInput("Choose what to ask the stations.", field="action")
-    return what
-
-
-def _wanted(criteria: ListQuery) -> StationQuery:
+def wanted(criteria: ListQuery) -> StationQuery:
     return StationQuery(
         q=criteria.q,
         site_id=(criteria.site,) if criteria.site else (),
@@ -370,5 +262,5 @@ def _needed(form: Form, name: str) -> str:
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    list_stations, follow_stations, show_new, create_station, confirm_bulk, start_run, show_run, show_results,
+    list_stations, follow_stations, show_new, create_station,
 )  # fmt: skip

@@ -14,11 +14,13 @@ from ingufu.accounts.model import Principal, Scope
 from ingufu.authorization.decide import MASK, is_secret
 from ingufu.authorization.model import Token, TokenKind, TokenLimits
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
-from ingufu.views import console_sites, tokens
+from ingufu.views import console_sites, decisions, tokens
 from ingufu.views import stations as station_views
-from ingufu.views.tokens import DriverQuery, GroupQuery, TokenQuery
+from ingufu.views.decisions import DecisionQuery, DecisionRow
+from ingufu.views.tokens import DriverQuery, TokenQuery
 from ingufu.web.api import tokens as api
 from ingufu.web.console import present, token_limits
+from ingufu.web.console.drivers import groups_offered, href
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.console.station import PLUGS
 from ingufu.web.context import WebContext
@@ -26,7 +28,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
 
-ROWS = 50
+ROWS, SHORT = 50, 8
 OFFERED = 200  # groups, drivers and sites that a form has to choose from
 _TEXTS = ("value", "kind", "group_id", "driver_id", "valid_from", "expires_at", "concurrent_limit", "charging_priority",
           "language", "second_language", "message", "note", "stations", "evses", "hours")  # fmt: skip
@@ -36,9 +38,20 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The list as its address has it."""
 
     q: Annotated[str, Meta(max_length=200)] = ""
-    blocked: Literal["yes", "no"] | None = None
+    state: Literal["valid", "blocked", "expired", "unused"] | None = None
+    blocked: Literal["yes", "no"] | None = None  # addresses of old
+    kind: Annotated[str, Meta(max_length=20)] = ""
     group: Annotated[str, Meta(max_length=100)] = ""
+    driver: Annotated[str, Meta(max_length=100)] = ""
+    sort: Literal["value", "-value", "created_at", "-created_at"] = "value"
     cursor: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class NewQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known already of a card that is to be registered."""
+
+    driver: Annotated[str, Meta(max_length=100)] = ""
+    group: Annotated[str, Meta(max_length=100)] = ""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,42 +63,43 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     has_credit: bool = True
 
 
-@page("/tokens", scope=Scope.TOKENS_READ, is_for_network=True, query=ListQuery)
+@page("/tokens", scope=Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True, query=ListQuery)
 async def show_tokens(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: ListQuery
 ) -> Response[str]:
     """Show the cards"""
-    query = TokenQuery(
-        q=criteria.q,
-        group_id=criteria.group or None,
-        is_blocked=None if criteria.blocked is None else criteria.blocked == "yes",
-        limit=ROWS,
-        cursor=criteria.cursor or None,
-    )
-    found = await tokens.list_tokens(web.services.database, query)
-    asked = {name: value for name in ("q", "blocked", "group") if (value := getattr(criteria, name))}
+    query = msgspec.structs.replace(wanted(criteria), limit=ROWS, cursor=criteria.cursor or None)
+    now = web.services.clock.now()
+    found = await tokens.list_tokens(web.services.database, query, principal.fleet_id, now=now)
+    asked: dict[str, str] = msgspec.to_builtins(criteria)
+    asked.pop("cursor", None)
     return await pages.show(
         request,
         "pages/tokens/list.html",
         rows=found.items,
         query=criteria,
-        groups=await _groups(web),
-        is_filtered=bool(asked),
+        asked=asked,
+        kinds=[(kind.value, kind.value) for kind in TokenKind if kind is not TokenKind.NO_AUTHORIZATION],
+        groups=await groups_offered(web, principal),
+        is_filtered=bool(asked.keys() - {"sort"}),
         may_change=Scope.TOKENS_WRITE in principal.scopes,
-        today=web.services.clock.now(),
-        next_href=_href(asked, found.next) if found.next else None,
-        first_href=_href(asked, None) if criteria.cursor else None,
+        today=now,
+        next_href=href("tokens", asked, cursor=found.next) if found.next else None,
+        first_href=href("tokens", asked) if criteria.cursor else None,
+        sort_href=lambda key: href("tokens", asked, sort=key),
+        export_query=_export_query(query),
     )
 
 
-@page("/tokens/new", scope=Scope.TOKENS_WRITE, is_for_network=True)
-async def show_new_token(web: WebContext, pages: Pages, request: Asked) -> Response[str]:
+@page("/tokens/new", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True, query=NewQuery)
+async def show_new_token(web: WebContext, pages: Pages, request: Asked, criteria: NewQuery) -> Response[str]:
     """Show the form of a new card"""
     texts = present.Entered({"kind": TokenKind.ISO14443.value, "concurrent_limit": "1"})
+    texts |= {"driver_id": criteria.driver, "group_id": criteria.group}
     return await _show(web, pages, request, None, Entry(texts=texts))
 
 
-@action("/tokens/new", scope=Scope.TOKENS_WRITE, is_for_network=True)
+@action("/tokens/new", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True)
 async def add_token(web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form) -> Response[Any]:
     """Register a card"""
     try:
@@ -97,19 +111,21 @@ async def add_token(web: WebContext, pages: Pages, principal: Principal, request
     return pages.go(request, path_of("tokens", made.id), toast)
 
 
-@page("/tokens/{token_id:str}", scope=Scope.TOKENS_READ, is_for_network=True)
-async def show_token(web: WebContext, pages: Pages, request: Asked, token_id: str) -> Response[str]:
+@page("/tokens/{token_id:str}", scope=Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True)
+async def show_token(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, token_id: str
+) -> Response[str]:
     """Show a card"""
-    token = await web.services.authorization.get_token(token_id)
+    token = await api.token_of(web, principal, token_id)
     return await _show(web, pages, request, token, await _entry(web, token))
 
 
-@action("/tokens/{token_id:str}", scope=Scope.TOKENS_WRITE, is_for_network=True)
+@action("/tokens/{token_id:str}", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True)
 async def change_token(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, token_id: str, form: Form
 ) -> Response[Any]:
     """Change a card"""
-    token = await web.services.authorization.get_token(token_id)
+    token = await api.token_of(web, principal, token_id)
     try:
         fields = await _fields(web, form)
         value = form.text("value")[:255]
@@ -121,7 +137,7 @@ async def change_token(
     return pages.go(request, path_of("tokens", token_id), Toast(message=pages.text(request, "Saved")))
 
 
-@action("/tokens/{token_id:str}/block", scope=Scope.TOKENS_WRITE, is_for_network=True)
+@action("/tokens/{token_id:str}/block", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True)
 async def block_token(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, token_id: str, form: Form
 ) -> Response[Any]:
@@ -135,6 +151,19 @@ async def block_token(
     return pages.go(request, path_of("tokens", token_id), Toast(message=message))
 
 
+@action("/tokens/{token_id:str}/delete", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True)
+async def delete_token(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, token_id: str
+) -> Response[Any]:
+    """Delete a card that was never used"""
+    token = await api.token_of(web, principal, token_id)
+    try:
+        await function_of(api.delete_token)(web, principal, token_id)
+    except Conflict as error:
+        return await _show(web, pages, request, token, await _entry(web, token), ("value", error.message))
+    return pages.go(request, path_of("tokens"), Toast(message=pages.text(request, "The card is deleted")))
+
+
 async def _show(
     web: WebContext,
     pages: Pages,
@@ -144,9 +173,14 @@ async def _show(
     error: tuple[str, str] | None = None,
 ) -> Response[str]:
     principal: Principal = request.scope["user"]
-    drivers = await tokens.list_drivers(web.services.database, DriverQuery(limit=OFFERED))
+    drivers = await tokens.list_drivers(web.services.database, DriverQuery(limit=OFFERED), principal.fleet_id)
+    offered = {row.id: row.name for row in drivers.items}
     places = await console_sites.list_places(web.services.database, None)
     shown = None if token is None else await tokens.get_token(web.services.database, token.id)
+    if entry.texts.get("driver_id") and entry.texts["driver_id"] not in offered:  # beyond those that are offered
+        chosen = await tokens.get_driver(web.services.database, entry.texts["driver_id"], principal.fleet_id)
+        offered[chosen.id] = chosen.name
+    refusals = None if token is None else await _refusals(web, principal, token.id)
     return await pages.show(
         request,
         "pages/tokens/token.html",
@@ -156,17 +190,19 @@ async def _show(
         form=entry.texts,
         errors=[error] if error else [],
         kinds=[(kind.value, kind.value) for kind in TokenKind if kind is not TokenKind.NO_AUTHORIZATION],
-        groups=await _groups(web),
-        drivers=[(row.id, row.name) for row in drivers.items],
+        groups=await groups_offered(web, principal),
+        drivers=list(offered.items()),
+        refusals=refusals,
         places=[(one.id, one.name) for one in places[:OFFERED]],
         plugs=sorted(PLUGS.items(), key=lambda one: one[1]),
         may_change=Scope.TOKENS_WRITE in principal.scopes,
     )
 
 
-async def _groups(web: WebContext) -> list[tuple[str, str]]:
-    found = await tokens.list_groups(web.services.database, GroupQuery(limit=OFFERED))
-    return [(row.id, row.name) for row in found.items]
+async def _refusals(web: WebContext, principal: Principal, token_id: str) -> tuple[DecisionRow, ...]:
+    query = DecisionQuery(token_id=token_id, is_refused=True, limit=SHORT)
+    found = await decisions.list_decisions(web.services.database, query, principal.site_ids, principal.fleet_id)
+    return found.items
 
 
 async def _entry(web: WebContext, token: Token) -> Entry:
@@ -263,11 +299,30 @@ def _problem(error: InvalidInput | Conflict) -> tuple[str, str]:
     return (field or "value", error.message)
 
 
-def _href(asked: dict[str, str], cursor: str | None) -> str:
-    query = urlencode(asked | ({"cursor": cursor} if cursor else {}))
-    return path_of("tokens") + (f"?{query}" if query else "")
+def wanted(criteria: ListQuery) -> TokenQuery:
+    """Return what a list in the console asks for, without its page."""
+    is_blocked = {"valid": False, "blocked": True}.get(criteria.state or "")
+    if criteria.blocked is not None:
+        is_blocked = criteria.blocked == "yes"
+    return TokenQuery(
+        q=criteria.q,
+        kind=criteria.kind or None,
+        group_id=criteria.group or None,
+        driver_id=criteria.driver or None,
+        is_blocked=is_blocked,
+        is_expired={"valid": False, "expired": True}.get(criteria.state or ""),
+        is_used=False if criteria.state == "unused" else None,
+        sort=criteria.sort,
+    )
+
+
+def _export_query(query: TokenQuery) -> str:
+    given = {"q": query.q, "kind": query.kind, "group_id": query.group_id, "driver_id": query.driver_id}
+    flags = {"is_blocked": query.is_blocked, "is_expired": query.is_expired, "is_used": query.is_used}
+    texts = given | {name: None if value is None else str(value).lower() for name, value in flags.items()}
+    return urlencode({name: value for name, value in texts.items() if value})
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    show_tokens, show_new_token, add_token, show_token, change_token, block_token,
+    show_tokens, show_new_token, add_token, show_token, change_token, block_token, delete_token,
 )  # fmt: skip
