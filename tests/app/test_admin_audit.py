@@ -25,7 +25,7 @@ def test_broken_trail_is_named_and_begun_anew(shell, tmp_path):
     assert shell("admin", "audit", "verify", "--json").json["is_whole"] is True
     assert shell("admin", "audit", "verify", "--anchor", "7").code == 2
 
-    with sqlite3.connect(tmp_path / "data" / "ingufu.db") as database:
+    with sqlite3.connect(tmp_path / "data" / "ingufu.sqlite") as database:
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f"DROP TRIGGER {name}")
         database.execute("UPDATE audit SET actor_name = 'somebody else' WHERE id = 1")
