@@ -185,12 +185,7 @@ async def _delete(doing: Doing) -> Response[Any]:
     gone = doing.pages.text(doing.request, "The station is deleted")
     retired = doing.pages.text(doing.request, "The station is retired")
     toast = Toast(message=gone if done.is_gone else retired, detail=doing.station.identity)
-    answer = doing.pages.go(doing.request, path_of("stations"), toast)
-    if not doing.request.headers.get("hx-request"):
-        return answer
-    moved: Response[Any] = Response(None, status_code=200, headers={"HX-Redirect": path_of("stations")})
-    moved.cookies = answer.cookies
-    return moved
+    return doing.pages.leave(doing.request, path_of("stations"), toast)
 
 
 async def _password(doing: Doing) -> Response[Any]:

@@ -358,13 +358,7 @@ def _back(pages: Pages, request: Asked, seen: Seen, toast: Toast) -> Response[An
 
 def _done(pages: Pages, request: Asked, seen: Seen, toast: Toast) -> Response[Any]:
     """Go back to the list; a dialog has its page loaded anew, for the list is another one now."""
-    to = path_of("stations", seen.station.id, "configuration")
-    answer = pages.go(request, to, toast)
-    if not request.headers.get("hx-request"):
-        return answer
-    moved: Response[Any] = Response(None, status_code=200, headers={"HX-Redirect": to})
-    moved.cookies = answer.cookies
-    return moved
+    return pages.leave(request, path_of("stations", seen.station.id, "configuration"), toast)
 
 
 def _hidden(kept: KeptProfile) -> KeptProfile:

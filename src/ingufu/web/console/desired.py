@@ -134,12 +134,7 @@ async def delete(web: WebContext, pages: Pages, principal: Principal, request: A
     """Delete a template"""
     await function_of(api.delete_template)(web, principal, template)
     toast = Toast(message=pages.text(request, "The template is deleted"))
-    answer = pages.go(request, path_of("configuration"), toast)
-    if not request.headers.get("hx-request"):
-        return answer
-    moved: Response[Any] = Response(None, status_code=200, headers={"HX-Redirect": path_of("configuration")})
-    moved.cookies = answer.cookies
-    return moved
+    return pages.leave(request, path_of("configuration"), toast)
 
 
 @action("/configuration/templates/{template:str}/stations", scope=Scope.STATIONS_WRITE, is_for_network=True)

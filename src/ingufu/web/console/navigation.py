@@ -38,6 +38,7 @@ SECTIONS: tuple[Section, ...] = (
     _section(Area.NETWORK, "stations", "/stations", "charging-pile", Scope.STATIONS_READ),
     _section(Area.NETWORK, "sessions", "/sessions", "bolt", Scope.TRANSACTIONS_READ, is_for_fleets=True),
     _section(Area.NETWORK, "reservations", "/reservations", "calendar", Scope.STATIONS_READ),
+    _section(Area.NETWORK, "sites", "/sites", "map-pin", Scope.STATIONS_READ),
     _section(Area.PEOPLE, "drivers", "/drivers", "users", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True),
     _section(
         Area.PEOPLE, "tokens", "/tokens", "credit-card", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True
@@ -51,6 +52,10 @@ SECTIONS: tuple[Section, ...] = (
     _section(Area.OPERATIONS, "configuration", "/configuration", "adjustments-horizontal", Scope.STATIONS_READ),
     _section(Area.OPERATIONS, "attempts", "/attempts", "plug-connected-x", Scope.STATIONS_READ),
     _section(Area.OPERATIONS, "admission", "/admission", "id", Scope.STATIONS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "users", "/users", "user", Scope.USERS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "organisations", "/organisations", "building", Scope.USERS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "roles", "/roles", "lock", Scope.USERS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "keys", "/api-keys", "key", Scope.USERS_READ, is_for_network=True),
     _section(Area.SETTINGS, "audit", "/audit", "history", Scope.AUDIT_READ, is_for_network=True),
 )
 
@@ -60,6 +65,11 @@ def areas_for(principal: Principal) -> tuple[tuple[Area, tuple[Section, ...]], .
     shown = [section for section in SECTIONS if _is_open(section, principal)]
     grouped = ((area, tuple(section for section in shown if section.area is area)) for area in Area)
     return tuple((area, sections) for area, sections in grouped if sections)
+
+
+def first_path(principal: Principal) -> str | None:
+    """Return the address, behind the console's, of the first page that the principal may open; None: there is none."""
+    return next((section.path for section in SECTIONS if _is_open(section, principal)), None)
 
 
 def _is_open(section: Section, principal: Principal) -> bool:

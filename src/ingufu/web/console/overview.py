@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from ingufu.accounts.model import Principal, Scope
+from ingufu.core.errors import Forbidden
 from ingufu.views import console_attempts, console_overview, console_sites, console_stations
 from ingufu.views.console_attempts import Refusal
 from ingufu.views.console_overview import FEED_KINDS, Troubles
@@ -19,8 +20,9 @@ from ingufu.views.power import PowerCurve
 from ingufu.views.revenue import Revenue, get_revenue
 from ingufu.views.stations import SiteIds
 from ingufu.views.timeline import EventFilter, EventRow
-from ingufu.web.console import live, present
+from ingufu.web.console import live, navigation, present
 from ingufu.web.console.pages import Pages, page
+from ingufu.web.console.rendering import CONSOLE_PATH
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.live import LiveEvent, LiveHub
@@ -68,11 +70,16 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     revenue_change: float | None = None  # of the first
 
 
-@page("/", scope=Scope.STATIONS_READ)
+@page("/")
 async def show_overview(
     web: WebContext, pages: Pages, principal: Principal, curve: PowerCurve, request: Asked
-) -> Response[str]:
-    """Show the overview"""
+) -> Response[Any]:
+    """Show the overview, or whoever may not see it the first page that they may"""
+    first = navigation.first_path(principal)
+    if first is None:
+        raise Forbidden("Your role allows nothing here.")
+    if first:
+        return pages.go(request, CONSOLE_PATH + first)
     database, site_ids = web.services.database, principal.site_ids
     if not await console_stations.count_all(database, site_ids):
         return await pages.show(

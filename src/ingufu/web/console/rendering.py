@@ -98,6 +98,7 @@ def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[
         "price": lambda amount, currency: formats.price(amount, currency, locale),
         "weekday": partial(formats.weekday, locale=locale),
         "pair": lambda value: (value, value),
+        "named": lambda key, names: names.get(key, key),
         "percent": lambda fraction, places=0: formats.percent(fraction, locale, places),
         "instant": lambda at, zone=UTC: formats.instant(at, zone, locale),
         "time_of_day": lambda at, zone=UTC: formats.time_of_day(at, zone, locale),

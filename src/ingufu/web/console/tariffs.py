@@ -321,12 +321,7 @@ def _problem(error: InvalidInput | Conflict | NotFound, field: str) -> tuple[str
 
 def _gone(pages: Pages, request: Asked, tariff_id: str, message: str) -> Response[Any]:
     """Show the tariff's page anew with what was done, also where a dialog of it asked."""
-    answer = pages.go(request, path_of("tariffs", tariff_id), Toast(message=message))
-    if not request.headers.get("hx-request"):
-        return answer
-    moved: Response[Any] = Response(None, status_code=200, headers={"HX-Redirect": path_of("tariffs", tariff_id)})
-    moved.cookies = answer.cookies
-    return moved
+    return pages.leave(request, path_of("tariffs", tariff_id), Toast(message=message))
 
 
 def _href(asked: dict[str, str], cursor: str | None) -> str:

@@ -101,12 +101,7 @@ async def delete_feed(
         toast = Toast(message=pages.text(request, "The price feed is deleted"))
     except Conflict as error:
         toast = Toast(message=pages.text(request, "The price feed is not deleted"), detail=error.message, tone="wait")
-    answer = pages.go(request, path_of("tariffs", "feeds"), toast)
-    if not request.headers.get("hx-request"):
-        return answer
-    moved: Response[Any] = Response(None, status_code=200, headers={"HX-Redirect": path_of("tariffs", "feeds")})
-    moved.cookies = answer.cookies
-    return moved
+    return pages.leave(request, path_of("tariffs", "feeds"), toast)
 
 
 async def _show(  # the feeds, and the form of a new one as it was entered
