@@ -94,6 +94,9 @@ async def test_transactions_of_many_stations_are_met_in_order_of_time(
     for number in range(3):
         await rows.station(f"CP{number}", site_id=site)
     await transactions.list_transactions(database, TransactionQuery(), frozenset({site}))
+    assert not any("transactions_by_start" in step for step in plans.steps()), "they have charged little"
+    monkeypatch.setattr(transactions, "FEW_TRANSACTIONS", -1)
+    await transactions.list_transactions(database, TransactionQuery(), frozenset({site}))
     steps = plans.steps()
     assert any("transactions_by_start" in step for step in steps)
     assert is_in_order(steps)

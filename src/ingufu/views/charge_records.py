@@ -26,6 +26,7 @@ from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 from ingufu.views.transactions import Instant
 
 EXPORTED_AT_ONCE = 500
+FEW_SITES = 12  # up to here the records of each site are looked for by its index
 
 Id = Annotated[str, Meta(max_length=100)]
 
@@ -124,9 +125,12 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
 async def list_records(database: Database, query: RecordQuery, site_ids: SiteIds) -> Page[RecordRow]:
     """Return one page of the charge records that one may see. They are too many to be counted."""
     order = _order(query)
-    statement = _rows().where(*await _all_conditions(database, query, site_ids))
-    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
-    rows, cursor = cut(rows, order, query.limit)
+    found: list[dict[str, Any]] = []
+    for some in _apart(query, site_ids):
+        statement = _rows().where(*await _all_conditions(database, some, site_ids))
+        found += await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
+    found.sort(key=lambda row: (row["order_value"], row["order_tie"]), reverse=order.is_descending)
+    rows, cursor = cut(found[: query.limit + 1], order, query.limit)
     return Page(items=tuple(_row(row) for row in rows), next=cursor)
 
 
@@ -289,6 +293,17 @@ def _seen(site_ids: SiteIds) -> ColumnElement[bool]:
     if isinstance(site_ids, OfFleet):
         return of_fleet(site_ids.fleet_id, records.c.driver_id, records.c.token_id)
     return records.c.site_id.in_(sorted(site_ids)) if site_ids else false()
+
+
+def _apart(query: RecordQuery, site_ids: SiteIds) -> list[RecordQuery]:
+    """Return one query for each of a few sites, so that each is answered in order by its index; else the query."""
+    if isinstance(site_ids, OfFleet) or query.station is not None or query.transaction_id is not None:
+        return [query]
+    wanted = set(query.site_id) if query.site_id else None
+    seen_ones = wanted if site_ids is None else site_ids if wanted is None else wanted & site_ids
+    if seen_ones is None or not 1 < len(seen_ones) <= FEW_SITES:
+        return [query]
+    return [msgspec.structs.replace(query, site_id=(one,)) for one in sorted(seen_ones)]
 
 
 async def _all_conditions(database: Database, query: RecordQuery, site_ids: SiteIds) -> list[ColumnElement[bool]]:

@@ -1,5 +1,6 @@
 """Energy verdicts, the queue of sessions that wait for a person, and meter keys, as lists and pages show them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -8,8 +9,17 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, func, select
 
-from ingufu.billing.evidence.model import Confidence, MeterKey, Reason, SignatureCheck, SignatureState, Standing
+from ingufu.billing.evidence.model import (
+    Confidence,
+    MeterKey,
+    Reason,
+    SignatureCheck,
+    SignatureState,
+    SiteEvidence,
+    Standing,
+)
 from ingufu.billing.evidence.tables import items, meter_keys, verdicts
+from ingufu.billing.evidence.tables import sites as site_evidence
 from ingufu.charging.tables import transactions
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
@@ -269,6 +279,13 @@ def _of_reviews(query: ReviewQuery) -> list[ColumnElement[bool]]:
     if query.reason is not None:
         found.append(items.c.doubts.contains(f"|{query.reason}|", autoescape=True))
     return found
+
+
+async def find_site_evidence(database: Database, site_ids: Sequence[str]) -> dict[str, SiteEvidence]:
+    """Return what each of the sites asks of the evidence."""
+    rows = await database.select(select(site_evidence).where(site_evidence.c.site_id.in_(site_ids)))
+    set_ones = {row["site_id"]: msgspec.convert(row, SiteEvidence) for row in rows}
+    return {site_id: set_ones.get(site_id) or SiteEvidence(site_id=site_id) for site_id in site_ids}
 
 
 def _verdict(row: dict[str, Any]) -> VerdictRow:

@@ -87,10 +87,12 @@ async def list_documents(
 ) -> Page[DocumentRow]:
     """Return one page of the documents that one may see: those of which every line is of one's sites."""
     order = Order(documents.c.created_at, datetime, documents.c.id, name="created_at", is_descending=True)
-    statement = _rows().where(*_conditions(query), seen(site_ids))
-    rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
-    rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(_row(row, now) for row in rows), next=cursor)
+    keys = select(documents.c.id).where(*_conditions(query), seen(site_ids))  # an index holds what these ask for
+    found = await database.select(ordered(keys, order, cursor=query.cursor, limit=query.limit))
+    page, cursor = cut(found, order, query.limit)
+    ids = [row["order_tie"] for row in page]
+    rows = {row["id"]: row for row in await database.select(_rows().where(documents.c.id.in_(ids)))} if ids else {}
+    return Page(items=tuple(_row(rows[key], now) for key in ids), next=cursor)
 
 
 async def export_documents(

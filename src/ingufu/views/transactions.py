@@ -22,6 +22,7 @@ from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 
+FEW_TRANSACTIONS = 2000  # up to here those of many stations are found by station, too
 FEW_STATIONS = 50  # up to here a site's transactions are found by station; beyond, by time
 Instant = Annotated[datetime, Meta(tz=True, description="With its zone, for instance 2026-03-01T12:00:00Z.")]
 
@@ -155,7 +156,9 @@ async def list_matching(
     order = Order(transactions.c.started_at, datetime, transactions.c.id, name="started_at", is_descending=True)
     places = await _at_stations(database, query, site_ids)
     found: dict[str, dict[str, Any]] = {}
-    for is_it in _matches(match):  # each by its own index
+    at_stations = transactions.c.station_id.in_(match.station_ids)
+    is_in_order = len(match.station_ids) > FEW_STATIONS and await _are_many(database, at_stations)
+    for is_it in _matches(match, is_in_order=is_in_order):  # each by its own index
         keys = _KEYS.where(is_it, *places, *_conditions(query))
         rows = await database.select(ordered(keys, order, cursor=query.cursor, limit=query.limit))
         found |= {row["order_tie"]: row for row in rows}
@@ -179,8 +182,10 @@ async def sum_transactions(
     return Sum(count=min(row["number"], most), energy_wh=row["energy_wh"] or Decimal(0), is_cut=is_cut)
 
 
-def _matches(match: Match) -> list[ColumnElement[bool]]:
-    columns = ((transactions.c.station_id, match.station_ids), (transactions.c.token_id, match.token_ids))
+def _matches(match: Match, *, is_in_order: bool = False) -> list[ColumnElement[bool]]:
+    """Return the conditions; those of many stations are met soon enough in order of time, as in `_at_stations`."""
+    station = transactions.c.station_id.concat("") if is_in_order else transactions.c.station_id
+    columns = ((station, match.station_ids), (transactions.c.token_id, match.token_ids))
     return [column.in_(ids) for column, ids in columns if ids]
 
 
@@ -261,7 +266,16 @@ async def _at_stations(database: Database, query: TransactionQuery, site_ids: Si
     if len(rows) <= FEW_STATIONS:
         ids = [row["id"] for row in rows]
         return [*own, transactions.c.station_id == ids[0] if len(ids) == 1 else transactions.c.station_id.in_(ids)]
-    return [*own, transactions.c.station_id.concat("").in_(select(stations.c.id).where(*limits))]
+    places = select(stations.c.id).where(*limits)
+    its = transactions.c.station_id.in_(places)
+    return [*own, transactions.c.station_id.concat("").in_(places) if await _are_many(database, its) else its]
+
+
+async def _are_many(database: Database, condition: ColumnElement[bool]) -> bool:
+    """Return whether so many transactions meet the condition on their station that time leads to them soon."""
+    some = select(transactions.c.station_id).where(condition).limit(FEW_TRANSACTIONS + 1).subquery()
+    rows = await database.select(select(func.count().label("number")).select_from(some))
+    return int(rows[0]["number"]) > FEW_TRANSACTIONS
 
 
 def _conditions(query: TransactionQuery) -> list[ColumnElement[bool]]:

@@ -148,7 +148,8 @@ def _documents() -> None:
         sa.UniqueConstraint("legal_entity_id", "kind", "year", "sequence", name="documents_gapless"),
         sa.UniqueConstraint("legal_entity_id", "number", name="documents_numbered"),
     )
-    op.create_index("documents_by_time", "documents", ["created_at", "id"])
+    listed = ["created_at", "id", "kind", "state", "number", "customer_name"]
+    op.create_index("documents_by_time", "documents", listed)
     op.create_index("documents_by_customer", "documents", ["customer_id", "created_at"])
     op.create_index("documents_by_corrected", "documents", ["corrects_id"])
     is_statement = sa.text("kind = 'statement' AND state <> 'void'")

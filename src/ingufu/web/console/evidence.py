@@ -51,6 +51,13 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cursor: Annotated[str, Meta(max_length=1000)] = ""
 
 
+class SitesQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The sites as the address has them."""
+
+    q: Annotated[str, Meta(max_length=100)] = ""
+    cursor: Annotated[str, Meta(max_length=100)] = ""  # the last site of the page before
+
+
 class Shown(msgspec.Struct, frozen=True):
     """A session that waits as a row, in the time of its site."""
 
@@ -149,13 +156,27 @@ async def do_accept(web: WebContext, pages: Pages, principal: Principal, request
     )
 
 
-@page("/review-queue/sites", scope=Scope.MONEY_READ)
-async def show_sites(web: WebContext, pages: Pages, principal: Principal, request: Asked) -> Response[str]:
+@page("/review-queue/sites", scope=Scope.MONEY_READ, query=SitesQuery)
+async def show_sites(
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: SitesQuery
+) -> Response[str]:
     """Show which sites demand signatures"""
-    places = await list_places(web.services.database, principal.site_ids)
-    evidence = web.services.evidence
-    found = [(place.id, place.name, await evidence.site(place.id)) for place in places]
-    return await pages.show(request, "pages/evidence/sites.html", sites=found)
+    database, wanted = web.services.database, criteria.q.strip().casefold()
+    places = [one for one in await list_places(database, principal.site_ids) if wanted in one.name.casefold()]
+    first = next((place + 1 for place, one in enumerate(places) if one.id == criteria.cursor), 0)
+    some = places[first : first + ROWS]
+    demands = await views.find_site_evidence(database, [one.id for one in some])
+    asked = {"q": criteria.q} if wanted else {}
+    return await pages.show(
+        request,
+        "pages/evidence/sites.html",
+        sites=[(one.id, one.name, demands[one.id]) for one in some],
+        query=criteria,
+        is_filtered=bool(wanted),
+        next_href=_sites_href(asked, some[-1].id) if first + ROWS < len(places) else None,
+        first_href=_sites_href(asked, None) if criteria.cursor else None,
+        here_href=_sites_href(asked, criteria.cursor or None),
+    )
 
 
 @action("/review-queue/sites", scope=Scope.MONEY_WRITE)
@@ -259,6 +280,11 @@ def _zone(row: ReviewRow) -> tzinfo:
 def _href(asked: dict[str, str], cursor: str | None) -> str:
     query = urlencode(asked | ({"cursor": cursor} if cursor else {}))
     return path_of("review-queue") + (f"?{query}" if query else "")
+
+
+def _sites_href(asked: dict[str, str], cursor: str | None) -> str:
+    query = urlencode(asked | ({"cursor": cursor} if cursor else {}))
+    return path_of("review-queue", "sites") + (f"?{query}" if query else "")
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
