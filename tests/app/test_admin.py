@@ -37,6 +37,8 @@ def test_users_are_added_listed_changed_and_disabled(shell):
     assert [one["role"] for one in made["grants"]] == ["operator"]
     changed = shell("admin", "user", "password", "BOB@example.org")
     assert re.fullmatch(r"bob@example\.org has a new password\. Password, shown only now: \S{16}\n", changed.out)
+    reset = shell("admin", "user", "reset-second-factor", "bob@example.org")
+    assert reset.out == "bob@example.org has no second factor and no passkey any more.\n"
     assert shell("admin", "user", "disable", "bob@example.org").out == "bob@example.org can no longer log in.\n"
     listed = shell("admin", "user", "list").out.splitlines()
     assert [line.split()[0] for line in listed] == ["E-MAIL", "ada@example.org", "bob@example.org"]

@@ -102,6 +102,23 @@ def enable_user(email: str, *, as_json: bool, **given: Any) -> None:
     desk.show(changed, f"{changed.email} can log in again.", as_json=as_json)
 
 
+@user.command(name="reset-second-factor")
+@click.argument("email")
+@desk.options
+def reset_second_factor(email: str, *, as_json: bool, **given: Any) -> None:
+    """Remove app, recovery codes and passkeys of a user who lost them; every log-in of theirs ends."""
+
+    async def reset(admin: Administration) -> User:
+        found = await _find(admin, email)
+        async with admin.work() as work:
+            await admin.services.sign_in.factors.reset(work, found.id)
+            admin.note(work, "user.reset_factors", found.id)
+        return found
+
+    changed = desk.at_desk(given, reset)
+    desk.show(changed, f"{changed.email} has no second factor and no passkey any more.", as_json=as_json)
+
+
 async def _set_disabled(admin: Administration, email: str, *, is_disabled: bool) -> User:
     found = await _find(admin, email)
     async with admin.work() as work:
