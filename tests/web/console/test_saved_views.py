@@ -83,6 +83,17 @@ async def test_views_are_renamed_moved_shared_and_deleted_by_forms(
 
 
 async def test_every_list_page_takes_saved_views(operator: Person, net: Network) -> None:
-    for path in ("stations", "sessions", "reservations", "tokens", "tariffs", "charge-records", "invoices"):
+    for path in (
+        "stations",
+        "sessions",
+        "reservations",
+        "tokens",
+        "drivers",
+        "groups",
+        "sites",
+        "tariffs",
+        "charge-records",
+        "invoices",
+    ):
         await save(operator, "Mine", f"/console/{path}?q=abc")
         assert ("Mine", True) in tabs(await operator.page(f"/console/{path}?q=abc")), path

@@ -26,7 +26,7 @@ async def test_search_page_finds_things_pages_and_commands(operator: Person, net
     review = options(await operator.page("/console/search/hits?q=review"))
     assert ("/console/review-queue", "Review queue") in review
     site = options(await operator.page("/console/search/hits?q=musanze+gate"))
-    assert site[0] == (f"/console/stations?site={net.sites['Musanze Gate']}", "Musanze Gate")
+    assert site[0] == (f"/console/sites/{net.sites['Musanze Gate']}", "Musanze Gate")
     assert "Nothing found" in words(await operator.page("/console/search?q=zzzz"))
     assert "What are you looking for?" in words(await operator.page("/console/search"))
 

@@ -28,6 +28,7 @@ _OPENED = re.compile(rf"{CONSOLE_PATH}/([a-z-]+)/([0-9a-f-]{{36}})")
 _ROUTES = "console_routes"  # of the application's state
 _PLACES: Mapping[HitKind, str] = {  # where the page of a thing is
     HitKind.STATION: "stations",
+    HitKind.SITE: "sites",
     HitKind.DRIVER: "drivers",
     HitKind.CARD: "tokens",
     HitKind.GROUP: "groups",
@@ -54,9 +55,11 @@ _ICONS: Mapping[HitKind, str] = {
 # or that the reader may not open are not offered. templates/parts/search.html has their words.
 _MORE: tuple[tuple[str, str], ...] = (
     ("/stations/new", "plus"),
+    ("/sites/new", "plus"),
     ("/tokens/new", "plus"),
     ("/drivers/new", "plus"),
     ("/groups/new", "plus"),
+    ("/imports/new", "plus"),
     ("/tariffs/new", "plus"),
     ("/customers/new", "plus"),
     ("/tariffs/calculator", "calculator"),
@@ -155,13 +158,13 @@ async def _offered(  # for whom, and where they were
 
 
 def _item(hit: Hit, places: Mapping[str, Route]) -> Item | None:
-    if hit.kind is HitKind.SITE:
+    place = _PLACES[hit.kind]
+    if any(path.startswith(f"{CONSOLE_PATH}/{place}/{{") for path in places):
+        href = path_of(place, hit.id)
+    elif hit.kind is HitKind.SITE:
         href = f"{path_of('stations')}?site={hit.id}"
     else:
-        place = _PLACES[hit.kind]
-        if not any(path.startswith(f"{CONSOLE_PATH}/{place}/{{") for path in places):
-            return None  # the console has no page of it
-        href = path_of(place, hit.id)
+        return None  # the console has no page of it
     return Item(href=href, icon=_ICONS[hit.kind], title=hit.title, detail=hit.detail)
 
 

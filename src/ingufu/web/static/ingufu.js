@@ -245,14 +245,16 @@ function remember(path) {
   }
 }
 
+// The dialog is open at once, so that no key is lost; what answers the keys is fetched. Without it the form does the same.
 async function openPalette(text = "") {
-  if (document.querySelector("dialog[open]:not(#palette)")) return;
-  try {
-    const palette = await import(settings.modules.palette);
-    await palette.open(text, opened());
-  } catch {
-    location.assign(document.querySelector("#palette form").action); // the page does the same
-  }
+  const palette = document.getElementById("palette");
+  const field = palette.querySelector("input");
+  if (document.querySelector("dialog[open]")) return palette.open && field.select();
+  field.value = text;
+  palette.showModal();
+  field.focus();
+  field.select();
+  return import(settings.modules.palette).then((module) => module.start(opened()), () => undefined);
 }
 
 document.addEventListener("keydown", (event) => {

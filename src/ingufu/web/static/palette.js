@@ -11,14 +11,10 @@ let shown = null; // the text for which the list is
 const options = () => [...list.querySelectorAll("a[role=option]")];
 const active = () => list.querySelector("[aria-selected=true]");
 
-export function open(text = "", opened = []) {
-  if (dialog.open) return input.select();
+// The dialog is open, and perhaps something is typed already.
+export function start(opened) {
   dialog.opened = opened;
-  input.value = text;
-  dialog.showModal();
-  input.focus();
-  input.select();
-  return ask();
+  return dialog.open ? ask() : undefined;
 }
 
 function choose(option) {
