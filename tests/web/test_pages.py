@@ -172,3 +172,13 @@ def test_empty_console_says_what_to_type_into_a_station(tmp_path: Path, open_pag
             take_picture(page, f"empty-{name}")
             assert accessibility_violations(page) == []
             expect(page.locator("main")).to_contain_text(re.compile("ws://127.0.0.1:9000/ocpp|A session appears here"))
+
+
+def test_script_says_times_in_kinyarwanda_which_browsers_do_not_know(
+    console: Console, state: dict[str, object], open_page: OpenPage
+) -> None:
+    page = open_page(f"{console.url}/console", storage_state=state, locale="rw")
+    ago = page.locator("time[data-relative]").first
+    expect(ago).to_have_text(re.compile(r"^hashize \w+ \d+$"))
+    ago.evaluate("element => { element.textContent = ''; }")  # as the server wrote it; the script writes it again
+    expect(ago).to_have_text(re.compile(r"^hashize \w+ \d+$"))
