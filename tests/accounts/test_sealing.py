@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from ingufu.accounts import chain, tables, trail_store
+from ingufu.accounts.jobs import AuditKeeper
 from ingufu.accounts.model import ActorKind, Principal
 from ingufu.accounts.service import Accounts
 from ingufu.core.errors import IngufuError, InvalidInput
@@ -247,7 +248,7 @@ async def test_oldest_entries_are_pruned_and_the_rest_still_verifies(database, a
     await accounts.seal_audit()
     assert await accounts.prune_audit(clock.now() - timedelta(seconds=90)) == 2
     await accounts.seal_audit()
-    assert [entry.object_id for entry in await accounts.audit_trail()] == ["2", "c"]
+    assert [entry.object_id for entry in await accounts.audit_trail()] == ["", "c"]
     found = await accounts.verify_audit()
     assert (found.is_whole, found.first_number, found.head_number) == (True, 2, 4)
     assert await accounts.prune_audit(clock.now() - timedelta(days=1)) == 0
@@ -275,3 +276,35 @@ async def test_many_processes_that_write_and_seal_at_once_make_one_chain(storage
     finally:
         for one in databases:
             await one.close()
+
+
+async def test_keeper_seals_soon_after_an_entry_and_once_more_when_it_ends(database, accounts, clock):
+    keeper = AuditKeeper(accounts, clock)
+    task = asyncio.create_task(keeper.run_sealing())
+    try:
+        await note(database, accounts, "a")
+        async with asyncio.timeout(15):
+            while (head := await accounts.audit_head()) is None or head.head_number < 1:
+                await asyncio.sleep(0.01)
+        await note(database, accounts, "b")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert (await accounts.audit_head()).head_number == 2
+    assert (await accounts.verify_audit()).is_whole
+
+
+async def test_keeper_lets_go_what_is_too_old_and_checks_the_rest(database, accounts, clock):
+    await note(database, accounts, "a", "b")
+    clock.advance(3 * 86_400)
+    await note(database, accounts, "c")
+    task = asyncio.create_task(AuditKeeper(accounts, clock, kept_days=2).run_verifying(first_s=0))
+    try:
+        async with asyncio.timeout(15):
+            while accounts.verification is None:
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert accounts.verification.is_whole
+    assert [entry.object_id for entry in await accounts.audit_trail(object_kind="tariff")] == ["c"]

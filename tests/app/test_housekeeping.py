@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingufu.accounts.jobs import AuditKeeper
 from ingufu.app import housekeeping
 from ingufu.app.compose import gateway_process
 from ingufu.app.housekeeping import figures, keep_house, metrics_responder, tidy
@@ -51,7 +52,7 @@ async def test_what_is_too_old_goes_and_the_rest_stays(desk, clock):
     frames = await services.stations.frames.frames_of("s")
     assert [frame.text for frame in frames] == ["[2]", "[1]"]
     assert len(await services.accounts.audit_trail()) == 3  # for ever, unless set
-    await tidy(services, RetentionSettings(audit_days=30))
+    await AuditKeeper(services.accounts, clock, kept_days=30).prune()
     assert len(await services.accounts.audit_trail()) == 3  # two, and that one was pruned
 
 

@@ -48,9 +48,6 @@ async def tidy(services: Services, retention: RetentionSettings) -> None:
     """Delete what the settings no longer keep, in portions, so that no station waits for it."""
     await prune(services.database, retention_rules(retention), services.clock.now())
     await services.accounts.prune()
-    if retention.audit_days:  # by itself, as the chain must go on from what is left
-        await services.accounts.seal_audit()
-        await services.accounts.prune_audit(services.clock.now() - timedelta(days=retention.audit_days))
 
 
 async def close_abandoned(services: Services, charging: ChargingSettings) -> None:

@@ -88,7 +88,7 @@ async def billing(settings: Settings, process: AskingProcess) -> AsyncIterator[N
     services = process.services
     keeper = RecordKeeper(services.charge_records, services.clock)
     costs = CostKeeper(services.charge_records, services.control, process.link)
-    trail = AuditKeeper(services.accounts)
+    trail = AuditKeeper(services.accounts, services.clock, kept_days=settings.retention.audit_days)
     writing = letters.written(web_context(settings, process))
     tasks = [
         asyncio.create_task(keep_sign_in(services.sign_in, writing)),

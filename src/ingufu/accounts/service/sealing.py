@@ -15,7 +15,7 @@ from ingufu.accounts.service.trail import Trail
 from ingufu.core.clock import Clock
 from ingufu.core.errors import Conflict, InvalidInput
 from ingufu.core.ids import IdMaker
-from ingufu.infra.storage.database import Database, Work
+from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.witness import Witness
 
 SEALED_AT_ONCE = 500
@@ -57,9 +57,10 @@ class SealedTrail(Trail):
         A chain whose head is not ours is left as it is: `verify_audit` says so.
         """
         total = 0
-        while count := await self._seal_some():
-            total += count
-            if count < SEALED_AT_ONCE:
+        beyond = await self._begin_looking()
+        while rows := await self._seal_some(beyond):
+            total, beyond = total + len(rows), rows[-1]["id"]
+            if len(rows) < SEALED_AT_ONCE:
                 break
         self._has_looked_far_back = True
         return total
@@ -87,18 +88,18 @@ class SealedTrail(Trail):
         The signed head keeps the seal of the last that went, so that the rest is checked as before. Raises Unavailable.
         """
         head = await self.audit_head()
-        if head is None or not chain.is_ours(self._trail_key(), head):
-            return 0
-        kept = await trail_store.first_kept(self._database, head.first_number, before)
-        last = head.head_number - 1 if kept is None else kept - 1  # the newest stays: it is what the head names
-        begun_at = head.first_number
-        while head.first_number < last:
-            upto = min(head.first_number + PRUNED_AT_ONCE, last)
-            moved = await self._prune_upto(head, upto)
-            if moved is None:
+        pruned = 0
+        while head is not None and chain.is_ours(self._trail_key(), head):
+            upto = await self._old_until(head, before)
+            if upto == head.first_number:
                 break
-            head = moved
-        return head.first_number - begun_at
+            pruned += upto - head.first_number
+            head = await self._prune_upto(head, upto)
+        if pruned:
+            async with self._database.work() as work:
+                details = {"entries": pruned, "before": before.isoformat()}
+                self.audit(work, _SYSTEM, "audit.prune", object_kind="audit", object_id="", details=details)
+        return pruned
 
     async def begin_audit_anew(self, work: Work, principal: Principal, reason: str) -> Head:
         """Let the trail be checked only from here on: for after a restored backup, or once a break is explained.
@@ -125,17 +126,22 @@ class SealedTrail(Trail):
         self.audit(work, principal, "audit.begin-anew", object_kind="audit", object_id=str(number), details=details)
         return now
 
-    async def _seal_some(self) -> int:
+    async def _begin_looking(self) -> int:
+        """Return the id beyond which entries may be in no chain yet: at first any, then those of late."""
+        if not self._has_looked_far_back:
+            return 0
+        return max(await trail_store.last_sealed(self._database) - _LATE_IDS, 0)
+
+    async def _seal_some(self, beyond: int) -> list[Row]:
         key = self._trail_key()
         head = await self.audit_head() or await self._begin_chain(key)
         if head is None or not chain.is_ours(key, head):
             if head is not None:
                 log.error("audit.not_sealed", why="The head of the chain was not signed with this key.")
-            return 0
-        beyond = max(await trail_store.last_sealed(self._database) - _LATE_IDS, 0) if self._has_looked_far_back else 0
+            return []
         rows = await trail_store.unsealed(self._database, beyond, SEALED_AT_ONCE)
         if not rows:
-            return 0
+            return []
         number, seal = head.head_number, head.head_seal
         work = self._database.work()
         for row in rows:
@@ -148,9 +154,9 @@ class SealedTrail(Trail):
         try:
             await work.commit()
         except Conflict:  # another process was faster: what is left, it or the next round does
-            return 0
+            return []
         await self._remember(moved)
-        return len(rows)
+        return rows
 
     async def _begin_chain(self, key: bytes) -> Head | None:
         now = self._clock.now()
@@ -163,6 +169,15 @@ class SealedTrail(Trail):
             return None
         return chain.signed(key, first)
 
+    async def _old_until(self, head: Head, before: datetime) -> int:
+        """Return the number of the last entry that goes in the next step; the newest of all stays."""
+        upto = head.first_number
+        for number, at in await trail_store.ages(self._database, upto, PRUNED_AT_ONCE):
+            if number >= head.head_number or (at is not None and at >= before):
+                break
+            upto = number
+        return upto
+
     async def _prune_upto(self, head: Head, upto: int) -> Head | None:
         seal = await trail_store.seal_at(self._database, upto)
         if seal is None:  # it was taken away: the check says so, and we do not hide it
@@ -171,12 +186,10 @@ class SealedTrail(Trail):
         work = self._database.work()
         trail_store.move(work, head, moved)
         trail_store.prune(work, upto)
-        details = {"entries": upto - head.first_number, "upto": upto}
-        self.audit(work, _SYSTEM, "audit.prune", object_kind="audit", object_id=str(upto), details=details)
         try:
             await work.commit()
-        except Conflict:  # it was sealed in this moment; the next hour is soon enough
-            return None
+        except Conflict:  # it was sealed in this moment: go on from there
+            return await self.audit_head()
         return moved
 
     async def _verify(self) -> Verification:

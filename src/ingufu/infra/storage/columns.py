@@ -143,7 +143,12 @@ def _aware(value: datetime | None) -> datetime | None:
 
 
 def _integer_to_instant(value: int | None) -> datetime | None:
-    return None if value is None else EPOCH + value * MICROSECOND
+    if value is None:
+        return None
+    try:
+        return EPOCH + value * MICROSECOND
+    except OverflowError:  # in UTC it is a day that calendars do not have: the last of 9999 at the west of all
+        return datetime.max.replace(tzinfo=UTC) if value > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def _utc(value: datetime | None) -> datetime | None:
