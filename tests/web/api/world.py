@@ -93,13 +93,15 @@ async def _side(house: House, admin: httpx.AsyncClient, name: str, seller_id: st
     await _agree(house, admin, side)
     await _charge(house, admin, side)
     await _observe(house, side)
+    [frame] = (await admin.get("/api/v1/frames", params={"station": station})).json()["items"]
+    side.ids["frame"] = str(frame["id"])
     await _paper(admin, side, seller_id)
     reserved = await _made(
         admin, f"stations/{station}/reservations",
         {"token": f"CARD-{name}", "expires_at": (house.clock.now() + timedelta(days=1)).isoformat(), "evse": 1},
     )  # fmt: skip
     side.ids["reservation_id"] = str(reserved["id"])
-    side.marks |= {value for name_, value in side.ids.items() if name_ not in {"reservation_id", "item"}}
+    side.marks |= {value for name_, value in side.ids.items() if name_ not in {"reservation_id", "frame"}}
     side.marks |= {name, side.host_id, side.fleet_id}
     return side
 

@@ -37,15 +37,16 @@ async def show_station_admission(
     seen = await see(web, principal, station)
     query = ReservationQuery(station=seen.station.id, limit=ROWS)
     kept = await reservations.list_reservations(web.services.database, query, principal.site_ids)
+    rule = await web.services.admitting.rule(RuleScope.STATION, seen.station.id)
     return await pages.show(
         request,
         "pages/station/admission.html",
         **seen.frame("admission"),
         rows=shown(kept.items),
         local_list=await api.view(web, seen.station.id),
-        rule=await web.services.admitting.rule(RuleScope.STATION, seen.station.id),
+        rule=rule,
         holds=await web.services.admitting.admission(seen.station.id),
-        groups=await _groups(web, principal),
+        groups=await _groups(web, principal, rule),
     )
 
 
@@ -116,12 +117,13 @@ async def show_site_admission(
 ) -> Response[str]:
     """Show who may charge at a site"""
     site = await sites.get_site(web.services.database, site_id, principal.site_ids)
+    rule = await web.services.admitting.rule(RuleScope.SITE, site.id)
     return await pages.show(
         request,
         "pages/admission/site.html",
         site=site,
-        rule=await web.services.admitting.rule(RuleScope.SITE, site.id),
-        groups=await _groups(web, principal),
+        rule=rule,
+        groups=await _groups(web, principal, rule),
     )
 
 
@@ -166,12 +168,13 @@ async def remove_authority(
 async def _show(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, error: tuple[str, str] | None = None
 ) -> Response[str]:
+    rule = await web.services.admitting.rule(RuleScope.NETWORK)
     return await pages.show(
         request,
         "pages/admission/network.html",
         status=422 if error else 200,
-        rule=await web.services.admitting.rule(RuleScope.NETWORK),
-        groups=await _groups(web, principal),
+        rule=rule,
+        groups=await _groups(web, principal, rule),
         places=await _places(web),
         authorities=await web.services.authorities.all(),
         may_trust=Scope.ADMIN in principal.scopes,
@@ -192,11 +195,13 @@ def _says_anything(rule: AdmissionRule) -> bool:
     return rule.allows_free is not None or rule.list_mode is not None
 
 
-async def _groups(web: WebContext, principal: Principal) -> list[tuple[str, str]]:
+async def _groups(web: WebContext, principal: Principal, rule: AdmissionRule) -> list[tuple[str, str]]:
+    """Return the groups to choose from; they are the network's: those tied to sites keep what was chosen there."""
     if Scope.TOKENS_READ not in principal.scopes:
         return []
     found = await tokens.list_groups(web.services.database, GroupQuery(limit=GROUPS_OFFERED))
-    return [(row.id, row.name) for row in found.items]
+    is_offered = principal.site_ids is None
+    return [(row.id, row.name) for row in found.items if is_offered or row.id in rule.list_groups]
 
 
 def _rule(form: Form) -> RuleFields:

@@ -151,7 +151,7 @@ async def _show(  # the form, as it is or with what is wrong
     error: tuple[str, str] | None = None,
 ) -> Response[Any]:
     offered: list[tuple[str, str]] = []
-    if Scope.TOKENS_READ in principal.scopes:
+    if Scope.TOKENS_READ in principal.scopes and principal.site_ids is None:  # cards are the network's
         found = await tokens.list_tokens(web.services.database, TokenQuery(is_blocked=False, limit=TOKENS_OFFERED))
         offered = [(row.value, row.driver_name or row.note) for row in found.items]
     kinds = sorted({plug.kind for evse in seen.station.evses for plug in evse.connectors if plug.kind})

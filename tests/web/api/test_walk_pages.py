@@ -1,0 +1,143 @@
+"""Every page of the console, every role, one's own things and others'."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from ingufu.accounts.model import OrganisationKind, RoleGrant, Scope
+from ingufu.web.console.assembly import ROUTES
+from ingufu.web.console.rendering import CONSOLE_PATH
+from ingufu.web.declared import KEY, Route
+from web.api.conftest import House
+from web.api.test_walk_roles import BOUND, NETWORK, of, world
+from web.api.walking import Standing
+from web.api.world import Side, World
+
+FILLINGS = {
+    "name": "reset", "occasion": "started", "number": "1", "job": "top-up", "slot": "1",
+}  # fmt: skip
+NAMES = {"show_steering": "limit", "steer": "limit"}
+QUERIES = {"show_part": {"path": "x"}}
+FORMS = {"change_boot_answer": {"boot_answer": "Pending"}, "switch_quirk": {"number": "1", "is_on": "on"}}
+ELSEWHERE = {"show_adoption", "show_part"}  # what they show has to be named in the query, and is not here
+COMMANDS = {"show_action", "do_action"}  # actions of a station ask for the permission that the one at hand needs
+PASSWORD = "correct horse battery"
+pytestmark = pytest.mark.usefixtures("world")
+__all__ = ["world"]
+
+
+def pages(method: str) -> list[Route]:
+    found = [handler.opt[KEY] for handler in ROUTES]
+    return [route for route in found if route.method == method and not route.is_public]
+
+
+async def browser_of(world: World, standing: Standing) -> httpx.AsyncClient:
+    """Return a browser in which somebody of this standing is logged in."""
+    house, side = world.house, world.one
+    owner = {OrganisationKind.HOST: side.host_id, OrganisationKind.FLEET: side.fleet_id}
+    site_id = side.ids["site_id"] if standing.is_at_site else None
+    email = f"{of(standing).replace(' ', '.')}@example.org"
+    async with house.database.work() as work:
+        await house.services.accounts.create_user(
+            work,
+            organisation_id=owner.get(standing.kind, house.organisation_id),
+            email=email,
+            name="Keza",
+            password=PASSWORD,
+            grants=[RoleGrant(role=standing.role, site_id=site_id)],
+        )
+    transport = httpx.ASGITransport(app=house.app)  # type: ignore[arg-type]
+    client = httpx.AsyncClient(transport=transport, base_url=house.url)
+    house.clients.append(client)
+    answer = await client.post("/api/v1/login", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+    return client
+
+
+@pytest.mark.parametrize("standing", [*BOUND, *NETWORK], ids=of)
+async def test_pages_open_as_they_are_declared_and_tell_nothing_of_others(world: World, standing: Standing) -> None:
+    client, found = await browser_of(world, standing), []
+    for route in pages("GET"):
+        if _streams(route):
+            continue
+        own = _target(route, world.one)
+        if own is None:
+            expected = {403} if not _may(standing, route) else {200, 303, 404}
+            answer = await client.get(_target(route, Side("x"), otherwise="1") or "")
+        else:
+            answer = await client.get(own, params=QUERIES.get(route.name))
+            expected = {200, 303} if _may(standing, route) else {403}
+            expected |= {404} if route.name in ELSEWHERE and _may(standing, route) else set()
+        if answer.status_code not in expected:
+            found.append(f"{route.name} {own}: {answer.status_code}, not {expected}: {_words(answer)}")
+        if not standing.sees_all:
+            found += [f"{route.name} {own} tells {mark}" for mark in world.two.marks if mark in answer.text]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("standing", BOUND, ids=of)
+async def test_pages_of_others_do_not_exist(house: House, world: World, standing: Standing) -> None:
+    client, found, walked = await browser_of(world, standing), [], 0
+    house.link.commands.clear()
+    for route in (*pages("GET"), *pages("POST")):
+        target = _target(route, world.two)
+        if target is None or not _names(route, world.two):
+            continue
+        form = FORMS.get(route.name, {}) if route.method == "POST" else None
+        answer = await client.request(route.method, target, data=form, params=QUERIES.get(route.name))
+        expected = 404 if _may(standing, route) else 403
+        if answer.status_code != expected:
+            found.append(f"{route.method} {target} ({route.name}): {answer.status_code}, not {expected}")
+        told = [mark for mark in world.two.marks if mark in answer.text and mark not in target]
+        found += [f"{route.method} {route.name} tells {mark}" for mark in told]
+        walked += 1
+    assert not found, "\n".join(found)
+    assert walked > 20
+    assert house.link.commands == house.link.raw == []
+
+
+async def test_menu_leads_to_what_is_open(world: World) -> None:
+    for standing in (*BOUND, *NETWORK):
+        client = await browser_of(world, standing)
+        first = await client.get(CONSOLE_PATH, follow_redirects=True)
+        assert first.status_code == 200, of(standing)
+        for address in set(re.findall(rf'href="({CONSOLE_PATH}[^"#?]*)"', first.text)):
+            answer = await client.get(address)
+            assert answer.status_code in {200, 303}, f"{of(standing)}: {address}: {answer.status_code}"
+
+
+def _may(standing: Standing, route: Route) -> bool:
+    declared = _Declared(route)
+    if route.name in COMMANDS:
+        declared.scope = Scope.STATIONS_COMMAND
+    return standing.may(declared)  # type: ignore[arg-type]
+
+
+class _Declared:
+    def __init__(self, route: Route) -> None:
+        self.scope, self.is_public = route.scope, route.is_public
+        self.is_for_network, self.is_for_fleets = route.is_for_network, route.is_for_fleets
+
+
+def _names(route: Route, side: Side) -> bool:
+    return any(name in side.ids for name in re.findall(r"\{(\w+):", route.path))
+
+
+def _target(route: Route, side: Side, *, otherwise: str | None = None) -> str | None:
+    """Return the page's address with the side's objects; None if the side has none of that kind."""
+    values: dict[str, Any] = FILLINGS | side.ids | ({"name": NAMES[route.name]} if route.name in NAMES else {})
+    names = re.findall(r"\{(\w+):", route.path)
+    if otherwise is None and any(name not in values for name in names):
+        return None
+    return CONSOLE_PATH + re.sub(r"\{(\w+):\w+\}", lambda found: values.get(found[1], otherwise), route.path)
+
+
+def _streams(route: Route) -> bool:
+    return route.path.startswith("/live") or route.path.endswith("/live")
+
+
+def _words(answer: httpx.Response) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())[-300:]
