@@ -193,7 +193,9 @@ async def _show(
         groups=await groups_offered(web, principal),
         drivers=list(offered.items()),
         refusals=refusals,
-        places=[(one.id, one.name) for one in places[:OFFERED]],
+        places=[
+            (one.id, one.name) for one in places[:OFFERED] if principal.fleet_id is None or one.id in entry.sites
+        ],  # fleets are told of no sites, and keep what the operator chose
         plugs=sorted(PLUGS.items(), key=lambda one: one[1]),
         may_change=Scope.TOKENS_WRITE in principal.scopes,
     )
