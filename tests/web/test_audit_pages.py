@@ -55,7 +55,10 @@ async def do_things(console: Console) -> None:
 def test_somebody_is_found_out_and_a_changed_row_is_noticed(
     console: Console, state: dict[str, object], open_page: OpenPage
 ) -> None:
+    station = console.net.stations["NYA-01"]
     page = open_page(f"{console.url}/console/audit", storage_state=state)
+    told = page.request.get(f"{console.url}/console/stations/{station}").text()
+    assert f"/console/audit?object_id={station}" in told
     page.get_by_role("textbox", name="Who").fill("uwase")
     page.get_by_role("textbox", name="Who").press("Tab")
     rows = page.locator("#audit-list tbody tr")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from jinja2 import Environment
@@ -51,6 +51,7 @@ class May(msgspec.Struct, frozen=True, kw_only=True):
     see_frames: bool = False
     see_sessions: bool = False
     handle_money: bool = False
+    see_audit: bool = False
 
 
 class Toast(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -161,8 +162,8 @@ class Pages:
         return Response(None, status_code=status, headers={"HX-Trigger": told}, media_type=HTML)
 
     def go(self, request: Asked, to: str, toast: Toast | None = None) -> Redirect:
-        """Send the browser to another page, which shows the toast."""
-        answer = Redirect(to, status_code=303)
+        """Send the browser to another page, which shows the toast; back on a list it is where it was in it."""
+        answer = Redirect(_as_left(request, to), status_code=303)
         if toast is not None:
             answer.set_cookie(
                 Cookie(
@@ -282,7 +283,18 @@ def _may(principal: Principal | None) -> May:
         see_frames=Scope.FRAMES_READ in principal.scopes,
         see_sessions=Scope.TRANSACTIONS_READ in principal.scopes,
         handle_money=Scope.MONEY_WRITE in principal.scopes,
+        see_audit=Scope.AUDIT_READ in principal.scopes and principal.site_ids is None,
     )
+
+
+def _as_left(request: Asked, to: str) -> str:
+    """Return the address with the filters and the place in the list that the reader had there, if they come from it."""
+    try:
+        came = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return to
+    is_same = came.path == to and came.netloc == request.headers.get("host") and came.query.isascii()
+    return f"{to}?{came.query}" if is_same and came.query else to
 
 
 def _flash(request: Asked) -> Toast | None:
