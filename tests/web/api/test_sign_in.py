@@ -292,6 +292,23 @@ async def test_reset_ends_log_ins_and_keeps_the_second_factor(house: House, admi
     assert (await house.client().post("/api/v1/reset", json=other)).status_code == 404, "all links go with one"
 
 
+async def test_another_password_makes_links_void_and_the_present_one_is_guessed_in_vain(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    user_id = await house.user(Role.VIEWER)
+    link = (await admin.post(f"/api/v1/users/{user_id}/password-reset")).json()["link"]
+    client = await house.log_in()
+    right = {"old": LOG_IN["password"], "new": NEW}
+    assert (await client.put("/api/v1/me/password", json=right)).status_code == 204
+    body = {"token": token_in(link), "password": "another fine long phrase"}
+    assert (await house.client().post("/api/v1/reset", json=body)).status_code == 404
+    statuses = [
+        (await client.put("/api/v1/me/password", json=right | {"old": f"guess {n}"})).status_code for n in range(7)
+    ]
+    assert statuses[0] == 422
+    assert statuses[-1] == 429
+
+
 async def test_tokens_are_guessed_in_vain(house: House, admin: httpx.AsyncClient) -> None:
     user_id = await house.user(Role.VIEWER)
     link = (await admin.post(f"/api/v1/users/{user_id}/password-reset")).json()["link"]

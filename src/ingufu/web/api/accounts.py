@@ -22,18 +22,22 @@ class ChangePassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     new: Password
 
 
-@route("PUT", "/me/password", body=ChangePassword, raises=(errors.InvalidInput, errors.Forbidden))
+@route(
+    "PUT", "/me/password", body=ChangePassword, raises=(errors.InvalidInput, errors.Forbidden, errors.TooManyRequests)
+)
 async def change_own_password(web: WebContext, principal: Principal, given: ChangePassword) -> None:
     """Change one's own password
 
-    One's other log-ins end.
+    One's other log-ins end, and links to reset the password are void. Wrong present ones are slowed down.
     """
     if principal.kind is not ActorKind.USER:
         raise errors.Forbidden("An API key has no password.")
+    await web.services.sign_in.factors.prove_password(principal, given.old)
     async with web.services.database.work() as work:
         await web.services.accounts.change_own_password(
             work, principal.id, given.old, given.new, login_id=principal.login_id
         )
+        web.services.sign_in.links.void(work, principal.id)
         access.note(web, work, principal, "user.password", principal.id)
 
 

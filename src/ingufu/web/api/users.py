@@ -138,6 +138,7 @@ async def set_user_password(web: WebContext, principal: Principal, user_id: str,
     """
     async with web.services.database.work() as work:
         await web.services.accounts.set_user_password(work, user_id, given.password, by=principal)
+        web.services.sign_in.links.void(work, user_id)
         access.note(web, work, principal, "user.password", user_id)
 
 

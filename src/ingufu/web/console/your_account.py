@@ -74,6 +74,7 @@ async def change_password(
         await web.services.sign_in.factors.prove(principal, old, accepts_fresh=user.password_hash is None)
         async with web.services.database.work() as work:
             await accounts.set_user_password(work, user.id, new, but_not_login_id=principal.login_id)
+            web.services.sign_in.links.void(work, user.id)
             access.note(web, work, principal, "user.password", user.id)
             secret = accounts.renew_login(work, principal.login_id or "")
     except _WRONG as error:

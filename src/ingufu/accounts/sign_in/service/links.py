@@ -128,6 +128,10 @@ class Links:
         store.use_link(work, link.id, now)
         store.end_links(work, link.user_id, now)
 
+    def void(self, work: Work, user_id: str) -> None:
+        """Have every link of the user be good no longer, as when the password is changed otherwise."""
+        store.end_links(work, user_id, self._clock.now())
+
     async def set_password(self, work: Work, link: Link, password: str) -> User:
         """Use the link to set a password; every log-in with the one before ends.
 

@@ -151,6 +151,17 @@ class SecondFactors:
             raise InvalidInput(text, field="proof")
         return user
 
+    async def prove_password(self, principal: Principal, password: str) -> None:
+        """Raise InvalidInput unless this is the principal's password, TooManyRequests for who guesses."""
+        user = await self._accounts.user(principal.id)
+        key, address = decide.limit_key(user.id), principal.address or ""
+        try:
+            async with self._accounts.guessing(key, address, longest=LONGEST_WAIT):
+                if not await self._accounts.proves_password(user, password):
+                    raise Unauthenticated  # noqa: TRY301 - how a guess is told
+        except Unauthenticated as error:
+            raise InvalidInput("The present password is another one.", field="old") from error
+
     async def _prove(self, user: User, proof: str, address: str) -> None:
         try:
             async with self._accounts.guessing(decide.limit_key(user.id), address, longest=LONGEST_WAIT):
