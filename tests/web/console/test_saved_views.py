@@ -97,3 +97,18 @@ async def test_every_list_page_takes_saved_views(operator: Person, net: Network)
     ):
         await save(operator, "Mine", f"/console/{path}?q=abc")
         assert ("Mine", True) in tabs(await operator.page(f"/console/{path}?q=abc")), path
+
+
+async def test_who_does_something_on_a_list_stays_where_they_were_in_it(operator: Person, net: Network) -> None:
+    await save(operator, "Broken")
+    path = f"/console/saved-views/{await view_id(operator, 'Broken')}"
+    host = str(operator.client.base_url)
+    for referer, to in (
+        (f"{host}/console/saved-views?of=%2Fconsole%2Fstations&x=1", "?of=%2Fconsole%2Fstations&x=1"),
+        ("http://evil.example/console/saved-views?of=x", ""),
+        (f"{host}/console/stations?cursor=x", ""),
+        ("http://[", ""),
+    ):
+        fields = {"csrf_token": operator.token, "do": "default"}
+        answer = await operator.client.post(path, data=fields, headers={"Referer": referer})
+        assert answer.headers["location"] == f"/console/saved-views{to}"
