@@ -356,10 +356,10 @@ async def _find_drivers(database: Database, wanted: str, reach: Reach, _: int) -
         for text in (wanted, f"+{wanted}"):
             rows += await _window(database, known, drivers.c.phone, text)
     if len(rows) < MOST_EACH and len(wanted) >= SHORTEST:
-        first = select(drivers.c.id, drivers.c.name_key).order_by(drivers.c.name_key, drivers.c.id).limit(SCANNED)
-        some = first.subquery()
+        some = select(drivers.c.id, drivers.c.name_key).where(_DRIVERS.is_seen(reach)).limit(SCANNED).subquery()
         inside = select(some.c.id).where(some.c.name_key.contains(wanted, autoescape=True)).limit(WINDOW)
-        rows += await database.select(known.where(drivers.c.id.in_(inside)).limit(WINDOW))
+        keys = [row["id"] for row in await database.select(inside)]
+        rows += await database.select(known.where(drivers.c.id.in_(keys))) if keys else []
     return [_DRIVERS.hit(row, wanted) for row in rows]
 
 
