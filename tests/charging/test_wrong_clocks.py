@@ -152,3 +152,17 @@ async def test_end_with_its_reading_is_believed_although_our_day_was_set_back(st
     await s.end(reference=reference, seq=9, at=ended_at, received_at=received_at, readings=(end,))
     row = await s.row(reference)
     assert (row.energy_wh, row.end_wh) == (Decimal(180_000), Decimal(181_000))
+
+
+async def test_two_wrong_times_that_are_mended_to_one_stay_two_readings(station):
+    """Seed 532232: our day was set back while the station's clock was set for the first time."""
+    s = station("1.6")
+    started = await s.start(token="A", register_wh=1000)
+    unset = reading(datetime(1970, 1, 1, 0, 5, 20, tzinfo=UTC), 1500)
+    ahead = reading(s.at(0) + 24 * HOUR, 1700)
+    await s.end(
+        reference=started.transaction.reference, register_wh=2000, at=s.at(30), received_at=s.at(30),
+        readings=(unset, ahead),
+    )  # fmt: skip
+    kept = {(row["at_station"], row["energy_wh"]) for row in await s.readings()}
+    assert kept == {(unset.at_station, 1500), (ahead.at_station, 1700)}

@@ -107,14 +107,17 @@ def find_unreadable(readings: tuple[MeterReading, ...]) -> list[Oddity]:
 
 
 def merge(readings: tuple[MeterReading, ...]) -> tuple[KeptReading, ...]:
-    """Return one kept reading for each instant and context: stations send one measurand at a time, or all at once."""
+    """Return one kept reading for each instant and context: stations send one measurand at a time, or all at once.
+
+    Where times were mended, the station's own words tell instants apart: two wrong times may be mended to one.
+    """
     if len(readings) == 1 and len({sample.context for sample in readings[0].samples}) == 1:  # as in most messages
         return (_keep(readings[0], readings[0].samples),)
-    groups: dict[tuple[datetime, str], list[Sample]] = {}
-    first: dict[tuple[datetime, str], MeterReading] = {}
+    groups: dict[tuple[datetime, str | None, str], list[Sample]] = {}
+    first: dict[tuple[datetime, str | None, str], MeterReading] = {}
     for reading in readings:
         for sample in reading.samples:
-            key = (reading.at, sample.context)
+            key = (reading.at, reading.at_station if reading.is_mended else None, sample.context)
             groups.setdefault(key, []).append(sample)
             first.setdefault(key, reading)
     return tuple(_keep(first[key], tuple(samples)) for key, samples in groups.items())
