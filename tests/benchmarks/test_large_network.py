@@ -4,16 +4,41 @@ import asyncio
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
 from bench import large_network, page_samples
 from bench.large_network import DATABASE, Made, Size
 
+from ingufu.core.clock import FrozenClock
+from ingufu.core.ids import IdMaker
+from ingufu.infra import remote_link
+from ingufu.infra.bus.memory import MemoryBus
+from ingufu.infra.storage.opening import open_database
+from ingufu.infra.storage.targets import StorageUrl
+from ingufu.web.app import close_streams, install, make_routes
+from web.api.conftest import RecordingLink, make_context, make_services, serving
+
 UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SIZE = Size(stations=300, sessions=20_000)
+LARGE = (
+    "transactions", "transaction_events", "meter_readings", "frame_chunks", "events", "authorization_decisions",
+    "connection_attempts", "anomalies", "energy_verdicts", "signature_checks", "charge_records", "ratings",
+    "ledger_entries", "ledger_postings", "documents", "document_lines", "id_tokens", "audit", "variables",
+)  # fmt: skip
+WHOLE = ("/charge-records/sums", "/ledger/verification")  # which are asked for all that there is
+LIMIT_BYTES = 300_000
+
+
+class Console(NamedTuple):
+    """A browser, and what its pages ask of storage."""
+
+    client: httpx.AsyncClient
+    seen: list[tuple[str, tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +120,60 @@ def test_every_page_can_be_timed(made: tuple[Path, Made]) -> None:
     asked = [*page_samples.pages(made[0]), *page_samples.lists(made[0])]
     assert len({one.route for one in asked}) > 80
     assert all("{" not in one.address for one in asked)
+
+
+@pytest.fixture
+async def console(made: tuple[Path, Made]) -> AsyncIterator[Console]:
+    """The web process on that network, and an administrator before it."""
+    clock = FrozenClock(UNTIL)
+    database = await open_database(StorageUrl.parse(None, made[0].parent))
+    bus, services = MemoryBus(), make_services(database, clock, IdMaker(clock))
+    remote_link.serve(bus, RecordingLink())
+    secret, _ = await services.accounts.login(*large_network.ADMIN, address="127.0.0.1", user_agent="test")
+    app = make_routes()
+    install(app, make_context(services, bus))
+    seen: list[tuple[str, tuple[Any, ...]]] = []
+    engine: Any = database.engine
+    fetch = engine.fetch
+
+    async def listen(prepared: Any, values: tuple[Any, ...]) -> Any:
+        seen.append((prepared.sql, values))
+        return await fetch(prepared, values)
+
+    engine.fetch = listen
+    async with serving(app) as url, httpx.AsyncClient(base_url=url, cookies={"ingufu_session": secret}) as client:
+        yield Console(client, seen)
+        close_streams(app)
+    await database.close()
+
+
+async def test_every_list_finds_its_rows_by_index(
+    made: tuple[Path, Made], database: sqlite3.Connection, console: Console
+) -> None:
+    """No list of the console or of the API reads all of a large table, and each is small."""
+    wrong: list[tuple[str, str]] = []
+    for asked in [*page_samples.pages(made[0]), *page_samples.lists(made[0])]:
+        if not asked.is_list or asked.route.endswith(("/live", ".csv", ".parquet", *WHOLE)):
+            continue
+        console.seen.clear()
+        answer = await console.client.get(asked.address)
+        if answer.status_code not in {200, 303}:
+            wrong.append((asked.address, str(answer.status_code)))
+        wrong += [(asked.address, step) for step in _scans(database, console.seen)]
+        if len(answer.content) > LIMIT_BYTES:
+            wrong.append((asked.address, f"{len(answer.content):,} bytes"))
+    assert wrong == []
+
+
+def _scans(database: sqlite3.Connection, seen: list[tuple[str, tuple[Any, ...]]]) -> set[str]:
+    """Return the steps that read a large table from one end to the other.
+
+    Not those that follow an index, or the ids where the list is in their order: these stop when the page is full.
+    """
+    found: set[str] = set()
+    for sql, values in seen:
+        for step in [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]:
+            scan = re.match(rf"SCAN ({'|'.join(LARGE)})(_\d+)?\b(?!.* USING (COVERING )?INDEX)", step)
+            if scan is not None and f"ORDER BY {scan[1]}.id" not in sql:
+                found.add(f"{step}: {sql}")
+    return found

@@ -9,7 +9,8 @@ from ingufu.stations.frames import packed
 
 HOURS = 48
 CHUNKS = 12  # of a quiet station
-BUSY_STATIONS, BUSY_CHUNKS = 20, 2000
+BUSY_STATIONS = 20
+LEAST_CHUNKS = 120  # of a busy station; in a large network a fifth of the number of stations
 EXCHANGES = 12  # in a chunk
 
 
@@ -21,7 +22,7 @@ def add_frames(copier: Copier, until: datetime) -> None:
 
 
 def _chunks(stations: list[str], until: datetime) -> Iterator[tuple[object, ...]]:
-    steps = BUSY_CHUNKS
+    steps = max(LEAST_CHUNKS, len(stations) // 5)
     every = timedelta(hours=HOURS) / steps
     rate = steps // CHUNKS
     for step in range(steps):

@@ -15,6 +15,7 @@ from typing import Self
 
 import msgspec
 
+from ingufu.stations.frames import FRAME_IDS
 from ingufu.web.console import assembly
 from ingufu.web.console.rendering import CONSOLE_PATH
 from ingufu.web.declared import KEY, Route
@@ -50,12 +51,15 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "template": "SELECT id FROM templates ORDER BY priority LIMIT 1",
         "account_id": "SELECT id FROM ledger_accounts ORDER BY abs(balance) DESC LIMIT 1",
         "entry_id": "SELECT id FROM ledger_entries ORDER BY number DESC LIMIT 1",
-        "frame": f"SELECT id * 65536 FROM frame_chunks WHERE station_id = ({_BUSY}) ORDER BY id DESC LIMIT 1",
+        "frame": f"SELECT id * {FRAME_IDS} FROM frame_chunks WHERE station_id = ({_BUSY}) ORDER BY id DESC LIMIT 1",
         "key": "SELECT id FROM meter_keys LIMIT 1",
         "feed_id": "SELECT id FROM price_feeds LIMIT 1",
         "user_id": "SELECT id FROM users ORDER BY id LIMIT 1",
         "organisation_id": "SELECT id FROM organisations ORDER BY id LIMIT 1",
-        "occasion": "ongoing",
+        "role_id": "viewer",
+        "kind": "drivers",
+        "identity": "SELECT identity FROM connection_attempts WHERE identity IS NOT NULL AND station_id IS NULL",
+        "occasion": "updated",
         "number": "1",
         "evse": "1",
     }
@@ -64,8 +68,8 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
 PLACES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "/stations/{station:str}/actions/{name:str}": {"name": "reset"},
-        "/stations/{station:str}/commands/{name:str}/part": {"name": "SetChargingProfile"},
         "/sessions/{session:str}/actions/{name:str}": {"name": "message"},
+        "/audit/{entry_id:int}": {"entry_id": "SELECT max(id) FROM audit"},
         "/ledger/do/{job:str}": {"job": "top-up"},
         "/review-queue/{session:str}/decide": {"session": "SELECT transaction_id FROM review_items LIMIT 1"},
         "/stations/{station:str}/meter-keys/{key:str}/retire": {"station": "SELECT station_id FROM meter_keys LIMIT 1"},
@@ -74,13 +78,22 @@ PLACES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 # Of what there is nothing in the network that is made.
 ABSENT: Mapping[str, str] = MappingProxyType(
     {
+        "/stations/{station:str}/commands/{name:str}/part": "it is a piece of a form, which is measured",
+        "/reset": "it opens by a link in a mail",
+        "/invitation": "it opens by a link in a mail",
         "/runs/{run:str}": "bulk commands are kept in memory while they run",
         "/runs/{run:str}/results": "bulk commands are kept in memory while they run",
+        "/runs/{run:str}/results.csv": "bulk commands are kept in memory while they run",
+        "/imports/{upload_id:str}": "what is read in is kept in memory until it is confirmed",
+        "/login/sso/{provider:str}": "no provider of identities is connected",
+        "/login/sso/{provider:str}/callback": "no provider of identities is connected",
         "/customers/{customer_id:str}": "the network sells by receipts, and knows no customer by name",
         "/fiscal-devices/{device_id:str}": "no fiscal device is connected",
         "/ledger/reports/{report_id:str}": "no provider's report was read in",
     }
 )
+# Without which there is nothing to see.
+NEEDED: Mapping[str, str] = MappingProxyType({"/attempts/adopt": "identity={identity}"})
 # What people ask of the lists; `{name}` stands for a parameter of an address.
 QUERIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -88,7 +101,7 @@ QUERIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "q=kgl&status=faulted&sort=-vendor",
             "site={site_id}&online=yes",
             "q=no-such-station",
-            "sort=-firmware_version",
+            "sort=-last_seen_at",
         ),
         "/sessions": ("q=KGL-KIM-01", "q=Uwimana", "odd=yes&since=2026-01-01", "running=yes", "site={site_id}"),
         "/sessions/{session:str}": ("tariff={tariff_id}",),
@@ -150,7 +163,8 @@ def unknown_parameters() -> dict[str, list[str]]:
 def _variants(route: Route, root: str, filler: "_Filler", *, is_page: bool) -> Iterator[Asked]:
     address = root + filler.fill(route.path, route.path)
     address = address.removesuffix("/") if route.path == "/" else address
-    yield Asked(route=root + route.path, address=address, is_page=is_page, is_list="cursor" in _fields(route))
+    needed = f"?{filler.fill(NEEDED[route.path], route.path)}" if is_page and route.path in NEEDED else ""
+    yield Asked(route=root + route.path, address=address + needed, is_page=is_page, is_list="cursor" in _fields(route))
     for query in QUERIES.get(route.path, ()) if is_page else ():
         asked = f"{address}?{filler.fill(query, route.path)}"
         yield Asked(route=root + route.path, address=asked, is_page=True)

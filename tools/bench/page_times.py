@@ -30,7 +30,8 @@ TIMEOUT_S = 120.0
 LIMIT_MS, LIMIT_KB = 100.0, 300.0
 APART = re.compile(r"echarts|leaflet|charts\.|map\.|outlines")  # map and charts come after the page
 STREAM = "text/event-stream"
-SERVER_ERROR = 500
+REFUSED, SERVER_ERROR = 400, 500
+ADMINISTRATOR, SITE_HOST = "administrator", "site host"
 CHUNK = 65_536
 
 
@@ -77,7 +78,7 @@ def measure(size: Size, *, repeats: int = REPEATS, folder: Path | None = None, o
         times: list[PageTime] = []
         failed: dict[str, int] = {}
         longest = 0.0
-        for reader, cookie in (("administrator", made.admin_cookie), ("site host", made.host_cookie)):
+        for reader, cookie in ((ADMINISTRATOR, made.admin_cookie), (SITE_HOST, made.host_cookie)):
             with serving.serving(str(folder), pin=False) as target:
                 await_pages(target.http_port)
                 _put_online(folder / DATABASE)
@@ -111,8 +112,10 @@ class Timer:
         """Return how long each takes; first of all, each is asked for once: what it takes on a cold server."""
         colds = [(one, self._ask(one.address)) for one in asked]
         for one, cold in colds:
-            if cold.is_stream or cold.status in {403, 404, *range(SERVER_ERROR, 600)}:
-                continue  # it never ends; it is not for this reader; it is reported as failed
+            if cold.status >= REFUSED and self._reader == ADMINISTRATOR:
+                self.failed[one.address] = cold.status  # nothing is kept from them: the sample is wrong
+            if cold.is_stream or cold.status != http.client.OK:
+                continue  # it never ends, leads elsewhere, is not for this reader, or is reported as failed
             yield self._time(one, one.address, "", cold)
             deep = self._deep(one, cold) if one.is_list else None
             if deep is not None:

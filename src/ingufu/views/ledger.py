@@ -281,10 +281,12 @@ def _is_on(account_id: str) -> ColumnElement[bool]:
 def _entries(books: str, query: EntryQuery, *, is_busy: bool = False) -> Select[Any]:
     entries = ledger_entries.c
     own = [entries[name] for name in EntryRow.__struct_fields__ if name in ledger_entries.columns]
+    is_by_id = query.reference is not None or (query.account is not None and not is_busy)
+    organisation = entries.organisation_id.concat("") if is_by_id else entries.organisation_id  # its index has all
     statement = (
         select(*own, _REVERSALS.c.id.label("reversed_by_id"))
         .select_from(ledger_entries.outerjoin(_REVERSALS, _REVERSALS.c.reverses_id == entries.id))
-        .where(entries.organisation_id == books)
+        .where(organisation == books)
     )
     if query.kind is not None:
         statement = statement.where(entries.kind == query.kind.value)
