@@ -224,27 +224,6 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 // ---- search over everything: "/" or Ctrl+K opens it, a click into the field of the top bar too ------------------------
-const OPENED = "ingufu-opened"; // addresses of what was looked at last; the server names it, and only to who may see it
-const ofThing = /^\/console\/(stations|drivers|tokens|groups|sessions|charge-records|invoices|tariffs)\/[0-9a-f]{8}-[0-9a-f-]{27}$/;
-
-function opened() {
-  try {
-    const known = JSON.parse(localStorage.getItem(OPENED) ?? "[]");
-    return Array.isArray(known) ? known.filter((path) => ofThing.test(path)).slice(0, 8) : [];
-  } catch {
-    return []; // storage is forbidden, or holds what is not ours
-  }
-}
-
-function remember(path) {
-  if (!ofThing.test(path)) return;
-  try {
-    localStorage.setItem(OPENED, JSON.stringify([path, ...opened().filter((one) => one !== path)].slice(0, 8)));
-  } catch {
-    // storage is forbidden: nothing is remembered
-  }
-}
-
 // The dialog is open at once, so that no key is lost; what answers the keys is fetched. Without it the form does the same.
 async function openPalette(text = "") {
   const palette = document.getElementById("palette");
@@ -254,7 +233,7 @@ async function openPalette(text = "") {
   palette.showModal();
   field.focus();
   field.select();
-  return import(settings.modules.palette).then((module) => module.start(opened()), () => undefined);
+  return import(settings.modules.palette).then((module) => module.start(), () => undefined);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -276,7 +255,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  if (event.target.action?.endsWith("/sign-out")) localStorage.removeItem(OPENED);
+  if (event.target.action?.endsWith("/sign-out")) localStorage.removeItem("ingufu-opened"); // theme.js writes it
 });
 
 // ---- steps -----------------------------------------------------------------------------------------------------------
@@ -514,7 +493,6 @@ function prepare(within) {
   tick();
 }
 
-remember(location.pathname);
 showTheme();
 prepare(document);
 lookForStreams();

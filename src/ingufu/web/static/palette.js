@@ -12,9 +12,18 @@ const options = () => [...list.querySelectorAll("a[role=option]")];
 const active = () => list.querySelector("[aria-selected=true]");
 
 // The dialog is open, and perhaps something is typed already.
-export function start(opened) {
-  dialog.opened = opened;
+export function start() {
   return dialog.open ? ask() : undefined;
+}
+
+// Addresses of what was looked at last in this browser (theme.js).
+function opened() {
+  try {
+    const known = JSON.parse(localStorage.getItem("ingufu-opened") ?? "[]");
+    return Array.isArray(known) ? known.filter((path) => typeof path === "string").slice(0, 8) : [];
+  } catch {
+    return []; // storage is forbidden, or holds what is not ours
+  }
 }
 
 function choose(option) {
@@ -36,7 +45,7 @@ async function ask() {
   const text = input.value.trim();
   running?.abort();
   running = new AbortController();
-  const query = new URLSearchParams(text ? { q: text } : dialog.opened.map((path) => ["opened", path]));
+  const query = new URLSearchParams(text ? { q: text } : opened().map((path) => ["opened", path]));
   dialog.dataset.state = "busy";
   try {
     const answer = await fetch(`${dialog.dataset.hits}?${query}`, { signal: running.signal, headers: { "X-Dialog": "1" } });
