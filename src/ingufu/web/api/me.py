@@ -185,7 +185,10 @@ async def renew_my_codes(web: WebContext, principal: Principal, given: Proof) ->
 
 @route("GET", "/me/passkeys", is_own=True)
 async def list_my_passkeys(web: WebContext, principal: Principal) -> list[PasskeyView]:
-    """List one's passkeys"""
+    """List one's passkeys
+
+    The oldest first.
+    """
     own(principal)
     return [passkey_view(one) for one in await web.services.sign_in.passkeys.passkeys_of(principal.id)]
 
@@ -215,7 +218,10 @@ async def add_my_passkey(web: WebContext, principal: Principal, given: NewPasske
 
 @route("PATCH", "/me/passkeys/{passkey_id:str}", status=204, is_own=True, body=PasskeyName, raises=_PROVEN)
 async def name_my_passkey(web: WebContext, principal: Principal, passkey_id: str, given: PasskeyName) -> None:
-    """Name a passkey"""
+    """Name a passkey
+
+    So that it can be told from the others.
+    """
     own(principal)
     async with web.services.database.work() as work:
         known = await web.services.sign_in.passkeys.rename(work, principal.id, passkey_id, given.name)
@@ -264,7 +270,10 @@ async def end_my_login(web: WebContext, principal: Principal, login_id: str) -> 
 
 @route("POST", "/me/sessions/end-others", status=204, is_own=True)
 async def end_my_other_logins(web: WebContext, principal: Principal) -> None:
-    """End all of one's other log-ins"""
+    """End all of one's other log-ins
+
+    Every other browser has to log in anew.
+    """
     own(principal)
     async with web.services.database.work() as work:
         end_others(web, work, principal)

@@ -174,7 +174,10 @@ async def reset_password(web: WebContext, request: Asked, given: Reset) -> None:
     raises=(errors.NotFound, errors.InvalidInput, errors.Conflict, errors.TooManyRequests),
 )  # fmt: skip
 async def ask_invitation_passkey(web: WebContext, request: Asked, given: InvitationToken) -> PasskeyOptions:
-    """Ask for the first passkey of who was invited"""
+    """Ask for the first passkey of who was invited
+
+    What the browser makes of the options goes to `POST /invitation`. The link stays good until then.
+    """
     auth.check_origin(request)
     _, user = await look(web, request, given.token, LinkKind.INVITATION)
     return options_of(await web.services.sign_in.passkeys.ask_new(user, relying_of(request)))

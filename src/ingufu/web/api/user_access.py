@@ -86,7 +86,10 @@ async def reset_user_factors(web: WebContext, principal: Principal, user_id: str
 
 @route("GET", "/users/{user_id:str}/sessions", scope=Scope.USERS_READ, is_for_network=True, raises=(errors.NotFound,))
 async def list_user_logins(web: WebContext, principal: Principal, user_id: str) -> list[LoginView]:
-    """List where a user is logged in"""
+    """List where a user is logged in
+
+    What was used last first.
+    """
     await web.services.accounts.user(user_id)
     return await logins_of(web, user_id, principal.login_id)
 
