@@ -18,7 +18,9 @@ from web.sample import NOW, make_sample
 
 HOSTILE = "<script>alert('1')</script>\" onload=x"
 UNTRANSLATED = {
+    "Esc",
     "Ingufu",
+    "ingufu",
     "OCPP",
     "OCPI",
     "JSON",
