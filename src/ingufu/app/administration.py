@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from ingufu.accounts.model import ActorKind, Door, Principal, Scope
+from ingufu.accounts.model import CEILINGS, ROLE_SCOPES, ActorKind, Door, Principal, Role, Scope
 from ingufu.accounts.service.changes import State
 from ingufu.app import parts
 from ingufu.app.parts import AskingProcess
@@ -81,6 +81,28 @@ class Administration:
         if found is None:
             raise NotFound(f"There is no station called {identity}.")
         return found
+
+    async def role(self, name: str) -> str:
+        """Return the id of the role of this name. Raises InvalidInput."""
+        found = await self.services.accounts.find_role(name)
+        if found is None:
+            raise InvalidInput(f"There is no role called {name}.", field="role")
+        return found.id
+
+    async def organisation(self, name: str | None) -> str:
+        """Return the id of the organisation of this name; without one the operator's. Raises InvalidInput."""
+        if name is None:
+            return self.organisation_id
+        wanted = name.strip().casefold()
+        found = [one for one in await self.services.accounts.organisations() if one.name.casefold() == wanted]
+        if len(found) != 1:
+            raise InvalidInput(f"There is {'no' if not found else 'more than one'} organisation called {name}.")
+        return found[0].id
+
+    async def readable(self, organisation_id: str) -> list[Scope]:
+        """Return what a viewer reads, as far as anybody of the organisation can."""
+        kind = (await self.services.accounts.organisation(organisation_id)).kind
+        return sorted(ROLE_SCOPES[Role.VIEWER] & CEILINGS[kind])
 
     async def site(self, name: str) -> Site:
         """Return the site of this name. Raises InvalidInput."""

@@ -13,7 +13,8 @@ from web.api.world import Side
 DOCUMENT = json.loads(document_bytes())
 ENDLESS = {"listen"}  # it streams
 FILLINGS = {  # what is the same on both sides
-    "evse": "1", "connector": "1", "action": "Reset", "number": "1", "slot": "1", "report": "1", "line": "1",
+    "evse": "1", "connector": "1", "action": "Reset", "number": "1", "slot": "1", "report": "1", "line": "1", "run_id": "1",
+    "kind": "tokens",
 }  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {
     "accept_proposals": {"items": [{"transaction_id": "{item}", "number": 1}]},

@@ -23,19 +23,38 @@ def key() -> None:
     "scopes",
     multiple=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="What it may; may be given several times. Default: everything that reads.",
+    help="What it may; may be given several times. Default: what a viewer reads.",
 )
+@click.option("--site", "sites", multiple=True, metavar="NAME", help="Only this site; may be given several times.")
+@click.option("--organisation", metavar="NAME", help="A host or fleet whose it is. Default: the operator.")
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it is good. Default: until it is revoked.")
 @desk.options
-def add_key(name: str, scopes: tuple[str, ...], days: int | None, *, as_json: bool, **given: Any) -> None:
+def add_key(
+    name: str,
+    scopes: tuple[str, ...],
+    sites: tuple[str, ...],
+    organisation: str | None,
+    days: int | None,
+    *,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Make a key and show it once."""
-    granted = [Scope(scope) for scope in scopes] or [scope for scope in Scope if scope.value.endswith(":read")]
+    chosen = [Scope(scope) for scope in scopes]
 
     async def add(admin: Administration) -> tuple[ApiKey, str]:
         expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        organisation_id = await admin.organisation(organisation)
+        granted = chosen or await admin.readable(organisation_id)
+        site_ids = [(await admin.site(site)).id for site in sites] or None
         async with admin.work() as work:
             added, secret = await admin.services.accounts.create_key(
-                work, organisation_id=admin.organisation_id, name=name, scopes=granted, expires_at=expires_at
+                work,
+                organisation_id=organisation_id,
+                name=name,
+                scopes=granted,
+                expires_at=expires_at,
+                site_ids=site_ids,
             )
             admin.note(work, "key.create", added.id, after=added)
         return added, secret

@@ -19,28 +19,38 @@ def user() -> None:
 @click.argument("email")
 @click.option("--name", help="As the console shows it. Default: the address.")
 @click.option(
-    "--role", type=click.Choice([role.value for role in Role]), default=Role.OPERATOR.value, show_default=True
+    "--role", default=Role.OPERATOR.value, show_default=True, help="One that is built in, or the name of one of yours."
 )
+@click.option("--organisation", metavar="NAME", help="A host or fleet whose they are. Default: the operator.")
 @click.option("--site", "sites", multiple=True, metavar="NAME", help="Only this site; may be given several times.")
 @click.option("--language", default="en", show_default=True)
 @desk.password_options
 @desk.options
 def add_user(
-    email: str, name: str | None, role: str, sites: tuple[str, ...], language: str, *, as_json: bool, **given: Any
+    email: str,
+    name: str | None,
+    role: str,
+    organisation: str | None,
+    sites: tuple[str, ...],
+    language: str,
+    *,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Add a user. The password is asked for; without a terminal it is made and shown once."""
     password, is_made = desk.given_password(given, desk.make_password)
 
     async def add(admin: Administration) -> User:
-        grants = [RoleGrant(role=Role(role), site_id=(await admin.site(site)).id) for site in sites]
+        held = await admin.role(role)
+        grants = [RoleGrant(role=held, site_id=(await admin.site(site)).id) for site in sites]
         async with admin.work() as work:
             added = await admin.services.accounts.create_user(
                 work,
-                organisation_id=admin.organisation_id,
+                organisation_id=await admin.organisation(organisation),
                 email=email,
                 name=name or email,
                 password=password,
-                grants=grants or [RoleGrant(role=Role(role))],
+                grants=grants or [RoleGrant(role=held)],
                 language=language,
             )
             admin.note(work, "user.create", added.id, after=added)
