@@ -23,7 +23,7 @@ KNOWN_BY_ALL = {  # what everyone may who is known: their own affairs, and what 
     "order_saved_views", "get_saved_view", "update_saved_view", "delete_saved_view",
     "update_me", "get_my_factors", "begin_my_app", "confirm_my_app", "remove_my_app", "renew_my_codes",
     "list_my_passkeys", "ask_my_passkey", "add_my_passkey", "name_my_passkey", "remove_my_passkey", "list_my_logins",
-    "end_my_login", "end_my_other_logins",
+    "end_my_login", "end_my_other_logins", "get_run", "list_run_results", "export_run_results",
 }  # fmt: skip
 FILTERED = {"search", "get_run", "list_run_results", "export_run_results"}  # of what they did
 ENDS = {  # what would take away what the rest of the walk asks for

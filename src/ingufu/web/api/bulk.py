@@ -16,6 +16,7 @@ from ingufu.views import tokens as views
 from ingufu.views.paging import MAX_LIMIT
 from ingufu.views.stations import StationQuery
 from ingufu.views.tokens import DriverQuery, TokenQuery
+from ingufu.web import access
 from ingufu.web.api import commands, configuration, control, drivers, local_lists, templates, tokens
 from ingufu.web.api import runs as runs_api
 from ingufu.web.api.drivers import Fate
@@ -40,6 +41,18 @@ Expected = (
 )
 
 
+class TokenFilter(TokenQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which id tokens, as their list is filtered; order and paging do not matter."""
+
+
+class DriverFilter(DriverQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which drivers, as their list is filtered; order and paging do not matter."""
+
+
+class StationFilter(StationQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which stations, as their list is filtered; order and paging do not matter."""
+
+
 class _Chosen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which ones: by id, or all that fit."""
 
@@ -51,7 +64,7 @@ class TokensBulk(_Chosen, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What is done to which tokens."""
 
     action: Literal["block", "unblock", "set-group", "set-expiry", "delete"]
-    filter: Annotated[TokenQuery, Meta(description="All that it finds; order and paging do not matter.")] | None = None
+    filter: TokenFilter | None = None
     reason: Annotated[str, Meta(max_length=400)] = ""
     group_id: Annotated[str, Meta(max_length=100)] | None = None
     expires_at: Instant | None = None
@@ -61,7 +74,7 @@ class DriversBulk(_Chosen, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What is done to which drivers. A group and an end are given to all their tokens."""
 
     action: Literal["block", "unblock", "set-group", "set-expiry", "delete"]
-    filter: Annotated[DriverQuery, Meta(description="All that it finds; order and paging do not matter.")] | None = None
+    filter: DriverFilter | None = None
     reason: Annotated[str, Meta(max_length=400)] = ""
     group_id: Annotated[str, Meta(max_length=100)] | None = None
     expires_at: Instant | None = None
@@ -74,9 +87,7 @@ class StationsBulk(_Chosen, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     action: Literal[
         "reset", "unlock", "inoperative", "operative", "trigger", "clear-cache", "local-list", "template", "apply"
     ]
-    filter: Annotated[StationQuery | None, Meta(description="All that it finds; order and paging do not matter.")] = (
-        None
-    )
+    filter: StationFilter | None = None
     kind: Annotated[ResetKind, Meta(description="Of a reset.")] = ResetKind.ON_IDLE
     trigger: Annotated[Trigger, Meta(description="What they are to send.")] = Trigger.STATUS
     template: Annotated[str, Meta(max_length=100, description="That they are given.")] | None = None
@@ -130,7 +141,9 @@ async def start_tokens(web: WebContext, runs: Runs, principal: Principal, given:
     async def change(token_id: str) -> tuple[bool, str]:
         return await _change_token(web, principal, given, token_id)
 
-    return runs.start(principal.id, Subject.TOKENS, given.action, _checked(items, given, MOST), change)
+    run = runs.start(principal.id, Subject.TOKENS, given.action, _checked(items, given, MOST), change)
+    await _note(web, principal, run, given)
+    return run
 
 
 async def start_drivers(web: WebContext, runs: Runs, principal: Principal, given: DriversBulk) -> Run:
@@ -143,7 +156,9 @@ async def start_drivers(web: WebContext, runs: Runs, principal: Principal, given
     async def change(driver_id: str) -> tuple[bool, str]:
         return await _change_driver(web, principal, given, driver_id)
 
-    return runs.start(principal.id, Subject.DRIVERS, given.action, _checked(items, given, MOST), change)
+    run = runs.start(principal.id, Subject.DRIVERS, given.action, _checked(items, given, MOST), change)
+    await _note(web, principal, run, given)
+    return run
 
 
 async def start_stations(web: WebContext, runs: Runs, principal: Principal, given: StationsBulk) -> Run:
@@ -159,7 +174,9 @@ async def start_stations(web: WebContext, runs: Runs, principal: Principal, give
     async def ask(station_id: str) -> tuple[bool, str]:
         return await _ask(web, principal, given, station_id)
 
-    return runs.start(principal.id, Subject.STATIONS, given.action, _checked(items, given, MOST_STATIONS), ask)
+    run = runs.start(principal.id, Subject.STATIONS, given.action, _checked(items, given, MOST_STATIONS), ask)
+    await _note(web, principal, run, given)
+    return run
 
 
 async def choose_stations(web: WebContext, principal: Principal, chosen: StationQuery | Sequence[str]) -> list[Item]:
@@ -176,6 +193,13 @@ async def choose_stations(web: WebContext, principal: Principal, chosen: Station
         if page.next is None or len(items) > MOST_STATIONS:
             return items
         query = msgspec.structs.replace(query, cursor=page.next)
+
+
+async def _note(web: WebContext, principal: Principal, run: Run, given: _Chosen) -> None:
+    """Keep in the audit trail what was asked for of how many; what became of each is there by itself."""
+    asked = {name: value for name, value in msgspec.to_builtins(given).items() if value and name != "ids"}
+    async with web.services.database.work() as work:
+        access.note(web, work, principal, f"{run.subject.value[:-1]}.bulk", run.id, asked | {"number": run.total})
 
 
 def _which(given: _Chosen, query: QueryT | None) -> QueryT | Sequence[str]:

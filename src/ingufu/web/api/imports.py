@@ -54,6 +54,12 @@ class ToImport(HowToRead, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = False
 
 
+class TemplateQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For what."""
+
+    kind: People = "tokens"
+
+
 class SheetView(msgspec.Struct, frozen=True, kw_only=True):
     """How a file is read."""
 
@@ -113,16 +119,15 @@ async def start_import(
 
 
 @route(
-    "GET", "/imports/template/{kind:str}", scope=Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True,
-    result=bytes, media_type=spreadsheets.MEDIA_TYPE, raises=(errors.NotFound,),
+    "GET", "/imports/template.csv", scope=Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True,
+    query=TemplateQuery, result=bytes, media_type=spreadsheets.MEDIA_TYPE,
 )  # fmt: skip
-async def get_import_template(kind: str) -> Response[bytes]:
+async def get_import_template(criteria: TemplateQuery) -> Response[bytes]:
     """Get a CSV file to begin with
 
-    All columns of `tokens`, `drivers` or `groups`, with one row as an example.
+    All columns, with one row as an example.
     """
-    if kind not in {one.value for one in _SAMPLES}:
-        raise errors.NotFound("There are templates for tokens, drivers and groups.")
+    kind = criteria.kind
     names = [column.name for column in COLUMNS[Kind(kind)]]
     rows = (names, _SAMPLES[Kind(kind)])
     content = spreadsheets.MARK + "".join(",".join(cells) + "\r\n" for cells in rows).encode()

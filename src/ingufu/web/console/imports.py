@@ -87,10 +87,10 @@ async def run_import(  # a file that was judged before
     return await _start(web, pages, runs, principal, request, upload, is_trial=False)
 
 
-@page("/imports/template/{kind:str}", scope=Scope.TOKENS_READ, **_OPEN)
-async def send_template(kind: str) -> Response[bytes]:
+@page("/imports/template.csv", scope=Scope.TOKENS_READ, query=api.TemplateQuery, **_OPEN)
+async def send_template(criteria: api.TemplateQuery) -> Response[bytes]:
     """Send a file to begin with"""
-    sent: Response[bytes] = await function_of(api.get_import_template)(kind)
+    sent: Response[bytes] = await function_of(api.get_import_template)(criteria)
     return sent
 
 

@@ -255,7 +255,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  if (event.target.action?.endsWith("/sign-out")) localStorage.removeItem("ingufu-opened"); // theme.js writes it
+  if (event.target.getAttribute("action")?.endsWith("/sign-out")) localStorage.removeItem("ingufu-opened"); // theme.js writes it
 });
 
 // ---- steps -----------------------------------------------------------------------------------------------------------

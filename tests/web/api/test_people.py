@@ -1,0 +1,188 @@
+"""Drivers, many at once and files by the API: runs that are polled, results for each, and fleets among themselves."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from ingufu.accounts.model import OrganisationKind, Scope
+from ingufu.views.tokens import TokenQuery, count_tokens
+from web.api.conftest import House
+from web.api.engines import both_engines
+
+CSV = {"Content-Type": "text/csv"}
+
+
+async def over(client: httpx.AsyncClient, run: dict[str, Any]) -> dict[str, Any]:
+    """Poll the run until it is over."""
+    async with asyncio.timeout(30):
+        while True:
+            found = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+            if found["ended_at"]:
+                return dict(found)
+            await asyncio.sleep(0.02)
+
+
+async def sent(client: httpx.AsyncClient, content: str, status: int = 202, **how: object) -> dict[str, Any]:
+    answer = await client.post("/api/v1/imports", params=how, content=content.encode(), headers=CSV)
+    assert answer.status_code == status, answer.text
+    return dict(answer.json())
+
+
+async def driver(client: httpx.AsyncClient, name: str, **fields: object) -> str:
+    answer = await client.post("/api/v1/drivers", json={"name": name, **fields})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def card(client: httpx.AsyncClient, value: str, **fields: object) -> str:
+    answer = await client.post("/api/v1/tokens", json={"value": value, **fields})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+@both_engines
+async def test_file_is_previewed_tried_imported_and_repeated(house: House, admin: httpx.AsyncClient) -> None:
+    content = "Karte;Gruppe;Inhaber\nA-1;FLEET;ada@example.org\nA-2;FLEET;\n;x;\nA-1;;\n"
+    preview = (await admin.post("/api/v1/imports/preview", content=content.encode(), headers=CSV)).json()
+    assert (preview["kind"], preview["delimiter"], preview["encoding"]) == ("tokens", ";", "utf-8")
+    assert preview["columns"] == ["value", "group", "driver"]
+    trial = await over(admin, await sent(admin, content, is_trial=True, makes_missing=True))
+    assert trial["counts"] == {"new": 2, "failed": 2}
+    assert await count_tokens(house.database, TokenQuery()) == 0
+    done = await over(admin, await sent(admin, content, makes_missing=True))
+    assert (done["subject"], done["action"], done["counts"]) == ("import", "import-tokens", {"new": 2, "failed": 2})
+    wrong = (await admin.get(f"/api/v1/runs/{done['id']}/results?state=failed&limit=1")).json()
+    assert (wrong["items"][0]["id"], wrong["items"][0]["detail"]) == ("4", "value: is missing")
+    rest = (await admin.get(f"/api/v1/runs/{done['id']}/results?state=failed&limit=1&cursor={wrong['next']}")).json()
+    assert rest["items"][0]["detail"] == "value: is the same as in line 2 of file.csv"
+    sheet = (await admin.get(f"/api/v1/runs/{done['id']}/results.csv")).text.splitlines()
+    assert sheet[0].endswith("line,name,result,detail")
+    assert sheet[1:3] == ["2,A-1,new,", "3,A-2,new,"]
+    again = await over(admin, await sent(admin, content, makes_missing=True))
+    assert again["counts"] == {"same": 2, "failed": 2}
+    template = (await admin.get("/api/v1/imports/template.csv?kind=drivers")).text
+    assert (await over(admin, await sent(admin, template, kind="drivers")))["counts"] == {"new": 1}
+
+
+async def test_what_cannot_be_imported_is_refused_at_once(house: House, admin: httpx.AsyncClient) -> None:
+    assert (await sent(admin, "", 422))["detail"] == "The file is empty."
+    assert "value" in (await sent(admin, "colour\nred\n", 422, kind="tokens"))["detail"]
+    assert (await sent(admin, "value\n1\n", 422, columns=["nothing"]))["code"] == "invalid-input"
+    large = await admin.post("/api/v1/imports", content=b"value\n" + b"x" * (33 * 2**20), headers=CSV)
+    assert (large.status_code, large.json()["code"]) == (413, "body-too-large")
+    viewer = house.client(await house.key(Scope.TOKENS_READ))
+    assert (await viewer.post("/api/v1/imports", content=b"value\n1\n", headers=CSV)).status_code == 403
+
+
+async def test_many_cards_are_changed_by_name_or_by_filter(house: House, admin: httpx.AsyncClient) -> None:
+    ids = [await card(admin, f"C-{number}") for number in range(3)]
+    group = (await admin.post("/api/v1/groups", json={"value": "G"})).json()["id"]
+    run = (
+        await admin.post("/api/v1/tokens/bulk", json={"action": "set-group", "ids": ids[:2], "group_id": group})
+    ).json()
+    assert (await over(admin, run))["counts"] == {"accepted": 2}
+    body = {"action": "block", "filter": {"group_id": group}, "reason": "sold", "expected": 2}
+    assert (await over(admin, (await admin.post("/api/v1/tokens/bulk", json=body)).json()))["counts"] == {"accepted": 2}
+    blocked = (await admin.get("/api/v1/tokens?is_blocked=true")).json()["items"]
+    assert {one["block_reason"] for one in blocked} == {"sold"}
+    until = {"action": "set-expiry", "ids": ids, "expires_at": "2026-03-01T12:00:00Z"}
+    await over(admin, (await admin.post("/api/v1/tokens/bulk", json=until)).json())
+    assert len((await admin.get("/api/v1/tokens?is_expired=true")).json()["items"]) == 3
+    gone = (await admin.post("/api/v1/tokens/bulk", json={"action": "delete", "filter": {"q": "c-"}})).json()
+    assert (await over(admin, gone))["counts"] == {"accepted": 3}
+    assert (await admin.post("/api/v1/tokens/bulk", json=body)).status_code == 409
+    for wrong in ({}, {"ids": ids, "filter": {}}, {"ids": ids, "group_id": "nobody"}):
+        answer = await admin.post("/api/v1/tokens/bulk", json={"action": "set-group", **wrong})
+        assert answer.status_code == 422, wrong
+
+
+async def test_drivers_are_blocked_with_their_cards_and_deleted_as_told(house: House, admin: httpx.AsyncClient) -> None:
+    ada, bob = await driver(admin, "Ada", email="ada@example.org"), await driver(admin, "Bob")
+    token = await card(admin, "A-1", driver_id=ada)
+    run = (await admin.post("/api/v1/drivers/bulk", json={"action": "block", "filter": {}, "reason": "left"})).json()
+    assert (await over(admin, run))["counts"] == {"accepted": 2}
+    shown = (await admin.get(f"/api/v1/tokens/{token}")).json()
+    assert shown["is_driver_blocked"] is True
+    assert (await admin.get(f"/api/v1/drivers/{ada}")).json()["block_reason"] == "left"
+    run = (await admin.post("/api/v1/drivers/bulk", json={"action": "delete", "ids": [ada, bob]})).json()
+    assert (await over(admin, run))["counts"] == {"accepted": 1, "answered": 1}
+    assert (await admin.delete(f"/api/v1/drivers/{ada}")).status_code == 409
+    assert (await admin.delete(f"/api/v1/drivers/{ada}?tokens=release")).status_code == 204
+    freed = (await admin.get(f"/api/v1/tokens/{token}")).json()
+    assert (freed["driver_id"], freed["blocked_at"]) == (None, None)
+
+
+async def test_figures_count_what_began_within_thirty_days(
+    house: House, admin: httpx.AsyncClient, transaction: Any
+) -> None:
+    ada, station = await driver(admin, "Ada"), await house.station("CP1")
+    await transaction(station, reference="old", driver_id=ada, energy_wh=Decimal(9000))
+    house.clock.advance(40 * 86_400)
+    last = await transaction(station, reference="new", driver_id=ada, energy_wh=Decimal("1234.5"))
+    await transaction(station, reference="other", energy_wh=Decimal(5))
+    found = (await admin.get(f"/api/v1/drivers/{ada}/figures")).json()
+    assert (found["sessions"], Decimal(found["energy_wh"]), found["last_session_id"]) == (1, Decimal("1234.5"), last)
+    assert (await admin.get("/api/v1/drivers/nobody/figures")).status_code == 404
+
+
+async def test_stations_are_asked_by_filter_each_with_its_result(house: House, admin: httpx.AsyncClient) -> None:
+    for number in range(3):
+        await house.station(f"KGL-{number}", is_online=number < 2)
+    for action in ("reset", "unlock", "inoperative", "operative", "trigger", "clear-cache", "local-list", "apply"):
+        answer = await admin.post("/api/v1/stations/bulk", json={"action": action, "filter": {"q": "KGL"}})
+        assert answer.status_code == 202, answer.text
+        run = await over(admin, answer.json())
+        assert run["done"] == run["total"] == 3, action
+    results = (await admin.get(f"/api/v1/runs/{run['id']}/results")).json()["items"]
+    assert [one["name"] for one in results] == ["KGL-0", "KGL-1", "KGL-2"]
+    command = house.client(await house.key(Scope.STATIONS_COMMAND))
+    template = {"action": "template", "template": "x", "filter": {}}
+    assert (await command.post("/api/v1/stations/bulk", json=template)).status_code == 403
+    assert (await admin.post("/api/v1/stations/bulk", json=template)).status_code == 404
+
+
+async def test_runs_are_their_owners(house: House, admin: httpx.AsyncClient) -> None:
+    run = await sent(admin, "value\n1\n")
+    other = house.client(await house.key())
+    for path in ("", "/results", "/results.csv"):
+        assert (await other.get(f"/api/v1/runs/{run['id']}{path}")).status_code == 404
+
+
+@pytest.fixture
+async def fleet(house: House) -> httpx.AsyncClient:
+    """A client with a key of a fleet."""
+    accounts = house.services.accounts
+    async with house.database.work() as work:
+        made = await accounts.create_organisation(work, "Taxis", OrganisationKind.FLEET)
+    async with house.database.work() as work:
+        _, secret = await accounts.create_key(
+            work, organisation_id=made.id, name="fleet", scopes=(Scope.TOKENS_READ, Scope.TOKENS_WRITE)
+        )
+    return house.client(secret)
+
+
+async def test_fleet_sees_and_changes_its_own_people_alone(
+    house: House, admin: httpx.AsyncClient, fleet: httpx.AsyncClient
+) -> None:
+    foreign = {"drivers": await driver(admin, "Ada"), "tokens": await card(admin, "X-1")}
+    foreign["groups"] = (await admin.post("/api/v1/groups", json={"value": "G"})).json()["id"]
+    own = await driver(fleet, "Taxi driver")
+    mine = await card(fleet, "T-1", driver_id=own)
+    for noun, object_id in foreign.items():
+        assert (await fleet.get(f"/api/v1/{noun}/{object_id}")).status_code == 404
+        assert (await fleet.patch(f"/api/v1/{noun}/{object_id}", json={"note": "x"})).status_code in {404, 422}
+        assert (await fleet.delete(f"/api/v1/{noun}/{object_id}")).status_code == 404
+        shown = (await fleet.get(f"/api/v1/{noun}")).json()["items"]
+        assert object_id not in {one["id"] for one in shown}
+    for field in ("driver_id", "group_id"):
+        answer = await fleet.patch(f"/api/v1/tokens/{mine}", json={field: foreign[f"{field[:-3]}s"]})
+        assert answer.status_code == 422
+    bulk = {"action": "block", "ids": [foreign["tokens"], mine]}
+    run = await over(fleet, (await fleet.post("/api/v1/tokens/bulk", json=bulk)).json())
+    assert (run["total"], run["counts"]) == (1, {"accepted": 1})
+    run = await over(fleet, await sent(fleet, "value,driver\nX-1,\nT-2,Taxi driver\nT-3,Ada\n"))
+    assert run["counts"] == {"failed": 2, "new": 1}
+    assert (await fleet.get("/api/v1/authorization-decisions")).status_code == 200
