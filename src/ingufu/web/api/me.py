@@ -120,7 +120,10 @@ async def update_me(web: WebContext, principal: Principal, given: MyChange) -> U
 
 @route("GET", "/me/factors", is_own=True)
 async def get_my_factors(web: WebContext, principal: Principal) -> FactorsView:
-    """Get one's second factors"""
+    """Get one's second factors
+
+    Which one has, and whether one is needed.
+    """
     own(principal)
     return await factors_of(web, principal.id)
 
