@@ -26,6 +26,7 @@ def markdown(report: Report) -> str:
     lists = [one for one in found.times if not one.is_page]
     parts = [
         machine_line(report.machine),
+        _disturbed(report),
         _network(found),
         *_judged(found),
         _table("Pages of the console", pages, has_weight=True),
@@ -40,6 +41,14 @@ def misses(found: PageTimes) -> tuple[list[PageTime], list[PageTime]]:
     slow = [one for one in found.times if one.p95_ms > LIMIT_MS]
     heavy = [one for one in found.times if one.load_kb > LIMIT_KB]
     return slow, heavy
+
+
+def _disturbed(report: Report) -> str:
+    """Say so if the machine had more to do than it has cores: times are then no more than an upper bound."""
+    machine = report.machine
+    if machine.load_before <= machine.cores / 2:
+        return ""
+    return "**Other work kept the machine busy meanwhile: these times are those of a crowded machine.**"
 
 
 def _network(found: PageTimes) -> str:
