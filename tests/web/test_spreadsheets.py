@@ -15,8 +15,8 @@ import pytest
 from pyarrow import parquet
 
 from ingufu.core.clock import FrozenClock
+from ingufu.core.sheet import Column, Sheet, own
 from ingufu.infra.parquet import GROUP_ROWS, ParquetStream
-from ingufu.infra.sheet import Column, Sheet, own
 from ingufu.views.paging import Page
 from ingufu.views.stations import StationQuery
 from ingufu.web import spreadsheets

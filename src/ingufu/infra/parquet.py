@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from ingufu.infra.sheet import Kind
+from ingufu.core.sheet import Kind
 
 PLACES = 9  # of exact numbers: more than any money has, and enough for hours
 GROUP_ROWS = 10_000  # of a row group: few enough to be held, and so many that the list of groups at the end is short

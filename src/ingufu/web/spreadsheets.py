@@ -1,6 +1,6 @@
 """Lists as files that stream: CSV that spreadsheets open, and Parquet for who computes with it.
 
-A list of the API is made exportable in two steps. First its columns, units in their names (`infra.sheet`):
+A list of the API is made exportable in two steps. First its columns, units in their names (`core.sheet`):
 
     SHEET = Sheet("drivers", (*own("text", "id", "name"), Column("since", "instant", lambda row: row.created_at)))
 
@@ -41,8 +41,8 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal
+from ingufu.core.sheet import Column, Sheet, own
 from ingufu.infra.parquet import ParquetStream
-from ingufu.infra.sheet import Column, Sheet, own
 from ingufu.views.paging import Page
 from ingufu.web import access
 from ingufu.web.context import WebContext

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingufu.billing.records.booking import earned_by
 from ingufu.billing.records.model import ChargeRecord, RecordKind
-from ingufu.infra.sheet import Column, Sheet
+from ingufu.core.sheet import Column, Sheet
 
 EARNED = ("energy", "time", "parking", "flat", "reservation")
 

@@ -11,7 +11,7 @@ from ingufu.accounts.model import ActorKind, Door, Principal, Scope
 from ingufu.accounts.trail_model import AuditEntry, AuditQuery
 from ingufu.core import errors
 from ingufu.core.errors import InvalidInput
-from ingufu.infra.sheet import Column, Sheet, own
+from ingufu.core.sheet import Column, Sheet, own
 from ingufu.views.paging import Page
 from ingufu.views.stations import Cursor, Limit
 from ingufu.views.transactions import Instant

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
-from ingufu.infra.sheet import Column, Sheet, own
+from ingufu.core.sheet import Column, Sheet, own
 from ingufu.views.attempts import AttemptRow
 from ingufu.views.decisions import DecisionRow
 from ingufu.views.reservations import ReservationRow

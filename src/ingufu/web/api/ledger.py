@@ -13,7 +13,7 @@ from msgspec import Meta
 from ingufu.accounts.model import OrganisationKind, Principal, Scope
 from ingufu.core import errors
 from ingufu.core.errors import NotFound
-from ingufu.infra.sheet import Kind
+from ingufu.core.sheet import Kind
 from ingufu.infra.storage.database import Work
 from ingufu.ledger.model import Finding, Posted
 from ingufu.ledger.service import retried
