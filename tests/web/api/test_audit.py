@@ -1,11 +1,11 @@
 """The audit trail over the API: what is kept of each change, who may read it, and whether it is whole."""
 
-import ast
 import csv
 import inspect
 import io
 import json
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -164,23 +164,19 @@ def test_every_change_has_its_entry(handler) -> None:
 
 def _notes(function: Callable[..., Any], seen: set[str], depth: int) -> bool:
     seen.add(f"{function.__module__}.{function.__qualname__}")
-    tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(function)))
-    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    names = [node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in calls]
-    if _WRITERS & set(names):
+    names = _names(function.__code__)
+    if names & _WRITERS:
         return True
-    if not depth:
-        return False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            found = function.__globals__.get(node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            found = getattr(function.__globals__.get(node.value.id), node.attr, None)
-        else:
-            continue
-        if isinstance(found, HTTPRouteHandler):
-            found = function_of(found)
-        is_ours = inspect.isfunction(found) and found.__module__.startswith("ingufu.web")
-        if is_ours and f"{found.__module__}.{found.__qualname__}" not in seen and _notes(found, seen, depth - 1):
-            return True
-    return False
+    known = [function.__globals__.get(name) for name in names]
+    places = [one for one in known if inspect.ismodule(one)]
+    known += [getattr(place, name, None) for place in places for name in names]
+    called = [function_of(one) if isinstance(one, HTTPRouteHandler) else one for one in known]
+    ours = [one for one in called if inspect.isfunction(one) and one.__module__.startswith("ingufu.web")]
+    return bool(depth) and any(
+        _notes(one, seen, depth - 1) for one in ours if f"{one.__module__}.{one.__qualname__}" not in seen
+    )
+
+
+def _names(code: CodeType) -> set[str]:
+    """Return the names that a function and those within it use."""
+    return set(code.co_names).union(*(_names(one) for one in code.co_consts if isinstance(one, CodeType)))
