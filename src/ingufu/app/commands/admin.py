@@ -17,5 +17,5 @@ admin = LazyGroup(
         "authority": "admin_authorities:authority",
         "audit": "admin_audit:audit",
     },
-    help="Look after users, keys, sites, stations, tokens, groups, drivers, authorities, the audit trail, also while the server runs.",
+    help="Look after users, keys, sites, stations, tokens, groups, drivers, authorities, the audit trail.",
 )
