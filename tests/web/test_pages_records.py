@@ -155,6 +155,7 @@ def test_session_is_stepped_through_and_priced_as_it_was_known(
     expect(page.get_by_text(re.compile("^Step 1 of"))).to_be_visible()
     started = steps.filter(has_text="Session started").first
     started.click()
+    expect(started).to_have_attribute("aria-current", "step")
     expect(page.locator("#then")).to_contain_text("not yet")
     expect(price).to_contain_text("as if it had ended then")
     expect(price.locator(".sum strong")).to_have_text("RWF\N{NO-BREAK SPACE}118")
@@ -162,7 +163,9 @@ def test_session_is_stepped_through_and_priced_as_it_was_known(
     expect(started).not_to_have_attribute("aria-current", "step")
     page.keyboard.press("ArrowLeft")
     expect(started).to_have_attribute("aria-current", "step")
-    page.get_by_role("link", name="Session ended").click()
+    ended = page.get_by_role("link", name="Session ended")
+    ended.click()
+    expect(ended).to_have_attribute("aria-current", "step")
     price.get_by_label("By another tariff").select_option("Staff")
     price.get_by_role("button", name="Calculate").click()
     expect(page.get_by_role("heading", name="Price by Staff")).to_be_visible()

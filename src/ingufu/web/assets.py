@@ -17,6 +17,7 @@ OWN_FILES = (
     "charts.js",
     "map.js",
     "palette.js",
+    "steps.js",
     "sign-in.js",
     "favicon.svg",
 )

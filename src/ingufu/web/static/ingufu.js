@@ -258,25 +258,6 @@ document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action")?.endsWith("/sign-out")) localStorage.removeItem("ingufu-opened"); // theme.js writes it
 });
 
-// ---- steps -----------------------------------------------------------------------------------------------------------
-function showSteps(root) {
-  for (const range of root.querySelectorAll("input[data-choose]")) range.hidden = false;
-  root.querySelector("[aria-current='step']")?.closest("li").scrollIntoView({ block: "nearest" });
-}
-showSteps(document);
-document.addEventListener("htmx:afterSettle", () => showSteps(document));
-document.addEventListener("change", (event) => {
-  const links = document.getElementById(event.target.dataset?.choose ?? "")?.querySelectorAll("a[href]");
-  links?.[event.target.value - 1]?.click();
-});
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, [contenteditable], dialog")) return;
-  const link = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
-  if (!link) return;
-  event.preventDefault();
-  link.click();
-});
-
 // ---- live ----------------------------------------------------------------------------------------------------------
 function showLive(state) {
   for (const element of all("[data-live-state]")) {
