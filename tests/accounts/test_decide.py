@@ -81,7 +81,10 @@ def test_nobody_of_a_host_or_fleet_is_above_its_ceiling(kind, role):
     }  # fmt: skip
     key = ApiKey(id="k", organisation_id="o", name="n", prefix="p", scopes=tuple(Scope), created_at=NOW)
     bearer = decide.principal_of_key(key, Bounds(organisation_id="o", kind=kind), NOW, None)
-    assert (bearer.scopes, bearer.site_ids) == (CEILINGS[kind], OfFleet("o") if kind is OrganisationKind.FLEET else frozenset())
+    assert (bearer.scopes, bearer.site_ids) == (
+        CEILINGS[kind],
+        OfFleet("o") if kind is OrganisationKind.FLEET else frozenset(),
+    )
 
 
 def test_host_sees_its_own_sites_narrowed_by_its_grants():

@@ -10,12 +10,12 @@ import pytest
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.stations.model import AttemptOutcome
-from ingufu.views import attempts, frames, overview, revenue, session, timeline, tokens, transactions
+from ingufu.views import attempts, frames, overview, revenue, session, timeline, transactions
 from ingufu.views.attempts import AttemptQuery
+from ingufu.views.decisions import DecisionQuery, list_decisions
 from ingufu.views.frames import FrameQuery
 from ingufu.views.session import ReadingQuery
 from ingufu.views.timeline import EventFilter, EventQuery
-from ingufu.views.decisions import DecisionQuery, list_decisions
 from ingufu.views.transactions import TransactionQuery
 from views.conftest import Rows
 

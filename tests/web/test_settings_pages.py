@@ -53,8 +53,8 @@ async def fill(console: Console, known: Known) -> None:
         invited = await accounts.create_user(
             work,
             organisation_id=console.net.organisation_id,
-            email="ines@example.org",
-            name="Ines",
+            email="ivy@example.org",
+            name="Ivy",
             grants=[RoleGrant(role=Role.FINANCE)],
         )
         await accounts.create_key(
@@ -194,7 +194,7 @@ def test_someone_is_invited_by_a_link_to_hand_over_and_let_go(
     page.get_by_role("link", name="Done").click()
     expect(page.locator("#user-logins li")).to_have_count(1)
     page.get_by_role("button", name="Log out everywhere…").click()
-    page.get_by_role("dialog", name="Log Ines out everywhere?").get_by_role("button", name="Log out").click()
+    page.get_by_role("dialog", name="Log Ivy out everywhere?").get_by_role("button", name="Log out").click()
     expect(page.locator("#user-logins li")).to_have_count(0)
     theirs.reload()
     expect(theirs.get_by_role("navigation", name="Pages of the console")).to_have_count(0)
