@@ -27,7 +27,7 @@ from ingufu.views.transactions import TransactionView
 MAX_FRAMES = 400
 MAX_EVENTS = 400
 MAX_DECISIONS = 100
-_PAGE = 100
+_PAGE = 200
 AROUND = timedelta(minutes=2)  # what happened at the station so long before and after belongs to the story
 _OF_STATION = ("StatusChanged", "CommandAnswered", "StationConnected", "StationDisconnected", "StationBooted")
 

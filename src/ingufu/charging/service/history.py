@@ -65,8 +65,10 @@ class History:
         seen = await store.find_glances(self._database, transaction.id, received_until=at)
         if not heard and not seen:
             return None
-        whole = fold(transaction, events, glances, limits=self.limits, now=transaction.updated_at).transaction
         then = fold(transaction, heard, seen, limits=self.limits, now=at).transaction
+        whole = then
+        if len(heard) < len(events) or len(seen) < len(glances):
+            whole = fold(transaction, events, glances, limits=self.limits, now=transaction.updated_at).transaction
         is_whole = whole.last_reading_at == transaction.last_reading_at and decide.is_same_bill(whole, transaction)
         return AsKnown(transaction=then, is_whole=is_whole)
 
