@@ -18,6 +18,7 @@ from ingufu.core.ids import IdMaker
 from ingufu.desk.service import SavedViews
 from ingufu.infra.storage.database import Database
 from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
+from ingufu.reports.service import Reports
 from ingufu.reservations.service import Reservations
 from ingufu.sites.service import Sites
 from ingufu.stations.service import Stations
@@ -54,5 +55,6 @@ class Services:
     price_feeds: PriceFeeds
     tariffs: Tariffs
     charge_records: ChargeRecords
+    reports: Reports
     saved_views: SavedViews
     money: Money

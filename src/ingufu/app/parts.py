@@ -47,6 +47,7 @@ from ingufu.infra.storage.targets import StorageUrl
 from ingufu.infra.vault import KEY_FILE, Vault
 from ingufu.infra.witness import Witness
 from ingufu.ledger.service import Hosts, Ledger, Reconciliation, Vouchers, Wallets
+from ingufu.reports.service import Reports
 from ingufu.reservations.service import Reservations
 from ingufu.services import Services
 from ingufu.sites.service import Sites
@@ -142,6 +143,7 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         price_feeds=price_feeds,
         tariffs=tariffs,
         charge_records=charge_records,
+        reports=Reports(database, clock),
         saved_views=SavedViews(database, clock, ids),
         money=money(
             database,

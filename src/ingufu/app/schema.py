@@ -17,6 +17,7 @@ from ingufu.desk import tables as desk
 from ingufu.infra.mail import tables as mail
 from ingufu.infra.storage import journal, outbox
 from ingufu.ledger import tables as ledger
+from ingufu.reports import tables as reports
 from ingufu.reservations import tables as reservations
 from ingufu.sites import tables as sites
 from ingufu.stations import tables as stations
@@ -40,6 +41,7 @@ METADATA: tuple[MetaData, ...] = (
     streams.metadata,
     configuration.metadata,
     charge_records.metadata,
+    reports.metadata,
     tariffs.metadata,
     invoices.metadata,
     fiscal.metadata,

@@ -28,6 +28,7 @@ from ingufu.core.errors import Unavailable
 from ingufu.infra.mail.jobs import keep_mailing
 from ingufu.ledger.jobs import keep_ledger
 from ingufu.ocpp.catalogue import Catalogue
+from ingufu.reports.jobs import ReportKeeper
 from ingufu.tariffs.jobs import FeedKeeper
 from ingufu.web.app import close_streams, create_app
 from ingufu.web.console import letters
@@ -99,6 +100,7 @@ async def billing(settings: Settings, process: AskingProcess) -> AsyncIterator[N
         asyncio.create_task(keep_signing(services.money.fiscal)),
         asyncio.create_task(keep_judging(services.evidence)),
         asyncio.create_task(keep_ledger(services.wallets, services.vouchers)),
+        asyncio.create_task(ReportKeeper(services.reports, services.clock).run()),
         asyncio.create_task(trail.run_sealing()),
         asyncio.create_task(trail.run_verifying()),
         asyncio.create_task(FeedKeeper(services.price_feeds, services.clock, secrets.SystemRandom().random).run()),

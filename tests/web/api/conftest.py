@@ -215,7 +215,12 @@ def make_services(
         ids=ids,
         accounts=accounts,
         sign_in=SignIn(
-            database, clock, ids, accounts, vault, Mails(database, clock, ids, vault, mail or MailRules()),
+            database,
+            clock,
+            ids,
+            accounts,
+            vault,
+            Mails(database, clock, ids, vault, mail or MailRules()),
             rules,
             providers,
         ),

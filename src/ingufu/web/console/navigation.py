@@ -39,6 +39,7 @@ SECTIONS: tuple[Section, ...] = (
     _section(Area.NETWORK, "sessions", "/sessions", "bolt", Scope.TRANSACTIONS_READ, is_for_fleets=True),
     _section(Area.NETWORK, "reservations", "/reservations", "calendar", Scope.STATIONS_READ),
     _section(Area.NETWORK, "sites", "/sites", "map-pin", Scope.STATIONS_READ),
+    _section(Area.NETWORK, "reports", "/reports", "chart-line", Scope.REPORTS_READ),
     _section(Area.PEOPLE, "drivers", "/drivers", "users", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True),
     _section(
         Area.PEOPLE, "tokens", "/tokens", "credit-card", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True

@@ -96,6 +96,7 @@ def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[
         "quantity": partial(formats.quantity, locale=locale),
         "money": lambda amount, currency: formats.money(amount, currency, locale),
         "price": lambda amount, currency: formats.price(amount, currency, locale),
+        "day": partial(formats.day, locale=locale),
         "weekday": partial(formats.weekday, locale=locale),
         "pair": lambda value: (value, value),
         "named": lambda key, names: names.get(key, key),

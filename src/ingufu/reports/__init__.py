@@ -1,0 +1,1 @@
+"""Figures by day, site and EVSE, gathered ahead of time."""

@@ -1,0 +1,213 @@
+"""Gathering one day: its figures by EVSE, and what they are together by site, for the network and for the month.
+
+A day is always made whole again from what is stored, never added to. So it does not matter in which order things
+arrive, how often a day is gathered, or where a process was killed in between.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from ingufu.infra.storage.database import Database, Work
+from ingufu.reports import store
+from ingufu.reports.counting import EvseKey, TakingKey, figures_of, takings_of
+from ingufu.reports.days import day_of, month_of
+from ingufu.reports.model import DAY, MONTH, NETWORK, Figures, Place, SessionFacts, Takings
+from ingufu.reports.spreading import Reading
+from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
+
+SESSIONS_AT_ONCE = 2000  # whose readings are held at a time
+NOBODY: frozenset[str] = frozenset()
+
+
+class Day:
+    """One day to be gathered: all of it (None), or what these stations did and what these sites earned."""
+
+    def __init__(
+        self, database: Database, day: date, *, stations: frozenset[str] | None, sites: frozenset[str] | None
+    ) -> None:
+        self._database = database
+        self._day = day
+        self._text = day.isoformat()
+        self._stations = stations
+        self._sites = sites
+
+    async def gather(self, work: Work, *, with_month: bool = True) -> None:
+        """Put into the unit of work all that is to be written. `with_month`: the month's totals, too."""
+        if self._stations is None or self._stations:
+            await self._gather_sessions(work, with_month=with_month)
+        if self._sites is None or self._sites:
+            await self._gather_takings(work, with_month=with_month)
+
+    # Sessions
+
+    async def _gather_sessions(self, work: Work, *, with_month: bool) -> None:
+        places = await store.places_of(self._database, self._stations)
+        found = await self._count(places)
+        before = await self._before()
+        touched = {row["site_id"] for row in before} | {places[key[0]].site_id for key in found}
+        if self._stations is None:
+            store.drop(work, cells, cells.c.day == self._text)
+        else:
+            for part in store.parts_of(self._stations):
+                store.drop(work, cells, cells.c.day == self._text, cells.c.station_id.in_(part))
+        store.add_cells(work, self._day, found, places)
+        self._note_use(work, found)
+        await self._sum_sites(work, found, places, touched, with_month=with_month)
+
+    async def _count(self, places: Mapping[str, Place]) -> dict[EvseKey, Figures]:
+        sessions = [
+            one
+            for one in await store.sessions_on(self._database, self._day, self._stations)
+            if one.station_id in places
+        ]
+        by_station: defaultdict[str, list[SessionFacts]] = defaultdict(list)
+        for session in sessions:
+            by_station[session.station_id].append(session)
+        found: dict[EvseKey, Figures] = {}
+        portion: list[SessionFacts] = []
+        for members in by_station.values():
+            portion += members
+            if len(portion) >= SESSIONS_AT_ONCE:
+                found |= await self._figures(portion, places)
+                portion = []
+        found |= await self._figures(portion, places)
+        for row in await store.refusals_on(self._database, self._day, self._stations):
+            place = places.get(row["station_id"])
+            if place is not None and day_of(row["at"], place.time_zone) == self._day:
+                found.setdefault((row["station_id"], row["evse"]), Figures()).refused += 1
+        return found
+
+    async def _figures(self, sessions: list[SessionFacts], places: Mapping[str, Place]) -> dict[EvseKey, Figures]:
+        if not sessions:
+            return {}
+        readings: dict[str, list[Reading]] = await store.readings_of(self._database, [one.id for one in sessions])
+        return await asyncio.to_thread(figures_of, self._day, sessions, readings, places)
+
+    async def _before(self) -> list[dict[str, str]]:
+        """Return what was gathered of these stations for this day."""
+        if self._stations is None:
+            return await store.cells_of_day(self._database, self._day)
+        rows = []
+        for part in store.parts_of(self._stations):
+            rows += await store.cells_of_day(self._database, self._day, cells.c.station_id.in_(part))
+        return rows
+
+    def _note_use(self, work: Work, found: Collection[EvseKey]) -> None:
+        """Let an EVSE count from the day of its first session on."""
+        for part in store.parts_of(station_id for station_id, _ in found):
+            later = evses.c.since > self._text
+            work.execute_once(evses.update().where(evses.c.station_id.in_(part), later).values(since=self._text))
+
+    async def _sum_sites(
+        self,
+        work: Work,
+        found: Mapping[EvseKey, Figures],
+        places: Mapping[str, Place],
+        touched: set[str],
+        *,
+        with_month: bool,
+    ) -> None:
+        sums = await self._of_sites(found, places, touched)
+        whole = Figures()
+        for figures in sums.values():
+            whole.add(figures)
+        if self._stations is None:
+            store.drop(work, totals, totals.c.grain == DAY, totals.c.period == self._text)
+        else:
+            period = (self._text, self._text)
+            for row in await store.rows_of(self._database, totals, DAY, period, None):
+                if row["place"] != NETWORK and row["place"] not in touched:
+                    whole.add(store.figures_in(row))
+            self._drop_totals(work, totals, DAY, self._text, {*touched, NETWORK})
+        sums |= {NETWORK: whole} if sums or _has_any(whole) else {}
+        store.add_totals(work, DAY, self._text, sums)
+        if with_month:
+            await self._sum_months(work, sums, None if self._stations is None else {*touched, NETWORK})
+
+    async def _of_sites(
+        self, found: Mapping[EvseKey, Figures], places: Mapping[str, Place], touched: set[str]
+    ) -> dict[str, Figures]:
+        """Return what each touched site comes to: what was counted now, and what was known of its other stations."""
+        sums: dict[str, Figures] = {}
+        for key, figures in found.items():
+            sums.setdefault(places[key[0]].site_id, Figures()).add(figures)
+        for part in store.parts_of(touched) if self._stations is not None else ():
+            for row in await store.cells_of_day(self._database, self._day, cells.c.site_id.in_(part)):
+                if self._stations is not None and row["station_id"] not in self._stations:
+                    sums.setdefault(row["site_id"], Figures()).add(store.figures_in(row))
+        return sums
+
+    async def _sum_months(self, work: Work, today: Mapping[str, Figures], places: set[str] | None) -> None:
+        month = month_of(self._day)
+        sums = {place: Figures() for place in today}
+        for place, figures in today.items():
+            sums[place].add(figures)
+        for row in await store.rows_of(self._database, totals, DAY, (f"{month}-01", f"{month}-31"), places):
+            if row["period"] != self._text:
+                sums.setdefault(row["place"], Figures()).add(store.figures_in(row))
+        for figures in sums.values():
+            figures.hours = {}  # an hour of which weekday, a month does not know
+        if places is None:
+            store.drop(work, totals, totals.c.grain == MONTH, totals.c.period == month)
+        else:
+            self._drop_totals(work, totals, MONTH, month, places)
+        store.add_totals(work, MONTH, month, sums)
+
+    # Money
+
+    async def _gather_takings(self, work: Work, *, with_month: bool) -> None:
+        rows = await store.records_on(self._database, self._day)
+        found = takings_of(self._day, rows, await store.zones(self._database), self._sites)
+        if self._sites is None:
+            store.drop(work, taking_cells, taking_cells.c.day == self._text)
+            store.drop(work, taking_totals, taking_totals.c.grain == DAY, taking_totals.c.period == self._text)
+        else:
+            for part in store.parts_of(self._sites):
+                store.drop(work, taking_cells, taking_cells.c.day == self._text, taking_cells.c.site_id.in_(part))
+            self._drop_totals(work, taking_totals, DAY, self._text, {*self._sites, NETWORK})
+        store.add_taking_cells(work, self._day, found)
+        sums = _by_place(found)
+        if self._sites is not None:
+            period = (self._text, self._text)
+            for row in await store.rows_of(self._database, taking_totals, DAY, period, None):
+                if row["place"] != NETWORK and row["place"] not in self._sites:
+                    sums.setdefault((NETWORK, row["currency"]), Takings()).add(store.takings_in(row))
+        store.add_taking_totals(work, DAY, self._text, sums)
+        if with_month:
+            await self._sum_taking_months(work, sums, None if self._sites is None else {*self._sites, NETWORK})
+
+    async def _sum_taking_months(
+        self, work: Work, today: Mapping[tuple[str, str], Takings], places: set[str] | None
+    ) -> None:
+        month = month_of(self._day)
+        sums: dict[tuple[str, str], Takings] = {}
+        for key, one in today.items():
+            sums.setdefault(key, Takings()).add(one)
+        for row in await store.rows_of(self._database, taking_totals, DAY, (f"{month}-01", f"{month}-31"), places):
+            if row["period"] != self._text:
+                sums.setdefault((row["place"], row["currency"]), Takings()).add(store.takings_in(row))
+        if places is None:
+            store.drop(work, taking_totals, taking_totals.c.grain == MONTH, taking_totals.c.period == month)
+        else:
+            self._drop_totals(work, taking_totals, MONTH, month, places)
+        store.add_taking_totals(work, MONTH, month, sums)
+
+    @staticmethod
+    def _drop_totals(work: Work, table: object, grain: str, period: str, places: Collection[str]) -> None:
+        for part in store.parts_of(places):
+            known = table.c  # type: ignore[attr-defined]  # a table of ours
+            store.drop(work, table, known.grain == grain, known.period == period, known.place.in_(part))
+
+
+def _by_place(found: Mapping[TakingKey, Takings]) -> dict[tuple[str, str], Takings]:
+    sums: dict[tuple[str, str], Takings] = {}
+    for (site_id, _, currency), one in found.items():
+        for place in (site_id, NETWORK):
+            sums.setdefault((place, currency), Takings()).add(one)
+    return sums
+
+
+def _has_any(figures: Figures) -> bool:
+    return figures != Figures()

@@ -1,0 +1,452 @@
+"""How the network is used: figures of days by site, put together for a period, with the one before beside it."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+
+from ingufu.core.errors import InvalidInput
+from ingufu.core.sheet import Column, Sheet, own
+from ingufu.infra.storage.database import Database
+from ingufu.reports.days import ONE, bounds, days_between
+from ingufu.reports.model import DAY, MONTH, NETWORK, NOWHERE
+from ingufu.reports.tables import evses, state, taking_totals, totals
+from ingufu.sites.tables import sites
+from ingufu.views.stations import SiteIds
+
+MAX_DAYS = 3 * 366
+DEFAULT_DAYS = 30
+DAYS_AT_ONCE = 31  # of a file
+HOURS, WEEKDAYS = 24, 7
+_WH = Decimal(1_000_000)
+
+
+class Grain(StrEnum):
+    """What figures are put together by."""
+
+    DAY = "day"
+    WEEK = "week"  # Monday to Sunday; named by its Monday
+    MONTH = "month"  # named by its first day
+
+
+class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which days, where, and put together by what. Days are those of each site's own calendar."""
+
+    since: Annotated[date | None, Meta(description="The first day; else 30 days up to the last.")] = None
+    until: Annotated[date | None, Meta(description="The last day, which is counted too; else today.")] = None
+    site_id: Annotated[str, Meta(max_length=100)] | None = None
+    by: Grain = Grain.DAY
+
+
+class DaysQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which days, and where."""
+
+    since: Annotated[date | None, Meta(description="The first day; else 30 days up to the last.")] = None
+    until: Annotated[date | None, Meta(description="The last day, which is counted too; else today.")] = None
+    site_id: Annotated[str, Meta(max_length=100)] | None = None
+
+
+class Earned(msgspec.Struct, frozen=True, kw_only=True):
+    """What charge records of one currency came to that were issued then, credits taken off."""
+
+    currency: str
+    records: Annotated[int, Meta(description="Without credits.")] = 0
+    credits: int = 0
+    net: Decimal = Decimal(0)
+    gross: Decimal = Decimal(0)
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """What sessions came to in some time. docs/reference/reports.md defines each figure."""
+
+    started: Annotated[int, Meta(description="Sessions that began.")] = 0
+    ended: Annotated[int, Meta(description="Sessions that ended.")] = 0
+    succeeded: Annotated[int, Meta(description="Of those that ended, those with energy.")] = 0
+    refused: Annotated[int, Meta(description="Cards that were refused.")] = 0
+    energy_wh: Decimal = Decimal(0)
+    occupied_s: Annotated[int, Meta(description="EVSE time with a session.")] = 0
+    charging_s: Annotated[int, Meta(description="EVSE time with energy flowing.")] = 0
+    available_s: Annotated[int, Meta(description="EVSE time there was.")] = 0
+    earned: Annotated[tuple[Earned, ...], Meta(description="Empty without `money:read`.")] = ()
+
+    @property
+    def utilisation(self) -> float | None:
+        """Occupied time as a part of the time there was; None: there was none."""
+        return self.occupied_s / self.available_s if self.available_s else None
+
+    @property
+    def success(self) -> float | None:
+        """Sessions with energy as a part of those that ended; None: none ended."""
+        return self.succeeded / self.ended if self.ended else None
+
+    @property
+    def mean_energy_wh(self) -> Decimal | None:
+        """Energy of a session on average; None: none ended."""
+        return self.energy_wh / self.ended if self.ended else None
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """A day, a week or a month."""
+
+    first_day: date
+    use: Use
+
+
+class SiteUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A site in the period."""
+
+    site_id: Annotated[str | None, Meta(description="null: stations that stand at no site.")] = None
+    name: str = ""
+    evse_count: int = 0
+    use: Use
+
+
+class HourUse(msgspec.Struct, frozen=True, kw_only=True):
+    """An hour of a weekday, over the whole period."""
+
+    weekday: Annotated[int, Meta(description="0 is Monday.")]
+    hour: int
+    energy_wh: Decimal = Decimal(0)
+    occupied_s: int = 0
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """How the network, or a site, was used in a period."""
+
+    since: date
+    until: date
+    by: Grain
+    whole: Use
+    before: Annotated[Use, Meta(description="The same number of days before.")]
+    slots: tuple[Slot, ...]
+    sites: tuple[SiteUse, ...]
+    hours: tuple[HourUse, ...]
+    gathered_at: Annotated[datetime | None, Meta(description="When figures were gathered last; null: not yet.")] = None
+    is_gathering: Annotated[bool, Meta(description="Older days are still being gathered.")] = False
+
+
+class DayUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A site on a day, as one row of a file."""
+
+    day: date
+    site_id: str | None = None
+    site: str = ""
+    time_zone: str = "UTC"
+    use: Use
+
+
+SHEET: Sheet[DayUse] = Sheet(
+    "report-days",
+    (
+        Column("day", "day", lambda row: row.day),
+        *own("text", "site_id", "site", "time_zone"),
+        Column("sessions_started", "integer", lambda row: row.use.started),
+        Column("sessions_ended", "integer", lambda row: row.use.ended),
+        Column("sessions_succeeded", "integer", lambda row: row.use.succeeded),
+        Column("cards_refused", "integer", lambda row: row.use.refused),
+        Column("energy_wh", "exact", lambda row: row.use.energy_wh),
+        Column("occupied_s", "integer", lambda row: row.use.occupied_s),
+        Column("charging_s", "integer", lambda row: row.use.charging_s),
+        Column("available_s", "integer", lambda row: row.use.available_s),
+        Column("charge_records", "integer", lambda row: sum(one.records for one in row.use.earned)),
+        Column("net", "exact", lambda row: row.use.earned[0].net if len(row.use.earned) == 1 else None),
+        Column("gross", "exact", lambda row: row.use.earned[0].gross if len(row.use.earned) == 1 else None),
+        Column("currency", "text", lambda row: row.use.earned[0].currency if len(row.use.earned) == 1 else None),
+    ),
+)
+
+_SUMS = ("started", "ended", "succeeded", "refused", "energy_wh", "occupied_s", "charging_s")
+_EARNED = ("records", "credits", "net", "gross")
+
+
+async def get_report(
+    database: Database, query: ReportQuery, site_ids: SiteIds, *, now: datetime, with_money: bool
+) -> Report:
+    """Return the figures of a period at the sites that one may see. Raises InvalidInput for an odd period."""
+    since, until = period_of(query.since, query.until, now)
+    places = _places(query.site_id, site_ids)
+    capacity = await _capacity(database, query.site_id, site_ids, now)
+    rows = await _days(database, places, since, until)
+    earned = await _earned(database, places, since, until) if with_money else []
+    length = (until - since) + ONE
+    before = await _whole(database, places, since - length, since - ONE, with_money=with_money)
+    before_s = capacity.seconds(since - length, since - ONE)
+    slots = _slots(rows, earned, capacity, since, until, query.by)
+    known = await database.fetch_one(_STATE)
+    return Report(
+        since=since,
+        until=until,
+        by=query.by,
+        whole=_use(rows, earned, capacity.seconds(since, until)),
+        before=msgspec.structs.replace(before, available_s=before_s),
+        slots=slots,
+        sites=await _sites(database, query.site_id, site_ids, since, until, capacity, with_money=with_money),
+        hours=_hours(rows),
+        gathered_at=None if known is None else known["gathered_at"],
+        is_gathering=known is not None and known["next_day"] is not None,
+    )
+
+
+async def list_days(
+    database: Database, query: DaysQuery, site_ids: SiteIds, *, now: datetime, with_money: bool
+) -> AsyncIterator[Sequence[DayUse]]:
+    """Yield each site on each day that has figures, a month of days at a time. Raises InvalidInput."""
+    since, until = period_of(query.since, query.until, now)
+    capacity = await _capacity(database, query.site_id, site_ids, now)
+    named = {row["id"]: row for row in await database.select(select(sites.c.id, sites.c.name, sites.c.time_zone))}
+    while since <= until:
+        last = min(since + (DAYS_AT_ONCE - 1) * ONE, until)
+        conditions = _sites_of(totals, query.site_id, site_ids)
+        rows = await database.select(
+            _sum(totals, _SUMS, "place", "period").where(*_on_days(totals, since, last), conditions)
+        )
+        taken: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        if with_money:
+            conditions = _sites_of(taking_totals, query.site_id, site_ids)
+            statement = _sum(taking_totals, _EARNED, "place", "period", "currency")
+            for row in await database.select(statement.where(*_on_days(taking_totals, since, last), conditions)):
+                taken[row["place"], row["period"]].append(row)
+        found = {(row["place"], row["period"]): row for row in rows}
+        yield [
+            DayUse(
+                day=date.fromisoformat(day),
+                site_id=place or None,
+                site=named[place]["name"] if place in named else "",
+                time_zone=named[place]["time_zone"] if place in named else "UTC",
+                use=_use(
+                    [found[place, day]] if (place, day) in found else [],
+                    taken.get((place, day), []),
+                    capacity.seconds(date.fromisoformat(day), date.fromisoformat(day), place),
+                ),
+            )
+            for place, day in sorted({*found, *taken}, key=lambda key: (key[1], key[0]))
+        ]
+        since = last + ONE
+
+
+def period_of(since: date | None, until: date | None, now: datetime) -> tuple[date, date]:
+    """Return the first and the last day. Raises InvalidInput for one that ends before it begins, or is very long."""
+    last = until or now.date()
+    first = since or last - (DEFAULT_DAYS - 1) * ONE
+    if last < first:
+        raise InvalidInput("The last day lies before the first.", field="until")
+    if (last - first).days >= MAX_DAYS or first.year < 2000 or last.year > 9000:
+        raise InvalidInput("Ask for three years at most.", field="since")
+    return first, last
+
+
+class _Capacity:
+    """How much EVSE time there was, by day and site."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]], now: datetime) -> None:
+        self._rows = [
+            (row["site_id"], row["time_zone"], date.fromisoformat(row["since"]), row["number"]) for row in rows
+        ]
+        self._now = now
+
+    def seconds(self, first: date, last: date, site_id: str | None = None) -> int:
+        """Return the seconds from the first day to the last, of one site or of all; the future is not counted."""
+        found = 0.0
+        for place, zone, since, number in self._rows:
+            begin = max(first, since)
+            if begin > last or (site_id is not None and place != site_id):
+                continue
+            begins_at, ends_at = bounds(begin, zone)[0], bounds(last, zone)[1]
+            found += number * max(0.0, (min(ends_at, self._now) - begins_at).total_seconds())
+        return round(found)
+
+    def evses(self, site_id: str, last: date) -> int:
+        """Return how many EVSEs a site had on a day."""
+        return sum(number for place, _, since, number in self._rows if place == site_id and since <= last)
+
+
+async def _capacity(database: Database, site_id: str | None, site_ids: SiteIds, now: datetime) -> _Capacity:
+    columns = (evses.c.site_id, evses.c.time_zone, evses.c.since)
+    statement = select(*columns, func.count().label("number")).group_by(*columns)
+    if site_ids is not None:
+        statement = statement.where(evses.c.site_id.in_(sorted(site_ids)) if site_ids else false())
+    if site_id is not None:
+        statement = statement.where(evses.c.site_id == site_id)
+    return _Capacity(await database.select(statement), now)
+
+
+_STATE = select(state.c.gathered_at, state.c.next_day)
+
+
+def _places(site_id: str | None, site_ids: SiteIds) -> tuple[str, ...]:
+    """Return what is summed up: the network's own totals, or the sites one by one."""
+    if site_id is not None:
+        return (site_id,) if site_ids is None or site_id in site_ids else ()
+    return (NETWORK,) if site_ids is None else tuple(sorted(site_ids))
+
+
+def _on_days(table: Any, since: date, until: date) -> tuple[ColumnElement[bool], ...]:
+    return (table.c.grain == DAY, table.c.period.between(since.isoformat(), until.isoformat()))
+
+
+def _sites_of(table: Any, site_id: str | None, site_ids: SiteIds) -> ColumnElement[bool]:
+    places = _places(site_id, site_ids)
+    condition: ColumnElement[bool] = table.c.place != NETWORK if places == (NETWORK,) else table.c.place.in_(places)
+    return condition if places else false()
+
+
+def _sum(table: Any, names: Iterable[str], *by: str) -> Select[Any]:
+    keys = [table.c[name] for name in by]
+    return select(*keys, *(func.sum(table.c[name]).label(name) for name in names)).group_by(*keys)
+
+
+async def _days(database: Database, places: Sequence[str], since: date, until: date) -> list[dict[str, Any]]:
+    """Return the rows of each day, with their hours."""
+    if not places:
+        return []
+    columns = [totals.c[name] for name in ("place", "period", *_SUMS, "hours")]
+    statement = select(*columns).where(*_on_days(totals, since, until), totals.c.place.in_(places))
+    return list(await database.select(statement))
+
+
+async def _earned(database: Database, places: Sequence[str], since: date, until: date) -> list[dict[str, Any]]:
+    if not places:
+        return []
+    statement = _sum(taking_totals, _EARNED, "period", "currency")
+    conditions = (*_on_days(taking_totals, since, until), taking_totals.c.place.in_(places))
+    return list(await database.select(statement.where(*conditions)))
+
+
+async def _whole(database: Database, places: Sequence[str], since: date, until: date, *, with_money: bool) -> Use:
+    """Return the sum of a period alone: whole months from the sums of months."""
+    if not places:
+        return Use()
+    rows = await database.select(
+        _sum(totals, _SUMS, "place").where(_within(totals, since, until), totals.c.place.in_(places))
+    )
+    earned: Sequence[dict[str, Any]] = ()
+    if with_money:
+        conditions = (_within(taking_totals, since, until), taking_totals.c.place.in_(places))
+        earned = await database.select(_sum(taking_totals, _EARNED, "currency").where(*conditions))
+    return _use(rows, earned, 0)
+
+
+async def _sites(
+    database: Database, site_id: str | None, site_ids: SiteIds, since: date, until: date, capacity: _Capacity, *,
+    with_money: bool,
+) -> tuple[SiteUse, ...]:  # fmt: skip
+    conditions = (_within(totals, since, until), _sites_of(totals, site_id, site_ids))
+    rows = {row["place"]: row for row in await database.select(_sum(totals, _SUMS, "place").where(*conditions))}
+    earned: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    if with_money:
+        conditions = (_within(taking_totals, since, until), _sites_of(taking_totals, site_id, site_ids))
+        for row in await database.select(_sum(taking_totals, _EARNED, "place", "currency").where(*conditions)):
+            earned[row["place"]].append(row)
+    names = {row["id"]: row["name"] for row in await database.select(select(sites.c.id, sites.c.name))}
+    found = [
+        SiteUse(
+            site_id=place or None,
+            name=names.get(place, ""),
+            evse_count=capacity.evses(place, until),
+            use=_use(
+                [rows[place]] if place in rows else [], earned.get(place, []), capacity.seconds(since, until, place)
+            ),
+        )
+        for place in {*rows, *earned}
+        if place == NOWHERE or place in names
+    ]
+    return tuple(sorted(found, key=lambda one: (-one.use.energy_wh, one.name, one.site_id or "")))
+
+
+def _within(table: Any, since: date, until: date) -> ColumnElement[bool]:
+    """Return the condition on rows of a period: whole months by themselves, and the days around them."""
+    first_month = since if since.day == 1 else _next_month(since)
+    after = until + ONE
+    end = after.replace(day=1)
+    if first_month >= end:
+        return and_(*_on_days(table, since, until))
+    months = and_(
+        table.c.grain == MONTH, table.c.period.between(first_month.isoformat()[:7], (end - ONE).isoformat()[:7])
+    )
+    parts: list[ColumnElement[bool]] = [months]
+    if since < first_month:
+        parts.append(and_(*_on_days(table, since, first_month - ONE)))
+    if end <= until:
+        parts.append(and_(*_on_days(table, end, until)))
+    return or_(*parts)
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _slots(
+    rows: Sequence[dict[str, Any]], earned: Sequence[dict[str, Any]], capacity: _Capacity, since: date, until: date,
+    by: Grain,
+) -> tuple[Slot, ...]:  # fmt: skip
+    days: dict[date, list[date]] = {}
+    for day in days_between(since, until):
+        days.setdefault(_slot_of(day, by), []).append(day)
+    used: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        used[_slot_of(date.fromisoformat(row["period"]), by)].append(row)
+    taken: defaultdict[date, list[dict[str, Any]]] = defaultdict(list)
+    for row in earned:
+        taken[_slot_of(date.fromisoformat(row["period"]), by)].append(row)
+    return tuple(
+        Slot(first_day=slot, use=_use(used[slot], taken[slot], capacity.seconds(members[0], members[-1])))
+        for slot, members in days.items()
+    )
+
+
+def _slot_of(day: date, by: Grain) -> date:
+    if by is Grain.WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if by is Grain.MONTH else day
+
+
+def _hours(rows: Iterable[dict[str, Any]]) -> tuple[HourUse, ...]:
+    found = {(weekday, hour): [0, 0] for weekday in range(WEEKDAYS) for hour in range(HOURS)}
+    for row in rows:
+        weekday = date.fromisoformat(row["period"]).weekday()
+        for hour, (energy_uwh, occupied_s) in row["hours"].items():
+            known = found[weekday, int(hour)]
+            known[0] += energy_uwh
+            known[1] += occupied_s
+    return tuple(
+        HourUse(weekday=weekday, hour=hour, energy_wh=Decimal(energy_uwh) / _WH, occupied_s=occupied_s)
+        for (weekday, hour), (energy_uwh, occupied_s) in found.items()
+    )
+
+
+def _use(rows: Iterable[dict[str, Any]], earned: Iterable[dict[str, Any]], available_s: int) -> Use:
+    sums: dict[str, Any] = dict.fromkeys(_SUMS, 0)
+    for row in rows:
+        for name in _SUMS:
+            sums[name] += row[name]
+    return Use(
+        started=int(sums["started"]),
+        ended=int(sums["ended"]),
+        succeeded=int(sums["succeeded"]),
+        refused=int(sums["refused"]),
+        energy_wh=Decimal(sums["energy_wh"]),
+        occupied_s=int(sums["occupied_s"]),
+        charging_s=int(sums["charging_s"]),
+        available_s=available_s,
+        earned=_by_currency(earned),
+    )
+
+
+def _by_currency(rows: Iterable[dict[str, Any]]) -> tuple[Earned, ...]:
+    found: dict[str, Earned] = {}
+    for row in rows:
+        known = found.get(row["currency"], Earned(currency=row["currency"]))
+        found[row["currency"]] = Earned(
+            currency=row["currency"],
+            records=known.records + int(row["records"]),
+            credits=known.credits + int(row["credits"]),
+            net=known.net + Decimal(row["net"]),
+            gross=known.gross + Decimal(row["gross"]),
+        )
+    return tuple(found[currency] for currency in sorted(found))

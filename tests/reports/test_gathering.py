@@ -1,0 +1,389 @@
+"""Figures gathered bit by bit are those counted directly, whatever came when, and wherever gathering was killed."""
+
+import random
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from ingufu.authorization.tables import decisions
+from ingufu.billing.records.events import ChargeRecordIssued
+from ingufu.billing.records.tables import records
+from ingufu.charging.events import TransactionCorrected, TransactionEnded, TransactionStarted
+from ingufu.charging.tables import readings, transactions
+from ingufu.core.clock import FrozenClock
+from ingufu.core.errors import Conflict
+from ingufu.core.ids import IdMaker
+from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.statements import insert
+from ingufu.reports.jobs import ReportKeeper
+from ingufu.reports.service import Reports
+from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
+from ingufu.sites.service import Sites
+from ingufu.stations.service import StationRules, Stations
+from ingufu.stations.tables import evses as built
+
+ADD, ADD_READING, ADD_RECORD, ADD_DECISION, ADD_EVSE = (
+    insert(transactions), insert(readings), insert(records), insert(decisions), insert(built)
+)  # fmt: skip
+ZONES = ("Africa/Kigali", "Europe/Berlin", "UTC")
+NOW = datetime(2026, 11, 2, 15, 0, tzinfo=UTC)
+FIRST = datetime(2026, 10, 23, 6, 0, tzinfo=UTC)  # over the end of summer time in Berlin, and of a month
+TABLES = (cells, totals, taking_cells, taking_totals, evses)
+
+
+class Network:
+    """Three sites with two stations each, and what is told of them in any order."""
+
+    def __init__(self, database: Database, seed: int) -> None:
+        self.database = database
+        self.clock = FrozenClock(NOW)
+        self.ids = IdMaker(self.clock)
+        self.random = random.Random(seed)
+        self.sites: dict[str, str] = {}  # zone by site
+        self.stations: dict[str, str] = {}  # site by station
+        self.number = 0
+
+    async def open(self) -> "Network":
+        sites, stations = (
+            Sites(self.database, self.clock, self.ids),
+            Stations(self.database, self.clock, self.ids, StationRules()),
+        )
+        for place, zone in enumerate(ZONES):
+            async with self.database.work() as work:
+                site = await sites.create(work, organisation_id="o", name=f"Site {place}", time_zone=zone)
+            self.sites[site.id] = zone
+            for one in range(2):
+                async with self.database.work() as work:
+                    station = await stations.create(work, f"CS-{place}-{one}", site_id=site.id)
+                    for evse in (1, 2):
+                        work.execute(
+                            ADD_EVSE,
+                            {"station_id": station.id, "number": evse, "is_operative": True, "created_at": NOW},
+                        )
+                self.stations[station.id] = site.id
+        return self
+
+    async def start(self) -> dict[str, Any]:
+        """Have a session run that began some time ago."""
+        self.number += 1
+        station_id = self.random.choice(sorted(self.stations))
+        began = FIRST + timedelta(minutes=self.random.randrange(0, 9 * 1440))
+        row: dict[str, Any] = {
+            "id": self.ids.new(), "number": self.number, "station_id": station_id, "reference": str(self.number),
+            "version": "2.0.1", "evse": self.random.choice((1, 2)), "state": "charging", "is_open": True,
+            "started_at": began, "start_received_at": began, "start_wh": Decimal(1000), "energy_wh": Decimal(0),
+            "energy_source": "readings", "is_offline_start": False, "is_estimated": False, "seq_count": 0,
+            "anomaly_count": 0, "updated_at": began, "last_reading_at": began,
+        }  # fmt: skip
+        async with self.database.work() as work:
+            work.execute(ADD, row)
+            work.emit(
+                TransactionStarted(
+                    occurred_at=began, station_id=station_id, transaction_id=row["id"], evse=1, verdict=None
+                )
+            )
+        return row
+
+    async def end(self, row: dict[str, Any], *, again: bool = False) -> None:
+        """Have it end, or end otherwise than was thought."""
+        lasted = timedelta(minutes=self.random.choice((1, 45, 190, 1700, 3000)))
+        energy = Decimal(self.random.choice((0, 50, 12_345, 40_000))) + Decimal(self.number % 7) / 3
+        energy = energy.quantize(Decimal("0.000001"))
+        ended = min(row["started_at"] + lasted, NOW)
+        kind: Any = TransactionCorrected if again else TransactionEnded
+        more = {} if again else {"stop_reason": None, "is_estimated": False}
+        async with self.database.work() as work:
+            for share in range(1, 4):
+                at = row["started_at"] + lasted * share / 5
+                work.append(
+                    ADD_READING,
+                    {
+                        "station_id": row["station_id"], "evse": row["evse"], "transaction_id": row["id"], "at": at,
+                        "received_at": at, "context": "Sample.Periodic", "energy_wh": 1000 + energy * share // 4,
+                        "samples": "[]",
+                    },
+                )  # fmt: skip
+            work.execute_once(
+                update(transactions)
+                .where(transactions.c.id == row["id"])
+                .values(is_open=False, ended_at=ended, energy_wh=energy, last_reading_at=ended)
+            )
+            work.emit(
+                kind(
+                    occurred_at=NOW,
+                    station_id=row["station_id"],
+                    transaction_id=row["id"],
+                    evse=1,
+                    energy_wh=energy,
+                    **more,
+                )
+            )
+
+    async def bill(self, row: dict[str, Any], *, credit: bool = False) -> None:
+        """Issue a charge record, or take one back."""
+        self.number += 1
+        at = FIRST + timedelta(minutes=self.random.randrange(0, 9 * 1440))
+        sign = -1 if credit else 1
+        currency = self.random.choice(("RWF", "EUR"))
+        made = {
+            "id": self.ids.new(), "kind": "credit" if credit else "charge", "subject": row["id"], "revision": self.number,
+            "transaction_id": row["id"], "organisation_id": "o", "site_id": self.stations[row["station_id"]],
+            "station_id": row["station_id"], "started_at": at, "ended_at": at, "energy_wh": Decimal(0),
+            "currency": currency, "net": sign * Decimal(100 + self.number), "tax": Decimal(0),
+            "gross": sign * Decimal(118 + self.number), "confidence": "metered", "signature": "none", "issued_at": at,
+            "document": b"",
+        }  # fmt: skip
+        async with self.database.work() as work:
+            work.execute(ADD_RECORD, made)
+            work.emit(
+                ChargeRecordIssued(
+                    occurred_at=at,
+                    station_id=row["station_id"],
+                    record=made["id"],
+                    record_kind=made["kind"],
+                    organisation_id="o",
+                    currency=currency,
+                    net=made["net"],
+                    gross=made["gross"],
+                    energy_wh=Decimal(0),
+                )  # fmt: skip
+            )
+
+    async def refuse(self) -> None:
+        at = FIRST + timedelta(minutes=self.random.randrange(0, 9 * 1440))
+        row = {
+            "at": at, "station_id": self.random.choice(sorted(self.stations)), "evse": 1, "token_value": "CARD",
+            "token_kind": "ISO14443", "occasion": "authorize", "status": "Blocked", "reason": "token-blocked",
+        }  # fmt: skip
+        async with self.database.work() as work:
+            work.append(ADD_DECISION, row)
+
+    async def live(self, gatherer: "Killed", steps: int) -> None:
+        """Let things happen, in no order, while figures are gathered now and then."""
+        known: list[dict[str, Any]] = []
+        for _ in range(steps):
+            what = self.random.choice(("start", "start", "end", "end", "correct", "bill", "credit", "refuse", "gather"))
+            if what == "start" or not known:
+                known.append(await self.start())
+            elif what in ("end", "correct"):
+                await self.end(self.random.choice(known), again=what == "correct")
+            elif what in ("bill", "credit"):
+                await self.bill(self.random.choice(known), credit=what == "credit")
+            elif what == "refuse":
+                await self.refuse()
+            else:
+                await gatherer.gather()
+        for row in known:
+            await self.end(row, again=True)
+
+
+class Killed:
+    """Gathers, and is killed before some of its commits; what it knew is lost with it."""
+
+    def __init__(self, net: Network, chance: float) -> None:
+        self.net = net
+        self.chance = chance
+        self.kills = 0
+
+    async def gather(self, *, to_the_end: bool = False) -> None:
+        reports = Reports(self.net.database, self.net.clock)
+        for _ in range(200):
+            save = reports._save
+
+            def dying(work: Any, before: Any, after: Any, save: Any = save) -> None:
+                if self.net.random.random() < self.chance:
+                    self.kills += 1
+                    raise Killing
+                save(work, before, after)
+
+            reports._save = dying  # type: ignore[method-assign]
+            try:
+                await reports.follow_places()
+                followed, more = await reports.follow(), await reports.gather_past()
+            except Killing:
+                reports = Reports(self.net.database, self.net.clock)
+                continue
+            if not to_the_end or not (followed or more):
+                return
+
+
+class Killing(Exception):
+    """The process is gone."""
+
+
+async def kept(database: Database) -> dict[str, list[Any]]:
+    found = {}
+    for table in TABLES:
+        rows = await database.select(select(*table.columns))
+        found[table.name] = sorted((tuple(row.items()) for row in rows), key=repr)
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_figures_gathered_in_any_order_and_killed_anywhere_are_those_counted_directly(
+    database: Database, seed: int
+) -> None:
+    net = await Network(database, seed).open()
+    killed = Killed(net, 0.15)
+    for _ in range(8):  # some of the past is there before anybody gathers
+        row = await net.start()
+        await net.end(row)
+        await net.bill(row)
+    await net.live(killed, 60)
+    await killed.gather(to_the_end=True)
+    gathered = await kept(database)
+    assert killed.kills, "this seed kills nothing"
+    await agrees_with_sessions(net)
+    await Reports(database, net.clock).rebuild()
+    await Killed(net, 0.1).gather(to_the_end=True)
+    assert await kept(database) == gathered
+
+
+async def agrees_with_sessions(net: Network) -> None:
+    """Count directly, in another way: by the minute where that can be, else by sums."""
+    sessions = await net.database.select(select(*transactions.columns))
+    by_day: defaultdict[tuple[str, str], int] = defaultdict(int)
+    energy: defaultdict[str, Decimal] = defaultdict(Decimal)
+    spans: defaultdict[tuple[str, int], list[tuple[datetime, datetime]]] = defaultdict(list)
+    for one in sessions:
+        site = net.stations[one["station_id"]]
+        day = one["started_at"].astimezone(ZoneInfo(net.sites[site])).date()
+        by_day[site, day.isoformat()] += 1
+        energy[site] += one["energy_wh"]
+        spans[one["station_id"], one["evse"]].append((one["started_at"], one["ended_at"]))
+    rows = await net.database.select(select(*totals.columns).where(totals.c.grain == "d"))
+    assert {
+        (row["place"], row["period"]): row["started"] for row in rows if row["place"] != "*" and row["started"]
+    } == by_day
+    for site in net.sites:
+        assert sum(row["energy_wh"] for row in rows if row["place"] == site) == energy[site]
+    assert sum(row["energy_wh"] for row in rows if row["place"] == "*") == sum(energy.values())
+    for (station_id, evse), known in spans.items():
+        found = await net.database.select(
+            select(cells.c.day, cells.c.occupied_s, cells.c.energy_wh, cells.c.hours).where(
+                cells.c.station_id == station_id, cells.c.evse == evse
+            )
+        )
+        minutes = {
+            begin + timedelta(minutes=n)
+            for begin, end in known
+            for n in range(int((end - begin).total_seconds()) // 60)
+        }
+        zone = ZoneInfo(net.sites[net.stations[station_id]])
+        of_day: defaultdict[str, int] = defaultdict(int)
+        for minute in minutes:
+            of_day[minute.astimezone(zone).date().isoformat()] += 60
+        assert {row["day"]: row["occupied_s"] for row in found if row["occupied_s"]} == of_day
+        for row in found:
+            assert sum(pair[0] for pair in row["hours"].values()) == row["energy_wh"] * 1_000_000
+            assert sum(pair[1] for pair in row["hours"].values()) == row["occupied_s"]
+    money: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for one in await net.database.select(select(*records.columns)):
+        day = one["issued_at"].astimezone(ZoneInfo(net.sites[one["site_id"]])).date().isoformat()
+        money[one["site_id"], day, one["currency"]] += one["net"]
+    taken = await net.database.select(
+        select(*taking_totals.columns).where(taking_totals.c.grain == "d", taking_totals.c.place != "*")
+    )
+    assert {(row["place"], row["period"], row["currency"]): row["net"] for row in taken} == money
+    refused = await net.database.select(select(decisions.c.id))
+    assert sum(row["refused"] for row in rows if row["place"] == "*") == len(refused)
+    monthly = await net.database.select(select(*totals.columns).where(totals.c.grain == "m", totals.c.place == "*"))
+    assert sum(row["energy_wh"] for row in monthly) == sum(energy.values())
+
+
+async def test_two_who_gather_at_once_do_not_count_twice(database: Database) -> None:
+    net = await Network(database, 5).open()
+    first, second = Reports(database, net.clock), Reports(database, net.clock)
+    for _ in range(5):
+        await net.end(await net.start())
+    while await first.gather_past():
+        pass
+    before = await kept(database)
+    row = await net.start()
+    known = await second._known()
+    await first.follow()
+    with pytest.raises(Conflict):
+        await second._gather(known, await second._dirty([], []), second_state(known))
+    await net.end(row)
+    assert await first.follow()
+    await second.follow()
+    assert await kept(database) != before
+    gathered = await kept(database)
+    await second.rebuild()
+    while await second.gather_past():
+        pass
+    await second.follow_places()
+    assert {**await kept(database), "report_evses": []} == {**gathered, "report_evses": []}
+
+
+def second_state(known: Any) -> Any:
+    import msgspec
+
+    return msgspec.structs.replace(known, position=known.position + 1)
+
+
+async def test_station_that_moves_takes_its_figures_along_and_its_money_stays(database: Database) -> None:
+    net = await Network(database, 6).open()
+    reports = Reports(database, net.clock)
+    row = await net.start()
+    await net.end(row)
+    await net.bill(row)
+    await reports.follow_places()
+    while await reports.gather_past():
+        pass
+    here = net.stations[row["station_id"]]
+    there = next(site for site in net.sites if site != here)
+    async with database.work() as work:
+        await Stations(database, net.clock, net.ids, StationRules()).update(work, row["station_id"], site_id=there)
+    await reports.follow_places()
+    found = await database.select(select(totals.c.place).where(totals.c.grain == "d").distinct())
+    assert {one["place"] for one in found} == {there, "*"}
+    taken = await database.select(select(taking_totals.c.place).where(taking_totals.c.grain == "d").distinct())
+    assert {one["place"] for one in taken} == {here, "*"}
+
+
+async def test_open_session_grows_without_an_event(database: Database) -> None:
+    net = await Network(database, 7).open()
+    keeper_reports = Reports(database, net.clock)
+    row = await net.start()
+    keeper = ReportKeeper(keeper_reports, net.clock)
+    while await keeper.step() < 1:
+        pass
+    at = NOW - timedelta(minutes=1)
+    async with database.work() as work:
+        work.execute_once(
+            update(transactions)
+            .where(transactions.c.id == row["id"])
+            .values(last_reading_at=at, energy_wh=Decimal(5000), started_at=NOW - timedelta(hours=1))
+        )
+    await keeper_reports.refresh_open()
+    found = await database.select(
+        select(totals.c.energy_wh, totals.c.occupied_s).where(
+            totals.c.place == "*", totals.c.grain == "d", totals.c.period == "2026-11-02"
+        )
+    )
+    assert found[0] == {"energy_wh": Decimal(5000), "occupied_s": 59 * 60}
+
+
+async def test_events_counted_anew_are_followed_from_the_start(database: Database) -> None:
+    net = await Network(database, 8).open()
+    reports = Reports(database, net.clock)
+    for _ in range(3):
+        await net.end(await net.start())
+    while await reports.gather_past():
+        pass
+    await reports.follow()
+    assert (await reports.state()) is not None
+    from ingufu.infra.storage.outbox import events
+
+    async with database.work() as work:
+        work.execute_once(delete(events))
+    assert await reports.follow() == 0
+    known = await reports.state()
+    assert known is not None
+    assert known.position == 0
