@@ -151,7 +151,7 @@ class Network:
                     net=made["net"],
                     gross=made["gross"],
                     energy_wh=Decimal(0),
-                )  # fmt: skip
+                )
             )
 
     async def refuse(self) -> None:
@@ -224,7 +224,7 @@ async def kept(database: Database) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_figures_gathered_in_any_order_and_killed_anywhere_are_those_counted_directly(
     database: Database, seed: int
 ) -> None:
@@ -234,7 +234,7 @@ async def test_figures_gathered_in_any_order_and_killed_anywhere_are_those_count
         row = await net.start()
         await net.end(row)
         await net.bill(row)
-    await net.live(killed, 60)
+    await net.live(killed, 40)
     await killed.gather(to_the_end=True)
     gathered = await kept(database)
     assert killed.kills, "this seed kills nothing"
