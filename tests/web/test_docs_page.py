@@ -58,10 +58,10 @@ def test_page_can_be_read_by_everyone(open_page: OpenPage, url: str, scheme: str
 def test_search_leaves_what_has_every_word(open_page: OpenPage, url: str) -> None:
     page = open_page(url, allow=FAVICON)
     page.keyboard.press("/")
-    page.keyboard.type("audit TRAIL /audit")
+    page.keyboard.type("audit TRAIL explained")
     shown = page.locator("article:not([hidden])")
     expect(shown).to_have_count(1)
-    assert shown.get_attribute("id") == "list-audit"
+    assert shown.get_attribute("id") == "begin-audit-anew"
     expect(page.locator("nav li[data-operation]:not([hidden])")).to_have_count(1)
     page.get_by_role("searchbox").fill("xyzzy plugh")
     expect(page.get_by_text("Nothing is called so.")).to_be_visible()

@@ -129,15 +129,6 @@ def test_dangerous_action_says_what_it_does_and_asks_once(gallery: Gallery, open
     expect(page.get_by_role("button", name="Reset", exact=True)).to_be_focused()
 
 
-def test_slash_focuses_the_search_but_not_while_typing(gallery: Gallery, open_page: OpenPage) -> None:
-    page = open_page(gallery.url)
-    search = page.get_by_role("searchbox", name="Find a station")
-    page.keyboard.press("/")
-    expect(search).to_be_focused()
-    page.keyboard.type("a/b")
-    expect(search).to_have_value("a/b")
-
-
 def test_keyboard_reaches_the_content_past_the_navigation(gallery: Gallery, open_page: OpenPage) -> None:
     page = open_page(gallery.url)
     page.evaluate("document.activeElement.blur()")

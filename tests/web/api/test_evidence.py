@@ -181,7 +181,7 @@ async def test_a_key_through_its_life(house: House, admin, make) -> None:
     assert judged.json()["verdict"]["signature"] == "verified"
     retired = await admin.post(f"/api/v1/meter-keys/{key['id']}/retire", json={})
     assert retired.json()["valid_until"] is not None
-    assert [action for action, _ in await trail(house)] == ["meter_key.create", "meter_key.retire"]
+    assert [action for action, _ in await trail(house)] == ["meter_key.create", "verdict.judge", "meter_key.retire"]
 
 
 @both_engines

@@ -21,7 +21,7 @@ class Rebuilding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @route("GET", "/reports", scope=Scope.REPORTS_READ, query=ReportQuery, raises=(errors.InvalidInput, errors.NotFound))
-async def get_report(web: WebContext, principal: Principal, criteria: ReportQuery) -> Report:
+async def get_network_report(web: WebContext, principal: Principal, criteria: ReportQuery) -> Report:
     """Get a report
 
     What sessions came to in a period, by day, week or month, by site, and by hour of the week, with the same number
@@ -63,6 +63,6 @@ def _read(web: WebContext, principal: Principal, query: DaysQuery) -> Batches[Da
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    get_report, rebuild_reports,
+    get_network_report, rebuild_reports,
     *exports("/reports", SHEET, "days of sites", _read, scope=Scope.REPORTS_READ, query=DaysQuery, tag="reports"),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from typing import Any
@@ -230,15 +230,40 @@ class Pages:
         return await self.memo.of(("counts", principal.site_ids), _COUNTS_AGE_S, count)
 
 
+class _Environments(Mapping[str, Environment]):
+    """The environments by language, each made when somebody first reads it: a catalogue takes megabytes."""
+
+    def __init__(self, languages: Sequence[str], make: Callable[[str], Environment]) -> None:
+        self._languages = tuple(languages)
+        self._make = make
+        self._made: dict[str, Environment] = {}
+
+    def __getitem__(self, language: str) -> Environment:
+        if language not in self._made:
+            if language not in self._languages:
+                raise KeyError(language)
+            self._made[language] = self._make(language)
+        return self._made[language]
+
+    def __contains__(self, language: object) -> bool:
+        return language in self._languages
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._languages)
+
+    def __len__(self) -> int:
+        return len(self._languages)
+
+
 def make_pages(web: WebContext, *, assets: Assets | None = None) -> Pages:
     """Return what renders pages, with every language there is a catalogue for."""
     found = assets or load_assets()
     clock = web.services.clock
     return Pages(
         web=web,
-        environments={
-            code: make_environment(assets=found, clock=clock, locale=code) for code in translations.languages()
-        },
+        environments=_Environments(
+            translations.languages(), lambda code: make_environment(assets=found, clock=clock, locale=code)
+        ),
         memo=Memo(clock),
         runs=Runs(clock, web.services.ids),
         uploads=Uploads(clock, web.services.ids),

@@ -77,7 +77,7 @@ async def show_report(
     query = ReportQuery(
         since=since, until=until, site_id=criteria.site or None, by=criteria.by or _fitting(since, until)
     )
-    it: Report = await function_of(api.get_report)(web, principal, query)
+    it: Report = await function_of(api.get_network_report)(web, principal, query)
     asked: dict[str, str] = {name: str(value) for name, value in msgspec.to_builtins(criteria).items()}
     days = {"since": since.isoformat(), "until": until.isoformat()} | (
         {"site_id": criteria.site} if criteria.site else {}
