@@ -9,19 +9,18 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, select
 
-from ingufu.core.errors import InvalidInput
 from ingufu.core.sheet import Column, Sheet, own
 from ingufu.infra.storage.database import Database
-from ingufu.reports.days import ONE, bounds, days_between
-from ingufu.reports.model import DAY, MONTH, NETWORK, NOWHERE
-from ingufu.reports.tables import evses, state, taking_totals, totals
+from ingufu.reports.days import ONE, days_between
+from ingufu.reports.model import NETWORK, NOWHERE
+from ingufu.reports.tables import state, taking_totals, totals
 from ingufu.sites.tables import sites
+from ingufu.views.report_capacity import Capacity, find_capacity
+from ingufu.views.report_periods import on_days, period_of, within
 from ingufu.views.stations import SiteIds
 
-MAX_DAYS = 3 * 366
-DEFAULT_DAYS = 30
 DAYS_AT_ONCE = 31  # of a file
 HOURS, WEEKDAYS = 24, 7
 _WH = Decimal(1_000_000)
@@ -171,7 +170,7 @@ async def get_report(
     """Return the figures of a period at the sites that one may see. Raises InvalidInput for an odd period."""
     since, until = period_of(query.since, query.until, now)
     places = _places(query.site_id, site_ids)
-    capacity = await _capacity(database, query.site_id, site_ids, now)
+    capacity = await find_capacity(database, query.site_id, site_ids, now)
     rows = await _days(database, places, since, until)
     earned = await _earned(database, places, since, until) if with_money else []
     length = (until - since) + ONE
@@ -198,19 +197,19 @@ async def list_days(
 ) -> AsyncIterator[Sequence[DayUse]]:
     """Yield each site on each day that has figures, a month of days at a time. Raises InvalidInput."""
     since, until = period_of(query.since, query.until, now)
-    capacity = await _capacity(database, query.site_id, site_ids, now)
+    capacity = await find_capacity(database, query.site_id, site_ids, now)
     named = {row["id"]: row for row in await database.select(select(sites.c.id, sites.c.name, sites.c.time_zone))}
     while since <= until:
         last = min(since + (DAYS_AT_ONCE - 1) * ONE, until)
         conditions = _sites_of(totals, query.site_id, site_ids)
         rows = await database.select(
-            _sum(totals, _SUMS, "place", "period").where(*_on_days(totals, since, last), conditions)
+            _sum(totals, _SUMS, "place", "period").where(*on_days(totals, since, last), conditions)
         )
         taken: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         if with_money:
             conditions = _sites_of(taking_totals, query.site_id, site_ids)
             statement = _sum(taking_totals, _EARNED, "place", "period", "currency")
-            for row in await database.select(statement.where(*_on_days(taking_totals, since, last), conditions)):
+            for row in await database.select(statement.where(*on_days(taking_totals, since, last), conditions)):
                 taken[row["place"], row["period"]].append(row)
         found = {(row["place"], row["period"]): row for row in rows}
         yield [
@@ -230,52 +229,6 @@ async def list_days(
         since = last + ONE
 
 
-def period_of(since: date | None, until: date | None, now: datetime) -> tuple[date, date]:
-    """Return the first and the last day. Raises InvalidInput for one that ends before it begins, or is very long."""
-    last = until or now.date()
-    first = since or last - (DEFAULT_DAYS - 1) * ONE
-    if last < first:
-        raise InvalidInput("The last day lies before the first.", field="until")
-    if (last - first).days >= MAX_DAYS or first.year < 2000 or last.year > 9000:
-        raise InvalidInput("Ask for three years at most.", field="since")
-    return first, last
-
-
-class _Capacity:
-    """How much EVSE time there was, by day and site."""
-
-    def __init__(self, rows: Iterable[dict[str, Any]], now: datetime) -> None:
-        self._rows = [
-            (row["site_id"], row["time_zone"], date.fromisoformat(row["since"]), row["number"]) for row in rows
-        ]
-        self._now = now
-
-    def seconds(self, first: date, last: date, site_id: str | None = None) -> int:
-        """Return the seconds from the first day to the last, of one site or of all; the future is not counted."""
-        found = 0.0
-        for place, zone, since, number in self._rows:
-            begin = max(first, since)
-            if begin > last or (site_id is not None and place != site_id):
-                continue
-            begins_at, ends_at = bounds(begin, zone)[0], bounds(last, zone)[1]
-            found += number * max(0.0, (min(ends_at, self._now) - begins_at).total_seconds())
-        return round(found)
-
-    def evses(self, site_id: str, last: date) -> int:
-        """Return how many EVSEs a site had on a day."""
-        return sum(number for place, _, since, number in self._rows if place == site_id and since <= last)
-
-
-async def _capacity(database: Database, site_id: str | None, site_ids: SiteIds, now: datetime) -> _Capacity:
-    columns = (evses.c.site_id, evses.c.time_zone, evses.c.since)
-    statement = select(*columns, func.count().label("number")).group_by(*columns)
-    if site_ids is not None:
-        statement = statement.where(evses.c.site_id.in_(sorted(site_ids)) if site_ids else false())
-    if site_id is not None:
-        statement = statement.where(evses.c.site_id == site_id)
-    return _Capacity(await database.select(statement), now)
-
-
 _STATE = select(state.c.gathered_at, state.c.next_day)
 
 
@@ -284,10 +237,6 @@ def _places(site_id: str | None, site_ids: SiteIds) -> tuple[str, ...]:
     if site_id is not None:
         return (site_id,) if site_ids is None or site_id in site_ids else ()
     return (NETWORK,) if site_ids is None else tuple(sorted(site_ids))
-
-
-def _on_days(table: Any, since: date, until: date) -> tuple[ColumnElement[bool], ...]:
-    return (table.c.grain == DAY, table.c.period.between(since.isoformat(), until.isoformat()))
 
 
 def _sites_of(table: Any, site_id: str | None, site_ids: SiteIds) -> ColumnElement[bool]:
@@ -306,7 +255,7 @@ async def _days(database: Database, places: Sequence[str], since: date, until: d
     if not places:
         return []
     columns = [totals.c[name] for name in ("place", "period", *_SUMS, "hours")]
-    statement = select(*columns).where(*_on_days(totals, since, until), totals.c.place.in_(places))
+    statement = select(*columns).where(*on_days(totals, since, until), totals.c.place.in_(places))
     return list(await database.select(statement))
 
 
@@ -314,7 +263,7 @@ async def _earned(database: Database, places: Sequence[str], since: date, until:
     if not places:
         return []
     statement = _sum(taking_totals, _EARNED, "period", "currency")
-    conditions = (*_on_days(taking_totals, since, until), taking_totals.c.place.in_(places))
+    conditions = (*on_days(taking_totals, since, until), taking_totals.c.place.in_(places))
     return list(await database.select(statement.where(*conditions)))
 
 
@@ -323,24 +272,24 @@ async def _whole(database: Database, places: Sequence[str], since: date, until: 
     if not places:
         return Use()
     rows = await database.select(
-        _sum(totals, _SUMS, "place").where(_within(totals, since, until), totals.c.place.in_(places))
+        _sum(totals, _SUMS, "place").where(within(totals, since, until), totals.c.place.in_(places))
     )
     earned: Sequence[dict[str, Any]] = ()
     if with_money:
-        conditions = (_within(taking_totals, since, until), taking_totals.c.place.in_(places))
+        conditions = (within(taking_totals, since, until), taking_totals.c.place.in_(places))
         earned = await database.select(_sum(taking_totals, _EARNED, "currency").where(*conditions))
     return _use(rows, earned, 0)
 
 
 async def _sites(
-    database: Database, site_id: str | None, site_ids: SiteIds, since: date, until: date, capacity: _Capacity, *,
+    database: Database, site_id: str | None, site_ids: SiteIds, since: date, until: date, capacity: Capacity, *,
     with_money: bool,
 ) -> tuple[SiteUse, ...]:  # fmt: skip
-    conditions = (_within(totals, since, until), _sites_of(totals, site_id, site_ids))
+    conditions = (within(totals, since, until), _sites_of(totals, site_id, site_ids))
     rows = {row["place"]: row for row in await database.select(_sum(totals, _SUMS, "place").where(*conditions))}
     earned: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     if with_money:
-        conditions = (_within(taking_totals, since, until), _sites_of(taking_totals, site_id, site_ids))
+        conditions = (within(taking_totals, since, until), _sites_of(taking_totals, site_id, site_ids))
         for row in await database.select(_sum(taking_totals, _EARNED, "place", "currency").where(*conditions)):
             earned[row["place"]].append(row)
     names = {row["id"]: row["name"] for row in await database.select(select(sites.c.id, sites.c.name))}
@@ -359,30 +308,8 @@ async def _sites(
     return tuple(sorted(found, key=lambda one: (-one.use.energy_wh, one.name, one.site_id or "")))
 
 
-def _within(table: Any, since: date, until: date) -> ColumnElement[bool]:
-    """Return the condition on rows of a period: whole months by themselves, and the days around them."""
-    first_month = since if since.day == 1 else _next_month(since)
-    after = until + ONE
-    end = after.replace(day=1)
-    if first_month >= end:
-        return and_(*_on_days(table, since, until))
-    months = and_(
-        table.c.grain == MONTH, table.c.period.between(first_month.isoformat()[:7], (end - ONE).isoformat()[:7])
-    )
-    parts: list[ColumnElement[bool]] = [months]
-    if since < first_month:
-        parts.append(and_(*_on_days(table, since, first_month - ONE)))
-    if end <= until:
-        parts.append(and_(*_on_days(table, end, until)))
-    return or_(*parts)
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
 def _slots(
-    rows: Sequence[dict[str, Any]], earned: Sequence[dict[str, Any]], capacity: _Capacity, since: date, until: date,
+    rows: Sequence[dict[str, Any]], earned: Sequence[dict[str, Any]], capacity: Capacity, since: date, until: date,
     by: Grain,
 ) -> tuple[Slot, ...]:  # fmt: skip
     days: dict[date, list[date]] = {}

@@ -16,7 +16,8 @@ from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import InvalidInput
 from ingufu.views import console_sites
 from ingufu.views.console_sites import SitePlace
-from ingufu.views.reports import Grain, HourUse, Report, ReportQuery, SiteUse, Slot, Use, period_of
+from ingufu.views.report_periods import period_of
+from ingufu.views.reports import Grain, HourUse, Report, ReportQuery, SiteUse, Slot, Use
 from ingufu.web.api import reports as api
 from ingufu.web.console import present
 from ingufu.web.console.pages import Pages, page, path_of
