@@ -43,11 +43,13 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES = {
     "list_variable_changes": {"variable": "OCPPCommCtrlr.HeartbeatInterval"},
     "get_transaction_what_if": {"tariff_id": "no such tariff"},
+    "get_session_as_known": {"at": "2026-03-01T12:00:00Z"},
+    "get_price_as_known": {"at": "2026-03-01T12:00:00Z"},
 }
 # What is here, but has no report, stream, profile or tariff, is running still, or a station that has to say more than the stand-in does.
 NOTHING_YET = {
     "get_report", "adjust_stream", "list_stream_values", "send_network_profile", "set_network_priority", "ask_sampling",
-    "read_variables", "set_variables", "use_priority_charging", "get_transaction_what_if", "rate_transaction",
+    "read_variables", "set_variables", "use_priority_charging", "get_transaction_what_if", "rate_transaction", "get_price_as_known",
 }  # fmt: skip
 
 
