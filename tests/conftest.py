@@ -7,6 +7,7 @@ twice, once per engine; use `@pytest.mark.parametrize("storage_url", ["sqlite"],
 
 import gc
 import inspect
+import os
 import random
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -42,6 +43,35 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     property_ = getattr(obj, "hypothesis", None)  # what `@given` leaves is no coroutine, but holds the one it is for
     if collector.funcnamefilter(name) and inspect.iscoroutinefunction(property_.inner_test if property_ else obj):
         pytest.mark.anyio(obj)
+
+
+# What a gate of a quarter of an hour leaves to `make test` by hand: long measurements, and the second kind of what is
+# shown there by the first. Beginnings of node ids; of those with a part, only the tests whose name has it.
+_BY_HAND = (
+    ("tests/benchmarks/test_measuring.py", ""),
+    ("tests/benchmarks/test_large_network.py", ""),
+    ("tests/app/test_demo.py::test_it_is_the_same", ""),
+    ("tests/simulator/test_network.py::test_a_day_passes", ""),
+    ("tests/web/api/test_sites_only.py", ""),  # test_walk_roles.py goes over the same operations
+    ("tests/web/api/test_walk.py", "[2-"),
+    ("tests/web/test_right_to_left.py", "390"),
+    ("tests/web/", "postgresql"),  # what pages and the API ask of storage is shown on both where it is written
+    ("tests/gateway/", "postgresql"),
+    ("tests/faults/test_network.py", "postgresql"),
+    ("tests/scenarios/", "postgresql"),
+    ("tests/conformance/", "postgresql"),
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, where CI is set, what is named above."""
+    if "CI" not in os.environ:
+        return
+    left_out = {
+        item for item in items for begin, part in _BY_HAND if item.nodeid.startswith(begin) and part in item.nodeid
+    }
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
