@@ -69,6 +69,17 @@ async def test_power_of_a_slice_is_the_rise_of_the_registers(
     ]
 
 
+async def test_register_that_leaps_does_not_draw_a_peak(database: Database, rows: Rows, clock: FrozenClock) -> None:
+    station = await rows.station("CP1")
+    known = await rows.transaction(station)
+    begin = clock.now() - timedelta(hours=2)
+    for quarter, energy_wh in enumerate((1000, 2000, 90_000_000, 90_001_000)):
+        at = begin + timedelta(seconds=WIDTH_S * quarter)
+        await rows.reading(station, known, at, energy_wh=Decimal(energy_wh))
+    curve = {point.at: point.power_w for point in await PowerCurve(database, clock).last_day(None)}
+    assert [curve[begin + timedelta(seconds=WIDTH_S * quarter)] for quarter in range(4)] == [0, 4000, 0, 4000]
+
+
 async def test_stations_without_a_register_count_by_their_power(
     database: Database, rows: Rows, clock: FrozenClock
 ) -> None:

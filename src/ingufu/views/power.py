@@ -3,11 +3,12 @@
 import asyncio
 from collections import defaultdict
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Integer, Select, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, Integer, Select, Subquery, and_, case, func, literal, select
 
 from ingufu.charging.tables import readings
 from ingufu.core.clock import Clock
@@ -19,6 +20,9 @@ from ingufu.views.stations import SiteIds
 WIDTH_S = 900  # 15 minutes: what stations report in, and grid operators reckon with
 DAY = 96  # slices
 LATE = 2  # slices that may still change, for stations report late
+MOST_WH = Decimal(
+    4_000_000 * WIDTH_S // 3600
+)  # no outlet delivers more in a slice: a register that leaps is not believed
 WEEK = timedelta(days=7)
 SPAN = 8  # slices read at once: a long read keeps other readers waiting
 
@@ -128,7 +132,10 @@ def _sums(by_transaction: Subquery, first: int) -> Select[Any]:
     ).subquery()
     step = steps.c
     follows = and_(step.before_number == step.number - 1, step.high >= step.before)
-    rise = case((follows, step.high - step.before), else_=step.high - step.low)
+    told = case((follows, step.high - step.before), else_=step.high - step.low)
+    rise = case(
+        (told <= literal(MOST_WH, readings.c.energy_wh.type), told), else_=literal(0, readings.c.energy_wh.type)
+    )
     return (
         select(
             step.number,
