@@ -31,9 +31,13 @@ from ingufu.infra.storage.targets import StorageUrl
 TEMPLATE = "ingufu_template"
 
 # A machine that is busy with other tests makes an example take as long as it likes. Where CI is set, as `.ci/run` does,
-# hypothesis draws the same examples each time.
+# hypothesis draws the same examples each time, and half as many.
 hypothesis.settings.register_profile(
-    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], parent=hypothesis.settings()
+    "house",
+    max_examples=50 if "CI" in os.environ else 100,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    parent=hypothesis.settings(),
 )
 hypothesis.settings.load_profile("house")
 
@@ -55,6 +59,9 @@ _BY_HAND = (
     ("tests/web/api/test_sites_only.py", ""),  # test_walk_roles.py goes over the same operations
     ("tests/web/api/test_walk.py", "[2-"),
     ("tests/web/test_right_to_left.py", "390"),
+    ("tests/web/test_styleguide.py", "[390-"),
+    ("tests/web/test_styleguide.py", "dark]"),
+    ("tests/app/test_demo_", "postgresql"),
     ("tests/web/", "postgresql"),  # what pages and the API ask of storage is shown on both where it is written
     ("tests/gateway/", "postgresql"),
     ("tests/faults/test_network.py", "postgresql"),
