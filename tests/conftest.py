@@ -65,13 +65,28 @@ _BY_HAND = (
     ("tests/web/", "postgresql"),  # what pages and the API ask of storage is shown on both where it is written
     ("tests/gateway/", "postgresql"),
     ("tests/faults/test_network.py", "postgresql"),
+    ("tests/charging/", "postgresql"),
+    ("tests/stations/", "postgresql"),
+    ("tests/tariffs/", "postgresql"),
+    ("tests/configuration/", "postgresql"),
     ("tests/scenarios/", "postgresql"),
     ("tests/conformance/", "postgresql"),
 )
 
 
+_LONG = (
+    "tests/web/test_",
+    "tests/app/",
+    "tests/faults/",
+    "tests/simulation/",
+    "tests/infra/storage/",
+    "tests/web/api/",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, where CI is set, what is named above."""
+    """Begin with files that take long, so that no worker is left with one; leave out what is named above, by CI."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
     if "CI" not in os.environ:
         return
     left_out = {
