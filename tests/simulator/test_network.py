@@ -12,6 +12,7 @@ from ingufu.simulator.network import Network
 from ingufu.simulator.plan import plan
 from ingufu.simulator.run import SimulateOptions, planned, simulate
 from ingufu.simulator.timeline import LiveTimeline, VirtualTimeline
+from ingufu.simulator.vendors import Version
 from simulator.csms import running
 from simulator.running import on_loop
 
@@ -74,6 +75,36 @@ async def test_all_frames_of_a_network_are_valid_but_for_the_vendor_without_zone
         await pass_time(network, timeline, 3600)
         assert {c.subprotocol for c in csms.connections.values()} == {"ocpp1.6", "ocpp2.0.1", "ocpp2.1"}
         assert len(odd) == 1
+        await network.stop()
+
+
+@pytest.mark.parametrize(
+    ("version", "request_", "payload"),
+    [
+        (Version.V16, "RemoteStartTransaction", {"idTag": "AFAR", "connectorId": 1}),
+        (
+            Version.V201,
+            "RequestStartTransaction",
+            {"remoteStartId": 7, "evseId": 1, "idToken": {"idToken": "AFAR", "type": "Central"}},
+        ),
+    ],
+)
+@on_loop
+async def test_a_driver_comes_to_a_place_that_was_started_from_afar(version, request_, payload):
+    async with running() as csms:
+        timeline = VirtualTimeline(START)
+        one = plan("afar", 1, versions=frozenset({version}))
+        network = Network(one, csms.url, timeline, has_troubles=False)
+        network.start(busy_share=0.0)
+        await pass_time(network, timeline, 10)
+        [identity] = csms.connections
+        answer = await csms.connections[identity].call(request_, payload)
+        assert answer["status"] == "Accepted"
+        await pass_time(network, timeline, 10)
+        assert network.statistics().sessions_started == 1
+        assert "AFAR" in "".join(csms.frames[identity])
+        await pass_time(network, timeline, 48 * 3600)
+        assert network.statistics().sessions_ended >= 1  # he leaves, and the place lives on
         await network.stop()
 
 

@@ -1,6 +1,7 @@
 """One EVSE of a simulated station: what is plugged in, who is authorized, what flows, and its transaction."""
 
 import random
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -162,6 +163,7 @@ class Evse:
         "last_transaction",
         "meter",
         "metered_at",
+        "on_called_to",
         "operative_after",
         "pending_remote_start",
         "pending_reservation",
@@ -202,6 +204,7 @@ class Evse:
         self.reservation: Reservation | None = None
         self.pending_reservation: int | None = None
         self.pending_remote_start: int | None = None
+        self.on_called_to: Callable[[], None] | None = None  # a start from afar waits for its vehicle
         self.reported_status: str | None = None
         self.tick_timer: Timer | None = None
         self.sample_timer: Timer | None = None

@@ -76,6 +76,8 @@ def authorize(station: Station, evse: Evse, token: Token, *, group: str | None, 
         wait_s = station.dialect.settings().connection_timeout_s
         evse.cancel("plug_timer")
         evse.plug_timer = station.later(wait_s, lambda: _nobody_came(station, evse))
+        if trigger is Trigger.REMOTE_START and evse.on_called_to is not None:
+            evse.on_called_to()
     refresh(station, evse, Change(trigger=trigger, token=token))
 
 

@@ -71,6 +71,7 @@ class Visits:
         self._deadline_s = 0.0
         self._satisfied_until_s: float | None = None
         self._waited_s = 0.0
+        evse.on_called_to = self._come
 
     def begin(self, *, busy_share: float, within_s: float) -> None:
         """Let the first driver come soon with that probability, otherwise when the rhythm says so."""
@@ -92,6 +93,9 @@ class Visits:
     def _later(self, seconds: float, callback: Callable[[], None]) -> None:
         self._timer = self._station.later(seconds, callback)
 
+    def _stay_s(self) -> float:
+        return demand.stay_s(self._rng, self._site.place, is_dc=self._evse.spec.is_dc) / self._pace
+
     def _gap_s(self) -> float:
         """Draw the time until the next driver, by the site's own clock, at the network's pace."""
         local_at = self._station.around.timeline.now().astimezone(self._zone)
@@ -107,13 +111,22 @@ class Visits:
         self._driver = driver
         self._waited_s = 0.0
         self._satisfied_until_s = None
-        stay_s = demand.stay_s(self._rng, self._site.place, is_dc=evse.spec.is_dc) / self._pace
-        self._deadline_s = self._now_s() + max(stay_s, 90.0)
+        self._deadline_s = self._now_s() + max(self._stay_s(), 90.0)
         if self._rng.random() < CARD_FIRST:
             self._present()
             self._later(2.0 + 5.0 * self._rng.random(), self._plug_in)
         else:
             self._plug_in()
+
+    def _come(self) -> None:
+        """Plug in soon, as somebody who had the station started by an app or by telephone, unless a driver is here."""
+        if self._driver is not None or self._timer is None:
+            return
+        self._timer.cancel()
+        self._waited_s = 0.0
+        self._satisfied_until_s = None
+        self._deadline_s = self._now_s() + max(self._stay_s(), 90.0)
+        self._later(2.0 + 4.0 * self._rng.random(), self._plug_in)
 
     def _plug_in(self) -> None:
         if not self._evse.is_plugged:
