@@ -158,6 +158,37 @@ async def test_simulate_runs_until_cancelled_and_tells_how_it_stands():
         assert told[-1].stations == 5
 
 
+@on_loop
+async def test_a_network_that_is_started_again_has_other_sessions_than_before():
+    """A server takes a session whose id comes again for the old one, and shows none of the new."""
+    async with running() as csms:
+        csms.validates = False
+        lives = []
+        for _ in range(2):
+            csms.calls.clear()
+            options = SimulateOptions(
+                url=csms.url, stations=2, seed="s", ramp_s=0.1, busy_share=1.0, versions=("2.0.1",), has_troubles=False
+            )
+            task = asyncio.get_running_loop().create_task(simulate(options, clock=SystemClock()))
+            await csms.until(lambda: bool(references(csms)), timeout_s=60)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await csms.until(lambda: csms.connected == 0)
+            lives.append((set(csms.calls), references(csms)))
+        assert lives[0][0] == lives[1][0]  # the same stations
+        assert not lives[0][1] & lives[1][1]
+
+
+def references(csms):
+    return {
+        payload["transactionInfo"]["transactionId"]
+        for calls in csms.calls.values()
+        for action, payload in calls
+        if action == "TransactionEvent"
+    }
+
+
 def test_options_that_cannot_be_followed_are_refused():
     for options, field in (
         (SimulateOptions(stations=0), "stations"),

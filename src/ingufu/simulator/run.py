@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -68,7 +69,7 @@ async def simulate(
         raise InvalidInput("The time factor is at least 1.", field="time_factor")
     timeline = LiveTimeline(clock)
     living = Network(
-        network or planned(options),
+        _anew(network or planned(options), clock.now()),
         options.url,
         timeline,
         time_factor=options.time_factor,
@@ -85,6 +86,17 @@ async def simulate(
     finally:
         await living.stop()
         timeline.close()
+
+
+def _anew(network: Plan, at: datetime) -> Plan:
+    """Return the network with ids and chances of this life: to a server, an id that comes again is the old session."""
+    stations = [
+        msgspec.structs.replace(
+            one, spec=msgspec.structs.replace(one.spec, seed=f"{one.spec.seed}:{at.isoformat(timespec='milliseconds')}")
+        )
+        for one in network.stations
+    ]
+    return msgspec.structs.replace(network, stations=tuple(stations))
 
 
 def _repeat(timeline: LiveTimeline, every_s: float, action: Callable[[], object]) -> None:
