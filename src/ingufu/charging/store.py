@@ -92,7 +92,7 @@ _SAMPLES_BETWEEN = select(readings.c.at, readings.c.samples).where(
     readings.c.at >= bindparam("since"),
     readings.c.at <= bindparam("until"),
 )
-_GLANCES_RECEIVED = _GLANCES.where(readings.c.received_at <= bindparam("received_until"))
+_GLANCES_RECEIVED = _GLANCES.add_columns(readings.c.received_at)
 _TOLD_BETWEEN = select(readings.c.at_station, readings.c.samples).where(
     readings.c.transaction_id == bindparam("transaction_id"),
     readings.c.at_station >= bindparam("first"),
@@ -197,14 +197,15 @@ async def find_events_of_keys(database: Database, transaction_id: str, keys: tup
     return [_event(row) for row in await database.fetch_all(_EVENTS_OF_KEYS, params)]
 
 
-async def find_glances(
-    database: Database, transaction_id: str, *, received_until: datetime | None = None
-) -> list[Glance]:
-    """Return what a transaction needs of its readings, by time; only of those that had come by an instant, if named."""
-    if received_until is not None:
-        params = {"transaction_id": transaction_id, "received_until": received_until}
-        return [Glance(**row) for row in await database.fetch_all(_GLANCES_RECEIVED, params)]
+async def find_glances(database: Database, transaction_id: str) -> list[Glance]:
+    """Return what a transaction needs of its readings, by time."""
     return [Glance(**row) for row in await database.fetch_all(_GLANCES, {"transaction_id": transaction_id})]
+
+
+async def find_glances_received(database: Database, transaction_id: str) -> list[tuple[datetime, Glance]]:
+    """Return what a transaction needs of its readings, by time, and when each had come."""
+    rows = await database.fetch_all(_GLANCES_RECEIVED, {"transaction_id": transaction_id})
+    return [(row.pop("received_at"), Glance(**row)) for row in rows]
 
 
 async def find_samples_between(

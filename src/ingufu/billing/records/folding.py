@@ -73,7 +73,7 @@ def usage_of(
     A session that runs is looked at as if it ended `until`, or with what was last heard of it.
     """
     events = sorted(events, key=lambda event: (event.at, order_of(event)))
-    readings = sorted(set(readings), key=_order)
+    readings = _in_order(readings)
     started = _micros(transaction.started_at)
     ended = max(started, _micros(transaction.ended_at or until or _last_heard(transaction, events, readings)))
     curve = _curve(events, readings, started, ended)
@@ -97,6 +97,14 @@ def faults_of(told: Iterable[tuple[datetime, bool]], until: datetime) -> tuple[F
     if since is not None and since < until:
         found.append(Fault(since, until))
     return tuple(found)
+
+
+def _in_order(readings: Iterable[Reading]) -> list[Reading]:
+    """Return the readings by time, each once. Most sessions are kept like that, and comparing instants is cheap."""
+    found = list(readings)
+    if all(before.at < after.at for before, after in itertools.pairwise(found)):
+        return found
+    return sorted(set(found), key=_order)
 
 
 def _order(reading: Reading) -> tuple[datetime, str, Decimal, float, Decimal]:

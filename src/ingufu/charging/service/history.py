@@ -6,7 +6,7 @@ import msgspec
 
 from ingufu.charging import decide, store
 from ingufu.charging.energy import Limits
-from ingufu.charging.fold import Arrival, Glance, Known, advance, fold, make_points, resume
+from ingufu.charging.fold import Arrival, Glance, Known, advance, fold, is_late, make_points, resume
 from ingufu.charging.model import AsKnown, Transaction, TransactionEvent
 from ingufu.infra.storage.database import Database
 
@@ -61,16 +61,22 @@ class History:
         """Return the transaction as what had come by `at` makes it; None if nothing had."""
         events = await store.find_events(self._database, transaction.id)
         heard = [event for event in events if event.received_at <= at]
-        glances = await store.find_glances(self._database, transaction.id)
-        seen = await store.find_glances(self._database, transaction.id, received_until=at)
+        received = await store.find_glances_received(self._database, transaction.id)
+        seen = [glance for received_at, glance in received if received_at <= at]
         if not heard and not seen:
             return None
-        then = fold(transaction, heard, seen, limits=self.limits, now=at).transaction
+        then = fold(transaction, heard, seen, limits=self.limits, now=at)
         whole = then
-        if len(heard) < len(events) or len(seen) < len(glances):
-            whole = fold(transaction, events, glances, limits=self.limits, now=transaction.updated_at).transaction
-        is_whole = whole.last_reading_at == transaction.last_reading_at and decide.is_same_bill(whole, transaction)
-        return AsKnown(transaction=then, is_whole=is_whole)
+        if len(heard) < len(events) or len(seen) < len(received):
+            later = [glance for received_at, glance in received if received_at > at]
+            rest = Arrival(event=None, glances=later, points=make_points(later))
+            if len(heard) == len(events) and not is_late(then, rest):
+                whole = advance(then, rest, limits=self.limits, now=transaction.updated_at)
+            else:
+                glances = [glance for _, glance in received]
+                whole = fold(transaction, events, glances, limits=self.limits, now=transaction.updated_at)
+        is_whole = _is_as_stored(whole.transaction, transaction)
+        return AsKnown(transaction=then.transaction, is_whole=is_whole)
 
     async def load_open(self, station_id: str) -> dict[str, Known]:
         """Return the open transactions of a station by id."""
@@ -88,3 +94,7 @@ class History:
         events = events if arrival.event is None else [*events, arrival.event]
         after = fold(transaction, events, [*stored, *arrival.glances], limits=self.limits, now=now)
         return msgspec.structs.replace(after, marks=known.marks)
+
+
+def _is_as_stored(made: Transaction, stored: Transaction) -> bool:
+    return made.last_reading_at == stored.last_reading_at and decide.is_same_bill(made, stored)

@@ -16,6 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 EXACT_PLACES = 6  # OCPP 2.x sends at most six decimal places
 _SCALE = Decimal(10) ** EXACT_PLACES
+_UNITS = 10**EXACT_PLACES
 _SCALED_LIMIT = 9_000_000_000_000 * 10**EXACT_PLACES
 _QUANTUM = Decimal(1).scaleb(-EXACT_PLACES)
 EXACT_LIMIT = Decimal(9_000_000_000_000)  # what 64 bits hold at six places, rounded down: 9 TWh
@@ -172,7 +173,10 @@ def _scaled(value: Decimal | int | None) -> int | None:
 
 
 def _integer_to_decimal(value: int | None) -> Decimal | None:
-    return None if value is None else _shortest(Decimal(value).scaleb(-EXACT_PLACES))
+    if value is None:
+        return None
+    whole, rest = divmod(value, _UNITS)
+    return Decimal(value).scaleb(-EXACT_PLACES).normalize() if rest else Decimal(whole)
 
 
 def _quantised(value: Decimal | int | None) -> Decimal | None:

@@ -16,6 +16,7 @@ from sqlalchemy.sql.selectable import SelectBase
 from ingufu.infra.storage.binding import binding
 from ingufu.infra.storage.columns import reader
 
+BY_COLUMN = 20  # rows, from which on they are converted column by column, which is faster
 MAX_CONSTANTS = 2000  # far more than the program has; beyond it someone takes what he builds for a constant
 
 log = structlog.get_logger(__name__)
@@ -96,6 +97,12 @@ class Prepared:
         columns, readers = self.columns, self._readers
         if not any(readers):
             return [dict(zip(columns, row, strict=True)) for row in raw]
+        if len(raw) >= BY_COLUMN:
+            values = [
+                column if reader is None else map(reader, column)
+                for reader, column in zip(readers, zip(*raw, strict=True), strict=True)
+            ]
+            return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
         return [
             {
                 name: value if reader is None else reader(value)

@@ -9,9 +9,10 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
+from ingufu.charging.model import AsKnown
 from ingufu.tariffs.model import AppliedTariff
 from ingufu.views import transactions as transaction_views
-from ingufu.views.moments import Moment, MomentKind, SessionAt
+from ingufu.views.moments import Moment, MomentKind, session_at
 from ingufu.views.transactions import TransactionView
 from ingufu.web.api import moments as api
 from ingufu.web.console import present
@@ -49,7 +50,8 @@ async def show_steps(
     place = _place(found.items, criteria.step)
     chosen = found.items[place] if found.items else None
     zone = await zone_of(web.services.database, it)
-    then = SessionAt(at=it.updated_at) if chosen is None else await _then(web, principal, it, chosen)
+    known = None if chosen is None else await web.services.charging.as_known(it.id, chosen.at)
+    then = session_at(it.updated_at if chosen is None else chosen.at, known, principal.site_ids)
     return await pages.show(
         request,
         "pages/sessions/steps.html",
@@ -64,7 +66,7 @@ async def show_steps(
         after=found.items[place + 1].id if place + 1 < len(found.items) else "",
         then=then,
         tariff=criteria.tariff,
-        pricing=None if chosen is None else await _pricing(web, principal, it, chosen, criteria.tariff),
+        pricing=None if chosen is None else await _pricing(web, principal, it, known, chosen, criteria.tariff),
     )
 
 
@@ -73,13 +75,13 @@ def _place(moments: Sequence[Moment], wanted: str) -> int:
     return places.get(wanted, max(len(moments) - 1, 0))
 
 
-async def _then(web: WebContext, principal: Principal, it: TransactionView, chosen: Moment) -> SessionAt:
-    found: SessionAt = await function_of(api.get_session_as_known)(web, principal, it.id, api.AtQuery(at=chosen.at))
-    return found
-
-
 async def _pricing(
-    web: WebContext, principal: Principal, it: TransactionView, chosen: Moment, tariff_id: str
+    web: WebContext,
+    principal: Principal,
+    it: TransactionView,
+    known: AsKnown | None,
+    chosen: Moment,
+    tariff_id: str,
 ) -> dict[str, Any] | None:
     """Return what the session cost then, by its own tariff or the named one; None: the reader may not see prices."""
     if Scope.MONEY_READ not in principal.scopes:
@@ -91,7 +93,7 @@ async def _pricing(
     if tariff_id in named:
         tariffs = (await records.tariff_at(tariff_id, it.started_at, until=it.ended_at),)
     return {
-        "cost": await records.as_known(it.id, chosen.at, tariffs),
+        "cost": None if known is None else await records.of_known(known.transaction, chosen.at, tariffs),
         "tariffs": options,
         "by": named.get(tariff_id, ""),
         "choice": await records.choice_of(it.id),

@@ -123,9 +123,13 @@ class ChargeRecords:
         with the energy it was judged to have by then. Raises NotFound, InvalidInput.
         """
         known = await self._charging.as_known(transaction_id, at)
-        if known is None:
-            return None
-        transaction = known.transaction
+        return None if known is None else await self.of_known(known.transaction, at, tariffs)
+
+    async def of_known(
+        self, transaction: Transaction, at: datetime, tariffs: tuple[AppliedTariff, ...] = ()
+    ) -> SessionPrice:
+        """Return what a session cost which is as it was known at that instant; otherwise as `as_known`."""
+        transaction_id = transaction.id
         issued = [record for record in await self.of_transaction(transaction_id) if record.issued_at <= at]
         standing = decide.standing_of(issued)
         if standing is not None and not tariffs:
@@ -159,8 +163,19 @@ class ChargeRecords:
         usage = await self._making.usage(transaction, transaction.energy_wh, place, tariffs, told=told)
         return price(usage, tariffs, rounding=place.rounding).billed.gross
 
-    async def what_if(self, transaction_id: str, tariffs: tuple[AppliedTariff, ...]) -> SessionPrice:
-        """Return what a session would cost by other tariffs; nothing is stored. Raises NotFound, InvalidInput."""
+    async def what_if(
+        self, transaction_id: str, tariffs: tuple[AppliedTariff, ...], *, beside: SessionPrice | None = None
+    ) -> SessionPrice:
+        """Return what a session would cost by other tariffs; nothing is stored. Raises NotFound, InvalidInput.
+
+        `beside` is what it costs by its own, as `running` has just said: what was used need not be found out again.
+        """
+        if beside is not None and beside.is_running and beside.usage and not decide.needs_current(tariffs):
+            transaction = await self._charging.get(transaction_id)
+            place = await self._making.place(transaction.station_id)
+            return replace(
+                beside, price=price(beside.usage, tariffs, rounding=place.rounding), tariffs=tariffs, rating=None
+            )
         return await self._priced(await self._charging.get(transaction_id), tariffs)
 
     async def tariff_at(self, tariff_id: str, at: datetime, *, until: datetime | None = None) -> AppliedTariff:
