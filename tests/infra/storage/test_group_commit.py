@@ -94,3 +94,39 @@ async def test_unit_of_many_writes_and_many_units_are_bounded_per_commit(
     await asyncio.gather(*(work.commit() for work in works))
     assert sampled.writer.commits == 4
     assert sampled.writer.backlog == 0
+
+
+async def append_one(database: Database, number: int) -> None:
+    async with database.work() as work:
+        work.append(APPEND, step("u", number))
+
+
+async def test_who_writes_alone_never_waits_for_others(sampled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PACE_S", 600.0)
+    async with asyncio.timeout(60):
+        for number in range(20):
+            await append_one(sampled, number)
+    assert sampled.writer.commits == 20
+
+
+async def test_many_who_write_at_once_share_commits_that_come_at_a_pace(
+    sampled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "PACE_S", 0.2)
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(append_one(sampled, number) for number in range(8)))
+    begins = loop.time()
+    first = asyncio.create_task(append_one(sampled, 8))
+    await asyncio.gather(first, *(append_one(sampled, number) for number in range(9, 16)))
+    assert sampled.writer.commits <= 3  # those of the second crowd that had come before a commit began wait together
+    assert loop.time() - begins >= 0.1
+    assert sorted(await steps(sampled)) == list(range(16))
+
+
+async def test_crowd_large_enough_is_written_at_once(sampled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PACE_S", 600.0)
+    async with asyncio.timeout(60):
+        for crowd in range(3):
+            numbers = range(crowd * 100, crowd * 100 + 100)
+            await asyncio.gather(*(append_one(sampled, number) for number in numbers))
+    assert sampled.writer.commits <= 3 + 3

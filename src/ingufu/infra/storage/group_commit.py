@@ -13,6 +13,11 @@ from ingufu.infra.storage.journal import ENTRIES
 from ingufu.infra.storage.lagging import Lagging, Portion
 from ingufu.infra.storage.statements import Prepared, Statements
 
+PACE_S = 0.002  # between the beginnings of two commits while many come: each commit has its price, however small it is
+PACED_FROM = (
+    4  # units of a commit after which the next one is paced; who writes alone, one after the other, never waits
+)
+MAX_PACED = 64  # of them that wait: so many are worth a commit at once
 MAX_UNITS = 4000  # a bound on how long one commit may make the others wait
 BEHIND_PORTION = 200  # plain rows of those below that one commit takes along at least: 2 ms longer for who waits for it
 BEHIND_ALONE = 1000  # of them, if nobody waits for the commit; someone may come meanwhile
@@ -93,6 +98,8 @@ class GroupCommit:
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
+        self._began_s = 0.0  # the latest commit, by the loop's clock
+        self._together = 0  # units that it took
         self.commits = 0
         self.units = 0
         self.lost_behind = 0
@@ -197,6 +204,8 @@ class GroupCommit:
                 or (self._has_leftovers and (self.refusal is None or not is_tried))
                 or (self.lagging.is_in_doubt and not is_tried)
             ):
+                if self._together >= PACED_FROM:
+                    await self._pace()
                 await self._commit_once()
                 is_tried = True
         finally:
@@ -207,8 +216,16 @@ class GroupCommit:
             if self.lagging or self.is_stirred:
                 self.wake()
 
+    async def _pace(self) -> None:
+        """Give more units the time to come along, if the latest commit took many and began just now."""
+        early_s = self._began_s + PACE_S - asyncio.get_running_loop().time()
+        if early_s > 0 and len(self._waiting) < MAX_PACED and not self._is_closed:
+            await asyncio.sleep(early_s)
+
     async def _commit_once(self) -> None:
+        self._began_s = asyncio.get_running_loop().time()
         waiting = self._take_waiting()
+        self._together = len(waiting)
         series = self._take_behind(len(waiting))
         portion = self.lagging.take()
         try:
