@@ -18,6 +18,7 @@ from ingufu.accounts.model import (
     Mismatch,
     New,
     OfFleet,
+    OfHost,
     OrganisationKind,
     Principal,
     Replay,
@@ -89,12 +90,12 @@ def test_nobody_of_a_host_or_fleet_is_above_its_ceiling(kind, role):
 
 def test_host_sees_its_own_sites_narrowed_by_its_grants():
     everywhere = user(RoleGrant(role=Role.HOST))
-    assert seen(everywhere, OrganisationKind.HOST, owned=("a", "b")).site_ids == {"a", "b"}
-    assert seen(everywhere, OrganisationKind.HOST).site_ids == frozenset(), "no site is not every site"
+    assert seen(everywhere, OrganisationKind.HOST, owned=("a", "b")).site_ids == OfHost({"a", "b"})
+    assert seen(everywhere, OrganisationKind.HOST).site_ids == OfHost(), "no site is not every site"
     at_two = user(RoleGrant(role=Role.HOST, site_id="a"), RoleGrant(role=Role.HOST, site_id="theirs"))
-    assert seen(at_two, OrganisationKind.HOST, owned=("a", "b")).site_ids == {"a"}
+    assert seen(at_two, OrganisationKind.HOST, owned=("a", "b")).site_ids == OfHost({"a"})
     lost = user(RoleGrant(role=Role.HOST, site_id="theirs"))
-    assert seen(lost, OrganisationKind.HOST, owned=("a", "b")).site_ids == frozenset()
+    assert seen(lost, OrganisationKind.HOST, owned=("a", "b")).site_ids == OfHost()
 
 
 def test_fleet_sees_its_drivers_and_no_site():

@@ -185,7 +185,7 @@ async def test_a_simulated_station_signs_the_registers_of_a_session(
         await script.charge(seconds=120)
         await script.present("CARD")
         await script.unplug(1)
-    signed = await list_signed(house.services.database, (await only(house, transactions))["id"])
+    signed = await list_signed(house.services.database, (await only(house, transactions))["id"], None)
     contexts = {row.context for row in signed}
     assert contexts == {"Transaction.Begin", "Transaction.End"}
     for row in signed:

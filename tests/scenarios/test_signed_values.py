@@ -45,7 +45,7 @@ async def test_signed_data_of_2x_come_out_as_they_went_in(house: Running, versio
     async with line(house, "CS", version) as station:
         await station.boot()
         assert await station.get("TransactionEvent", event) == {}
-    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"])
+    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"], None)
     assert (row.data, row.encoding, row.method) == (data, "OCMF", "ECDSA-secp256r1-SHA256")
     assert (row.public_key, row.public_key_der_hex) == (KEY, "3059301306072a8648ce3d02")
     assert (row.context, row.container) == ("Transaction.Begin", None)
@@ -61,7 +61,7 @@ async def test_a_21_station_may_leave_method_and_key_out(house: Running):
             "eventType": "Started", "timestamp": AT, "triggerReason": "Authorized", "seqNo": 0,
             "transactionInfo": {"transactionId": "TX-1"}, "meterValue": [{"timestamp": AT, "sampledValue": [sample]}],
         })  # fmt: skip
-    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"])
+    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"], None)
     assert (row.data, row.encoding, row.method, row.public_key) == ("AA==", "EDL", None, None)
 
 
@@ -80,7 +80,7 @@ async def test_a_signed_container_of_16_comes_out_as_it_went_in(house: Running, 
         else:
             stop = {"transactionId": number, "meterStop": 10, "timestamp": AT, "transactionData": taken}
             await station.get(where, stop)
-    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"])
+    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"], None)
     assert (row.data, row.container) == (data, sample["value"])
     assert (row.encoding, row.method, row.public_key) == ("OCMF", None, KEY)
     assert "unreadable-value" not in {row["kind"] for row in await rows(house, anomalies)}
@@ -94,5 +94,5 @@ async def test_bare_data_in_a_16_value_are_kept_too(house: Running):
         start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": AT}
         number = (await station.get("StartTransaction", start))["transactionId"]
         await station.get("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": taken})
-    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"])
+    (row,) = await list_signed(house.services.database, (await only(house, transactions))["id"], None)
     assert (row.data, row.encoding, row.container) == (OCMF, "OCMF", None)

@@ -103,10 +103,10 @@ async def test_transactions_of_many_stations_are_met_in_order_of_time(
 
 
 async def test_parts_of_a_transaction_are_found_by_it(database: Database, rows: Rows, plans: Plans) -> None:
-    await session.list_readings(database, "t", ReadingQuery())
+    await session.list_readings(database, "t", ReadingQuery(), None)
     await session.get_series(database, "t", 300)
-    await session.list_anomalies(database, "t")
-    await session.list_transaction_events(database, "t")
+    await session.list_anomalies(database, "t", None)
+    await session.list_transaction_events(database, "t", None)
     assert scans(plans.steps()) == []
 
 

@@ -100,7 +100,7 @@ async def test_readings_come_in_pages_with_their_samples_as_they_came(database: 
     samples = '[{"measurand":"Voltage","raw_value":"230.0"}]'
     for minute in range(5):
         await rows.reading(station, known, rows.ago(minutes=minute), samples=samples)
-    first = await session.list_readings(database, known, ReadingQuery(limit=3))
-    second = await session.list_readings(database, known, ReadingQuery(limit=3, cursor=first.next))
+    first = await session.list_readings(database, known, ReadingQuery(limit=3), None)
+    second = await session.list_readings(database, known, ReadingQuery(limit=3, cursor=first.next), None)
     assert [one.at for one in first.items + second.items] == [rows.ago(minutes=minute) for minute in (4, 3, 2, 1, 0)]
     assert bytes(first.items[0].samples) == samples.encode()

@@ -18,6 +18,7 @@ from ingufu.accounts.model import (
     Mismatch,
     New,
     OfFleet,
+    OfHost,
     OrganisationKind,
     Principal,
     Replay,
@@ -81,6 +82,14 @@ def sites_seen(bounds: Bounds, granted: Collection[str]) -> frozenset[str] | Non
     return OfFleet(bounds.organisation_id)
 
 
+def sites_shown(bounds: Bounds, granted: Collection[str], scopes: Collection[Scope]) -> frozenset[str] | None:
+    """Return the sites that are seen with these grants, as those see them who may this."""
+    seen = sites_seen(bounds, granted)
+    if bounds.kind is OrganisationKind.HOST and Scope.DRIVERS_READ not in scopes and seen is not None:
+        return OfHost(seen)
+    return seen
+
+
 def excess(holder: Principal, scopes: Collection[Scope], site_ids: Collection[str] | None) -> str | None:
     """Return why the holder cannot give these rights to others, or None: nobody gives what they do not hold."""
     missing = sorted(set(scopes) - holder.scopes)
@@ -103,7 +112,7 @@ def principal_of_user(
         name=user.name,
         organisation_id=user.organisation_id,
         scopes=allowed(bounds.kind, scopes),
-        site_ids=sites_seen(bounds, [grant.site_id for grant in user.grants if grant.site_id is not None]),
+        site_ids=sites_shown(bounds, [grant.site_id for grant in user.grants if grant.site_id is not None], scopes),
         fleet_id=bounds.organisation_id if bounds.kind is OrganisationKind.FLEET else None,
         login_id=login_id,
         language=user.language,
@@ -121,7 +130,7 @@ def principal_of_key(key: ApiKey, bounds: Bounds, now: datetime, address: str | 
         name=key.name,
         organisation_id=key.organisation_id,
         scopes=allowed(bounds.kind, key.scopes),
-        site_ids=sites_seen(bounds, key.site_ids or ()),
+        site_ids=sites_shown(bounds, key.site_ids or (), key.scopes),
         fleet_id=bounds.organisation_id if bounds.kind is OrganisationKind.FLEET else None,
         address=address,
     )

@@ -44,6 +44,7 @@ class Scope(StrEnum):
     FRAMES_READ = "frames:read"
     EVENTS_READ = "events:read"
     REPORTS_READ = "reports:read"
+    DRIVERS_READ = "drivers:read"  # of hosts: who charged at their sites; the operator's people see it anyway
     AUDIT_READ = "audit:read"
     USERS_READ = "users:read"  # organisations, users, roles and keys
     USERS_WRITE = "users:write"
@@ -107,7 +108,7 @@ ROLE_WORDS: Mapping[Role, tuple[str, str]] = {
 }
 CEILINGS: Mapping[OrganisationKind, frozenset[Scope]] = {  # what nobody of such an organisation is above
     OrganisationKind.OPERATOR: frozenset(Scope),
-    OrganisationKind.HOST: ROLE_SCOPES[Role.HOST],
+    OrganisationKind.HOST: ROLE_SCOPES[Role.HOST] | {Scope.DRIVERS_READ},
     OrganisationKind.FLEET: ROLE_SCOPES[Role.FLEET_MANAGER],
 }
 
@@ -209,15 +210,37 @@ class OfFleet(frozenset[str]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OfFleet) and other.fleet_id == self.fleet_id
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:
         return hash((OfFleet, self.fleet_id))
+
+
+class OfHost(frozenset[str]):
+    """Sites as their host sees them: with what was charged there, but not by whom.
+
+    Views leave out what names drivers and their cards. A host that may know (`drivers:read`) has plain sites.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OfHost) and frozenset.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((OfHost, frozenset.__hash__(self)))
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, and what they may.
 
     `site_ids` None: every site of the deployment. `fleet_id` not None: only the drivers, cards and groups of this
-    organisation, and their sessions; then `site_ids` is an `OfFleet`, which is empty.
+    organisation, and their sessions; then `site_ids` is an `OfFleet`, which is empty. To a host's people who are
+    not to know who charged it is an `OfHost`.
     """
 
     kind: ActorKind

@@ -22,6 +22,7 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.personal import as_seen
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 from ingufu.views.transactions import Instant
 
@@ -131,7 +132,7 @@ async def list_records(database: Database, query: RecordQuery, site_ids: SiteIds
         found += await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     found.sort(key=lambda row: (row["order_value"], row["order_tie"]), reverse=order.is_descending)
     rows, cursor = cut(found[: query.limit + 1], order, query.limit)
-    return Page(items=tuple(_row(row) for row in rows), next=cursor)
+    return Page(items=as_seen(site_ids, tuple(_row(row) for row in rows)), next=cursor)
 
 
 async def get_record(database: Database, record_id: str, site_ids: SiteIds) -> ChargeRecord:
@@ -140,14 +141,14 @@ async def get_record(database: Database, record_id: str, site_ids: SiteIds) -> C
     rows = await database.select(statement)
     if not rows:
         raise NotFound("There is no such charge record.")
-    return read_document(rows[0]["document"])
+    return as_seen(site_ids, read_document(rows[0]["document"]))
 
 
-async def list_chain(database: Database, record: ChargeRecord) -> tuple[RecordRow, ...]:
+async def list_chain(database: Database, record: ChargeRecord, site_ids: SiteIds) -> tuple[RecordRow, ...]:
     """Return what was issued for the session of a record, in order."""
     subject = record.transaction_id or f"reservation:{record.reservation_id}"
     statement = _rows().where(records.c.subject == subject).order_by(records.c.issued_at, records.c.id)
-    return tuple(_row(row) for row in await database.select(statement))
+    return as_seen(site_ids, tuple(_row(row) for row in await database.select(statement)))
 
 
 async def export_records(
@@ -161,7 +162,7 @@ async def export_records(
     while True:
         rows = await database.select(ordered(chosen, order, cursor=query.cursor, limit=query.limit))
         rows, cursor = cut(rows, order, query.limit)
-        yield [read_document(row["document"]) for row in rows]
+        yield as_seen(site_ids, [read_document(row["document"]) for row in rows])
         if cursor is None:
             return
         query = msgspec.structs.replace(query, cursor=cursor)

@@ -6,6 +6,7 @@ from ingufu.accounts.model import OfFleet
 from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
+from ingufu.views.personal import hides_drivers
 from ingufu.views.stations import SiteIds, contains, seen
 from ingufu.views.tokens import match_tokens
 from ingufu.views.transactions import Match, seen_session
@@ -20,7 +21,7 @@ async def find_match(database: Database, text: str, site_ids: SiteIds) -> Match:
     )
     return Match(
         station_ids=tuple(row["id"] for row in await database.select(at.limit(MOST))),
-        token_ids=tuple(await match_tokens(database, text, most=MOST)),
+        token_ids=() if hides_drivers(site_ids) else tuple(await match_tokens(database, text, most=MOST)),
     )
 
 

@@ -20,6 +20,7 @@ from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
 from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.personal import as_seen, hides_drivers
 from ingufu.views.stations import Cursor, Limit, SiteIds
 from ingufu.views.transactions import Instant
 
@@ -87,12 +88,14 @@ async def list_documents(
 ) -> Page[DocumentRow]:
     """Return one page of the documents that one may see: those of which every line is of one's sites."""
     order = Order(documents.c.created_at, datetime, documents.c.id, name="created_at", is_descending=True)
-    keys = select(documents.c.id).where(*_conditions(query), seen(site_ids))  # an index holds what these ask for
+    keys = select(documents.c.id).where(
+        *_conditions(query, site_ids), seen(site_ids)
+    )  # an index holds what these ask for
     found = await database.select(ordered(keys, order, cursor=query.cursor, limit=query.limit))
     page, cursor = cut(found, order, query.limit)
     ids = [row["order_tie"] for row in page]
     rows = {row["id"]: row for row in await database.select(_rows().where(documents.c.id.in_(ids)))} if ids else {}
-    return Page(items=tuple(_row(rows[key], now) for key in ids), next=cursor)
+    return Page(items=as_seen(site_ids, tuple(_row(rows[key], now) for key in ids)), next=cursor)
 
 
 async def export_documents(
@@ -117,10 +120,10 @@ async def check_seen(database: Database, document_id: str, site_ids: SiteIds) ->
         raise NotFound("There is no such document.")
 
 
-async def find_document(database: Database, document_id: str, now: datetime) -> DocumentRow | None:
-    """Return a document in one line, whoever asks."""
+async def find_document(database: Database, document_id: str, now: datetime, site_ids: SiteIds) -> DocumentRow | None:
+    """Return a document in one line, whosever it is, as those may see it who see these sites."""
     rows = await database.select(_rows().where(documents.c.id == document_id))
-    return _row(rows[0], now) if rows else None
+    return as_seen(site_ids, _row(rows[0], now)) if rows else None
 
 
 async def list_documents_of(
@@ -218,7 +221,7 @@ def _standing(row: dict[str, Any], now: datetime) -> Standing:
     return standing_of(DocumentKind(row["kind"]), row["payable"], row["settled"], row["credited"], due_on, today)
 
 
-def _conditions(query: DocumentQuery) -> list[ColumnElement[bool]]:
+def _conditions(query: DocumentQuery, site_ids: SiteIds) -> list[ColumnElement[bool]]:
     exact = {
         documents.c.kind: query.kind.value if query.kind else None,
         documents.c.state: query.state.value if query.state else None,
@@ -229,12 +232,9 @@ def _conditions(query: DocumentQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     if query.q:
         text = query.q.strip().lower()
-        found.append(
-            or_(
-                func.lower(documents.c.number).contains(text, autoescape=True),
-                func.lower(documents.c.customer_name).contains(text, autoescape=True),
-            )
-        )
+        is_number = func.lower(documents.c.number).contains(text, autoescape=True)
+        is_customer = func.lower(documents.c.customer_name).contains(text, autoescape=True)
+        found.append(is_number if hides_drivers(site_ids) else or_(is_number, is_customer))
     if query.driver_id is not None:
         of_driver = select(records.c.id).where(records.c.driver_id == query.driver_id)
         found.append(

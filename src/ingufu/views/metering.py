@@ -13,8 +13,9 @@ from ingufu.charging.tables import readings
 from ingufu.infra.storage.database import Database
 from ingufu.stations.streams.tables import values as stream_values
 from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.personal import as_seen, hides_drivers
 from ingufu.views.session import ReadingRow
-from ingufu.views.stations import Cursor, Limit
+from ingufu.views.stations import Cursor, Limit, SiteIds
 from ingufu.views.transactions import Instant
 
 MAX_SIGNED = 5000  # values of one transaction
@@ -67,7 +68,9 @@ class StreamValueRow(msgspec.Struct, frozen=True, kw_only=True):
 _READING = [readings.c[name] for name in ReadingRow.__struct_fields__]
 
 
-async def list_idle_readings(database: Database, station_id: str, query: IdleReadingQuery) -> Page[ReadingRow]:
+async def list_idle_readings(
+    database: Database, station_id: str, query: IdleReadingQuery, site_ids: SiteIds
+) -> Page[ReadingRow]:
     """Return one page of the readings of a station that belong to no transaction."""
     order = Order(readings.c.at, datetime, readings.c.id, tie_kind=int, name="at", is_descending=True)
     statement = select(*_READING).where(readings.c.station_id == station_id, readings.c.transaction_id.is_(None))
@@ -81,7 +84,7 @@ async def list_idle_readings(database: Database, station_id: str, query: IdleRea
         statement = statement.where(readings.c.at < query.until)
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(_reading(row) for row in rows), next=cursor)
+    return Page(items=as_seen(site_ids, tuple(_reading(row) for row in rows)), next=cursor)
 
 
 async def last_idle_readings(database: Database, station_id: str) -> list[ReadingRow]:
@@ -95,8 +98,10 @@ async def last_idle_readings(database: Database, station_id: str) -> list[Readin
     return [_reading(row) for row in sorted(rows, key=lambda row: row["evse"] or 0)]
 
 
-async def list_signed(database: Database, transaction_id: str) -> list[SignedRow]:
-    """Return the signed values of a transaction in the order of time."""
+async def list_signed(database: Database, transaction_id: str, site_ids: SiteIds) -> list[SignedRow]:
+    """Return the signed values of a transaction in the order of time; to a host none, as they may name the card."""
+    if hides_drivers(site_ids):
+        return []
     statement = (
         select(readings.c.at, readings.c.at_station, readings.c.evse, readings.c.samples)
         .where(readings.c.transaction_id == transaction_id, readings.c.samples.contains('"signed":'))

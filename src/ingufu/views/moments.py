@@ -19,9 +19,10 @@ from ingufu.views import frames as frame_views
 from ingufu.views import session as session_views
 from ingufu.views.decisions import DecisionQuery, DecisionRow
 from ingufu.views.frames import Frame, FrameQuery
+from ingufu.views.personal import as_seen
 from ingufu.views.session import TransactionEventRow
 from ingufu.views.stations import SiteIds
-from ingufu.views.timeline import EventRow
+from ingufu.views.timeline import EventRow, event_row
 from ingufu.views.transactions import TransactionView
 
 MAX_FRAMES = 400
@@ -98,7 +99,7 @@ class SessionAt(msgspec.Struct, frozen=True, kw_only=True):
     ] = True
 
 
-def session_at(at: datetime, known: AsKnown | None) -> SessionAt:
+def session_at(at: datetime, known: AsKnown | None, site_ids: SiteIds) -> SessionAt:
     """Return what was known as it may be shown."""
     if known is None:
         return SessionAt(at=at)
@@ -106,7 +107,7 @@ def session_at(at: datetime, known: AsKnown | None) -> SessionAt:
     fields = {name: getattr(it, name) for name in KnownSession.__struct_fields__}
     if is_secret(it.token_kind) and it.token_value:
         fields["token_value"] = MASK
-    return SessionAt(at=at, session=KnownSession(**fields), is_whole=known.is_whole)
+    return SessionAt(at=at, session=as_seen(site_ids, KnownSession(**fields)), is_whole=known.is_whole)
 
 
 async def list_moments(
@@ -124,9 +125,9 @@ async def list_moments(
         found += [Moment(id=f"decision-{one.id}", at=one.at, kind=MomentKind.DECISION, decision=one) for one in decided]
     found += [
         Moment(id=f"report-{one.id}", at=one.received_at, kind=MomentKind.REPORT, report=one)
-        for one in await session_views.list_transaction_events(database, it.id)
+        for one in await session_views.list_transaction_events(database, it.id, site_ids)
     ]
-    happened = await _events(database, it)
+    happened = await _events(database, it, site_ids)
     found += [Moment(id=f"event-{one.id}", at=one.occurred_at, kind=MomentKind.EVENT, event=one) for one in happened]
     ranks = {kind: rank for rank, kind in enumerate(MomentKind)}
     found.sort(key=lambda one: (one.at, ranks[one.kind]))
@@ -146,7 +147,7 @@ async def _frames(database: Database, it: TransactionView, site_ids: SiteIds) ->
     return found[:MAX_FRAMES], True
 
 
-async def _events(database: Database, it: TransactionView) -> list[EventRow]:
+async def _events(database: Database, it: TransactionView, site_ids: SiteIds) -> list[EventRow]:
     """Return the session's own events, and what its station and EVSE did around it."""
     columns = (events.c.id, events.c.kind, events.c.occurred_at, events.c.station_id, events.c.transaction_id)
     statement = (
@@ -156,7 +157,7 @@ async def _events(database: Database, it: TransactionView) -> list[EventRow]:
         .order_by(events.c.id)
         .limit(MAX_EVENTS)
     )
-    rows = [msgspec.convert(row, EventRow) for row in await database.select(statement)]
+    rows = [event_row(row, site_ids) for row in await database.select(statement)]
     return [row for row in rows if row.kind != "StatusChanged" or row.details.get("evse") in {None, it.evse}]
 
 

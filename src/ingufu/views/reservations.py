@@ -15,6 +15,7 @@ from ingufu.reservations.tables import reservations
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.personal import as_seen
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 from ingufu.views.transactions import Instant
 
@@ -67,7 +68,7 @@ async def list_reservations(database: Database, query: ReservationQuery, site_id
     statement = _rows().where(*_conditions(query), seen(site_ids))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(_row(row) for row in rows), next=cursor)
+    return Page(items=as_seen(site_ids, tuple(_row(row) for row in rows)), next=cursor)
 
 
 async def get_reservation(database: Database, reservation_id: int, site_ids: SiteIds) -> ReservationRow:
@@ -75,7 +76,7 @@ async def get_reservation(database: Database, reservation_id: int, site_ids: Sit
     rows = await database.select(_rows().where(reservations.c.id == reservation_id, seen(site_ids)))
     if not rows:
         raise NotFound("There is no such reservation.")
-    return _row(rows[0])
+    return as_seen(site_ids, _row(rows[0]))
 
 
 def _rows() -> Select[Any]:

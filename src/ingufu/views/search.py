@@ -30,6 +30,7 @@ from ingufu.stations.tables import stations
 from ingufu.tariffs.tables import tariffs
 from ingufu.views import invoices
 from ingufu.views.fleets import of_fleet
+from ingufu.views.personal import as_seen
 from ingufu.views.stations import SiteIds, contains, seen
 from ingufu.views.tariffs import visible
 from ingufu.views.transactions import seen_session
@@ -121,7 +122,7 @@ async def named(database: Database, wanted: Iterable[tuple[HitKind, str]], reach
     for kind, keys in by_kind.items():
         source = _SOURCES[kind]
         rows = await database.select(source.rows.where(source.key.in_(keys), source.is_seen(reach)).limit(len(keys)))
-        found |= {(kind, row["id"]): source.hit(row, "", Fit.EXACT) for row in rows}
+        found |= {(kind, row["id"]): source.hit(row, "", Fit.EXACT) for row in as_seen(reach.site_ids, rows)}
     return tuple(found[key] for key in dict.fromkeys(asked) if key in found)
 
 
@@ -396,7 +397,7 @@ async def _find_sessions(database: Database, wanted: str, reach: Reach, _: int) 
         return []
     chosen = _SESSIONS.rows.where(transactions.c.id.in_(list(dict.fromkeys(keys))), _sessions_seen(reach))
     rows = await database.select(chosen.order_by(transactions.c.started_at.desc()).limit(WINDOW))
-    return [_SESSIONS.hit(row, wanted) for row in rows]
+    return [_SESSIONS.hit(row, wanted) for row in as_seen(reach.site_ids, rows)]
 
 
 async def _find_records(database: Database, wanted: str, reach: Reach, _: int) -> _Found:
@@ -425,7 +426,10 @@ async def _find_invoices(database: Database, wanted: str, reach: Reach, year: in
                 documents.c.sequence == number,
             )
             rows += await database.select(counted.limit(WINDOW))
-    return [_INVOICES.hit(row, wanted, Fit.WORD if _only_counted(row, wanted) else None) for row in rows]
+    return [
+        _INVOICES.hit(row, wanted, Fit.WORD if _only_counted(row, wanted) else None)
+        for row in as_seen(reach.site_ids, rows)
+    ]
 
 
 async def _find_tariffs(database: Database, wanted: str, reach: Reach, _: int) -> _Found:

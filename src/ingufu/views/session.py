@@ -14,7 +14,8 @@ from ingufu.charging.model import AnomalyKind, ReportKind
 from ingufu.charging.tables import anomalies, readings, transaction_events
 from ingufu.infra.storage.database import Database
 from ingufu.views.paging import Order, Page, cut, ordered
-from ingufu.views.stations import Cursor, Limit
+from ingufu.views.personal import as_seen, hides_drivers, masked_detail
+from ingufu.views.stations import Cursor, Limit, SiteIds
 
 MAX_SERIES = 200_000  # readings drawn into one series; a week of one every 3 s
 
@@ -96,7 +97,9 @@ class AnomalyRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
-async def list_readings(database: Database, transaction_id: str, query: ReadingQuery) -> Page[ReadingRow]:
+async def list_readings(
+    database: Database, transaction_id: str, query: ReadingQuery, site_ids: SiteIds
+) -> Page[ReadingRow]:
     """Return one page of the transaction's readings."""
     is_descending = query.sort.startswith("-")
     order = Order(readings.c.at, datetime, readings.c.id, tie_kind=int, name="at", is_descending=is_descending)
@@ -104,7 +107,7 @@ async def list_readings(database: Database, transaction_id: str, query: ReadingQ
     statement = select(*chosen).where(readings.c.transaction_id == transaction_id)
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(_reading(row) for row in rows), next=cursor)
+    return Page(items=as_seen(site_ids, tuple(_reading(row) for row in rows)), next=cursor)
 
 
 async def get_series(database: Database, transaction_id: str, points: int) -> Series:
@@ -127,20 +130,25 @@ async def get_series(database: Database, transaction_id: str, points: int) -> Se
     return Series(points=tuple(_point(slices[number]) for number in sorted(slices)), reading_count=len(rows))
 
 
-async def list_transaction_events(database: Database, transaction_id: str) -> list[TransactionEventRow]:
+async def list_transaction_events(
+    database: Database, transaction_id: str, site_ids: SiteIds
+) -> list[TransactionEventRow]:
     """Return what the station reported of the transaction, in the order in which we heard of it."""
     chosen = [transaction_events.c[name] for name in TransactionEventRow.__struct_fields__]
     statement = select(*chosen).where(transaction_events.c.transaction_id == transaction_id)
     rows = await database.select(statement.order_by(transaction_events.c.id))
-    return [msgspec.convert(row, TransactionEventRow) for row in rows]
+    return as_seen(site_ids, [msgspec.convert(row, TransactionEventRow) for row in rows])
 
 
-async def list_anomalies(database: Database, transaction_id: str) -> list[AnomalyRow]:
+async def list_anomalies(database: Database, transaction_id: str, site_ids: SiteIds) -> list[AnomalyRow]:
     """Return what is odd about the transaction, earliest first."""
     chosen = [anomalies.c[name] for name in AnomalyRow.__struct_fields__]
     statement = select(*chosen).where(anomalies.c.transaction_id == transaction_id)
     rows = await database.select(statement.order_by(anomalies.c.id))
-    return [msgspec.convert(row, AnomalyRow) for row in rows]
+    found = [msgspec.convert(row, AnomalyRow) for row in rows]
+    if not hides_drivers(site_ids):
+        return found
+    return [msgspec.structs.replace(one, detail=masked_detail(one.kind, one.detail)) for one in found]
 
 
 def _reading(row: dict[str, Any]) -> ReadingRow:

@@ -12,6 +12,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.outbox import events
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.personal import as_seen, hides_drivers, masked_detail
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 from ingufu.views.transactions import Instant
 
@@ -73,7 +74,7 @@ async def list_events(database: Database, query: EventQuery, site_ids: SiteIds) 
         statement = statement.where(seen(site_ids))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(msgspec.convert(row, EventRow) for row in rows), next=cursor)
+    return Page(items=tuple(event_row(row, site_ids) for row in rows), next=cursor)
 
 
 async def events_after(database: Database, last_id: int, wanted: EventFilter, *, limit: int) -> list[EventRow]:
@@ -86,7 +87,19 @@ async def events_after(database: Database, last_id: int, wanted: EventFilter, *,
     if wanted.site_ids is not None:
         statement = statement.where(seen(wanted.site_ids))
     rows = await database.select(statement.order_by(events.c.id).limit(limit))
-    return [msgspec.convert(row, EventRow) for row in rows]
+    return [event_row(row, wanted.site_ids) for row in rows]
+
+
+def event_row(row: dict[str, Any], site_ids: SiteIds) -> EventRow:
+    """Return a stored event as those may see it who see these sites."""
+    return msgspec.convert({**row, "details": details_seen(site_ids, row["details"])}, EventRow)
+
+
+def details_seen(site_ids: SiteIds, details: dict[str, Any]) -> dict[str, Any]:
+    """Return what is particular to an event as those may see it who see these sites."""
+    if hides_drivers(site_ids) and "anomaly" in details:
+        details = {**details, "detail": masked_detail(details["anomaly"], str(details.get("detail", "")))}
+    return as_seen(site_ids, details)
 
 
 _LAST = select(func.max(events.c.id).label("last"))

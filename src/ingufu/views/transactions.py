@@ -20,6 +20,7 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.personal import as_seen
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
 
 FEW_TRANSACTIONS = 2000  # up to here those of many stations are found by station, too
@@ -120,7 +121,8 @@ async def list_transactions(database: Database, query: TransactionQuery, site_id
         return Page(items=())
     ids = [row["order_tie"] for row in page]
     rows = {row["id"]: row for row in await database.select(_rows(TransactionRow).where(transactions.c.id.in_(ids)))}
-    return Page(items=tuple(msgspec.convert(_masked(rows[key]), TransactionRow) for key in ids), next=cursor)
+    items = tuple(msgspec.convert(_masked(rows[key]), TransactionRow) for key in ids)
+    return Page(items=as_seen(site_ids, items), next=cursor)
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +148,7 @@ async def list_by_ids(database: Database, ids: Sequence[str], site_ids: SiteIds)
         transactions.c.id.in_(ids), *([] if site_ids is None else [seen_session(site_ids)])
     )
     rows = await database.select(statement.order_by(transactions.c.started_at.desc()))
-    return tuple(msgspec.convert(_masked(row), TransactionRow) for row in rows)
+    return as_seen(site_ids, tuple(msgspec.convert(_masked(row), TransactionRow) for row in rows))
 
 
 async def list_matching(
@@ -166,7 +168,7 @@ async def list_matching(
     page, cursor = cut(latest[: query.limit + 1], order, query.limit)
     ids = [row["order_tie"] for row in page]
     rows_by_id = {row.id: row for row in await list_by_ids(database, ids, None)}
-    return Page(items=tuple(rows_by_id[key] for key in ids), next=cursor)
+    return Page(items=as_seen(site_ids, tuple(rows_by_id[key] for key in ids)), next=cursor)
 
 
 async def sum_transactions(
@@ -197,7 +199,7 @@ async def get_transaction(database: Database, transaction_id: str, site_ids: Sit
     rows = await database.select(statement)
     if not rows:
         raise NotFound("There is no such transaction.")
-    return msgspec.convert(_masked(rows[0]), TransactionView)
+    return as_seen(site_ids, msgspec.convert(_masked(rows[0]), TransactionView))
 
 
 def seen_session(site_ids: SiteIds) -> ColumnElement[bool]:

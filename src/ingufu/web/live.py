@@ -15,6 +15,7 @@ from ingufu.core.errors import IngufuError, TooManyRequests
 from ingufu.infra.bus.port import Bus, Unsubscribe
 from ingufu.infra.storage.database import Database
 from ingufu.views import timeline
+from ingufu.views.stations import SiteIds
 from ingufu.views.timeline import EventFilter, EventRow
 
 TOPIC = "events"
@@ -163,7 +164,7 @@ class LiveHub:
                     await listener.stirred.wait()
         if listener.is_behind:
             return await self._catch_up(listener)
-        found = list(listener.waiting)
+        found = [_as_seen(event, listener.wanted.site_ids) for event in listener.waiting]
         listener.waiting.clear()
         listener.last_id = max([listener.last_id, *(event.id for event in found if event.id is not None)])
         return found
@@ -272,6 +273,11 @@ def frame(event: LiveEvent) -> bytes:
     name = b"event: " + event.kind.encode() + b"\n"
     number = b"" if event.id is None else b"id: %d\n" % event.id
     return number + name + b"data: " + msgspec.json.encode(event) + b"\n\n"
+
+
+def _as_seen(event: LiveEvent, site_ids: SiteIds) -> LiveEvent:
+    details = timeline.details_seen(site_ids, event.details)
+    return event if details is event.details else msgspec.structs.replace(event, details=details)
 
 
 def _live(row: EventRow) -> LiveEvent:

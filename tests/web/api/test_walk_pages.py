@@ -61,12 +61,12 @@ async def browser_of(world: World, standing: Standing) -> httpx.AsyncClient:
 async def test_pages_open_as_they_are_declared_and_tell_nothing_of_others(world: World, standing: Standing) -> None:
     client, found = await browser_of(world, standing), []
     for route in pages("GET"):
-        if _streams(route):
+        if streams(route):
             continue
-        own = _target(route, world.one)
+        own = target_of(route, world.one)
         if own is None:
             expected = {403} if not _may(standing, route) else {200, 303, 404}
-            answer = await client.get(_target(route, Side("x"), otherwise="1") or "")
+            answer = await client.get(target_of(route, Side("x"), otherwise="1") or "")
         else:
             answer = await client.get(own, params=QUERIES.get(route.name))
             expected = {200, 303} if _may(standing, route) else {403}
@@ -83,7 +83,7 @@ async def test_pages_of_others_do_not_exist(house: House, world: World, standing
     client, found, walked = await browser_of(world, standing), [], 0
     house.link.commands.clear()
     for route in (*pages("GET"), *pages("POST")):
-        target = _target(route, world.two)
+        target = target_of(route, world.two)
         if target is None or not _names(route, world.two):
             continue
         form = FORMS.get(route.name, {}) if route.method == "POST" else None
@@ -129,7 +129,7 @@ def _names(route: Route, side: Side) -> bool:
     return any(name in side.ids for name in re.findall(r"\{(\w+):", route.path))
 
 
-def _target(route: Route, side: Side, *, otherwise: str | None = None) -> str | None:
+def target_of(route: Route, side: Side, *, otherwise: str | None = None) -> str | None:
     """Return the page's address with the side's objects; None if the side has none of that kind."""
     values: dict[str, Any] = FILLINGS | side.ids | ({"name": NAMES[route.name]} if route.name in NAMES else {})
     names = re.findall(r"\{(\w+):", route.path)
@@ -138,7 +138,7 @@ def _target(route: Route, side: Side, *, otherwise: str | None = None) -> str | 
     return CONSOLE_PATH + re.sub(r"\{(\w+):\w+\}", lambda found: values.get(found[1], otherwise), route.path)
 
 
-def _streams(route: Route) -> bool:
+def streams(route: Route) -> bool:
     return route.path.startswith("/live") or route.path.endswith("/live")
 
 

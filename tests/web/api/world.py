@@ -1,5 +1,6 @@
 """A network with two of everything: sites of two hosts, drivers of two fleets, and what came of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ import httpx
 from billing.evidence.signing import Meter
 from billing.records.world import per_kwh
 from charging.stations import Station, reading
-from ingufu.accounts.model import CEILINGS, ROLE_SCOPES, OrganisationKind, Role
+from ingufu.accounts.model import CEILINGS, ROLE_SCOPES, OrganisationKind, Role, Scope
 from ingufu.authorization.model import DriverDetails, GroupDetails, Occasion, PresentedToken, TokenDetails
 from ingufu.infra.storage.statements import insert
 from ingufu.ledger.model import Earned
@@ -34,6 +35,7 @@ class Side:
     host_id: str = ""
     fleet_id: str = ""
     marks: set[str] = field(default_factory=set)  # what nobody else may be told
+    personal: set[str] = field(default_factory=set)  # of the driver: what a host is not told of its own site either
 
 
 @dataclass
@@ -58,7 +60,9 @@ async def build(house: House) -> World:
     return World(house, admin, *sides)
 
 
-async def key_of(world: World, role: Role, *, kind: OrganisationKind, side: Side | None = None) -> str:
+async def key_of(
+    world: World, role: Role, *, kind: OrganisationKind, side: Side | None = None, more: Iterable[Scope] = ()
+) -> str:
     """Return the secret of a key that may what the role may, in the operator's or the side's organisation.
 
     With a side, a key of the operator sees only its site.
@@ -70,7 +74,7 @@ async def key_of(world: World, role: Role, *, kind: OrganisationKind, side: Side
             work,
             organisation_id=owners.get(kind) or house.organisation_id,
             name=f"{role} {kind}",
-            scopes=ROLE_SCOPES[role] & CEILINGS[kind],
+            scopes=ROLE_SCOPES[role] & CEILINGS[kind] | set(more),
             site_ids=[side.ids["site_id"]] if side is not None and kind is OrganisationKind.OPERATOR else None,
         )
     return secret
@@ -121,6 +125,8 @@ async def _register(house: House, side: Side) -> None:
             work, TokenDetails(value=f"CARD-{side.name}", group_id=group.id, driver_id=driver.id), organisation_id=fleet
         )
     side.ids |= {"group_id": group.id, "driver_id": driver.id, "token_id": token.id}
+    side.personal |= {f"CARD-{side.name}", f"Driver {side.name}", f"{side.name}@example.org", f"Customer {side.name}"}
+    side.personal |= {f"GROUP-{side.name}", driver.id, token.id}
 
 
 async def _agree(house: House, admin: httpx.AsyncClient, side: Side) -> None:

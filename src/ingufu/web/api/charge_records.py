@@ -100,7 +100,7 @@ async def get_charge_record(web: WebContext, principal: Principal, record_id: st
     With its lines, its tariffs and what was used as they were when it was issued: none of it ever changes.
     """
     record = await views.get_record(web.services.database, record_id, principal.site_ids)
-    return await view_of(web, record)
+    return await view_of(web, principal, record)
 
 
 @route(
@@ -127,7 +127,7 @@ async def get_charge_record_as_ocpi(
         party,
         criteria.version,
         tariffs=_frozen_tariffs(record, party, criteria.version),
-        signed=await _signed_readings(web, record),
+        signed=await _signed_readings(web, principal, record),
     )
     return Response(encode(cdr), media_type="application/json")
 
@@ -149,7 +149,7 @@ async def credit_charge_record(web: WebContext, principal: Principal, record_id:
         credit = await web.services.charge_records.credit(work, record.id, reason=given.reason)
         details = {"reason": given.reason, "credit": credit.id}
         access.note(web, work, principal, "charge-record.credit", record.id, details)
-    return await view_of(web, credit)
+    return await view_of(web, principal, credit)
 
 
 @route(
@@ -175,7 +175,7 @@ async def correct_charge_record(web: WebContext, principal: Principal, record_id
         rating = await records.correct(work, record.id, reason=given.reason, tariff=tariff)
         details = {"reason": given.reason, "tariff_id": given.tariff_id, "by": rating.record_id}
         access.note(web, work, principal, "charge-record.correct", record.id, details)
-    return await view_of(web, await records.get(rating.record_id or ""))
+    return await view_of(web, principal, await records.get(rating.record_id or ""))
 
 
 @route("GET", "/ratings", scope=Scope.MONEY_READ, query=RatingQuery)
@@ -276,11 +276,11 @@ def _frozen_tariffs(record: ChargeRecord, party: Party, version: OcpiVersion) ->
     return found
 
 
-async def _signed_readings(web: WebContext, record: ChargeRecord) -> list[SignedReading]:
+async def _signed_readings(web: WebContext, principal: Principal, record: ChargeRecord) -> list[SignedReading]:
     """Return the signed readings of a record's session, the first, the last and those between."""
     if record.transaction_id is None:
         return []
-    rows = await metering.list_signed(web.services.database, record.transaction_id)
+    rows = await metering.list_signed(web.services.database, record.transaction_id, principal.site_ids)
     last = len(rows) - 1
     return [
         SignedReading(
@@ -293,9 +293,9 @@ async def _signed_readings(web: WebContext, record: ChargeRecord) -> list[Signed
     ]
 
 
-async def view_of(web: WebContext, record: ChargeRecord) -> RecordView:
+async def view_of(web: WebContext, principal: Principal, record: ChargeRecord) -> RecordView:
     """Return a record with what was issued for the same session."""
-    chain = await views.list_chain(web.services.database, record)
+    chain = await views.list_chain(web.services.database, record, principal.site_ids)
     return RecordView(record=record, chain=chain, is_standing=is_standing(record.id, chain))
 
 

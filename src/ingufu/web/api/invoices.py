@@ -14,12 +14,14 @@ from ingufu.billing.invoices.compose import kept_until
 from ingufu.billing.invoices.model import Document, DocumentKind, FiscalStamp, Settlement, Standing
 from ingufu.billing.invoices.rendering import page, ubl
 from ingufu.billing.invoices.rendering.sheet import RENDERER
+from ingufu.billing.invoices.service.documents import Known
 from ingufu.core import errors
 from ingufu.core.errors import Conflict
 from ingufu.ledger.service import retried
 from ingufu.views import invoices as views
 from ingufu.views.invoices import DocumentQuery, DocumentRow
 from ingufu.views.paging import Page
+from ingufu.views.personal import as_seen, hides_drivers
 from ingufu.web import access, papers
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -129,7 +131,7 @@ async def create_invoice(web: WebContext, principal: Principal, given: NewDocume
         by=principal.name,
     )
     await _note(web, principal, "invoice.create", made.id, {"records": len(given.charge_record_ids)})
-    return await view_of(web, made.id)
+    return await view_of(web, principal, made.id)
 
 
 @route("GET", "/invoices/{document_id:str}", scope=Scope.MONEY_READ, is_for_fleets=True, raises=(errors.NotFound,))
@@ -139,7 +141,7 @@ async def get_invoice(web: WebContext, principal: Principal, document_id: str) -
     With everything on it, its payments, its credit notes and what a fiscal device said.
     """
     await _check(web, principal, document_id)
-    return await view_of(web, document_id)
+    return await view_of(web, principal, document_id)
 
 
 @route(
@@ -157,8 +159,9 @@ async def get_invoice_pdf(web: WebContext, principal: Principal, document_id: st
     The same document gives the same bytes; one with a buyer is PDF/A-3 and carries its e-invoice (EN 16931) within.
     """
     await _check(web, principal, document_id)
-    known = await web.services.money.documents.known(document_id)
-    tag = f'"{document_id}-{RENDERER}-{known.document.state}-{known.stamp.signature if known.stamp else ""}"'
+    known = await _known(web, principal, document_id)
+    whose = "-host" if hides_drivers(principal.site_ids) else ""
+    tag = f'"{document_id}{whose}-{RENDERER}-{known.document.state}-{known.stamp.signature if known.stamp else ""}"'
     headers = {"ETag": tag, "Content-Disposition": f'inline; filename="{papers.file_name(known.document)}.pdf"'}
     if request.headers.get("if-none-match") == tag:
         return Response(b"", status_code=304, headers=headers, media_type=PDF)
@@ -182,7 +185,7 @@ async def get_invoice_html(web: WebContext, principal: Principal, document_id: s
     It stands alone, loads nothing, and prints.
     """
     await _check(web, principal, document_id)
-    known = await web.services.money.documents.known(document_id)
+    known = await _known(web, principal, document_id)
     return Response(
         page.html(await papers.laid_out(web, request, known)),
         media_type=HTML,
@@ -205,7 +208,7 @@ async def get_invoice_ubl(web: WebContext, principal: Principal, document_id: st
     EN 16931 in the syntax of UBL 2.1. A draft is none yet, and a receipt without a buyer is none at all.
     """
     await _check(web, principal, document_id)
-    document = await web.services.money.documents.get(document_id)
+    document = as_seen(principal.site_ids, await web.services.money.documents.get(document_id))
     if not ubl.is_possible(document):
         raise Conflict("Only an issued document with a buyer is an e-invoice.")
     headers = {"Content-Disposition": f'attachment; filename="{papers.file_name(document)}.xml"'}
@@ -222,7 +225,7 @@ async def finalise_invoice(web: WebContext, principal: Principal, document_id: s
     await _check(web, principal, document_id)
     done = await web.services.money.invoicing.finalise(document_id)
     await _note(web, principal, "invoice.finalise", document_id, {"number": done.number})
-    return await view_of(web, document_id)
+    return await view_of(web, principal, document_id)
 
 
 @route("POST", "/invoices/{document_id:str}/void", status=200, scope=Scope.MONEY_WRITE, raises=CHANGES)
@@ -234,7 +237,7 @@ async def void_invoice(web: WebContext, principal: Principal, document_id: str) 
     await _check(web, principal, document_id)
     await web.services.money.documents.void(document_id)
     await _note(web, principal, "invoice.void", document_id, {})
-    return await view_of(web, document_id)
+    return await view_of(web, principal, document_id)
 
 
 @route("POST", "/invoices/{document_id:str}/credit", scope=Scope.MONEY_WRITE, body=Credit, raises=CHANGES)
@@ -249,7 +252,7 @@ async def credit_invoice(web: WebContext, principal: Principal, document_id: str
         document_id, reason=given.reason, positions=given.positions, by=principal.name
     )
     await _note(web, principal, "invoice.credit", document_id, {"credit_note": note.id, "reason": given.reason})
-    return await view_of(web, note.id)
+    return await view_of(web, principal, note.id)
 
 
 @route("POST", "/invoices/{document_id:str}/payments", scope=Scope.MONEY_WRITE, body=Payment, raises=CHANGES)
@@ -272,7 +275,7 @@ async def pay_invoice(web: WebContext, principal: Principal, document_id: str, g
         access.note(web, work, principal, "invoice.pay", document_id, {"reference": given.reference})
 
     await retried(web.services.database, settle)
-    return await view_of(web, document_id)
+    return await view_of(web, principal, document_id)
 
 
 @route("GET", "/statements", scope=Scope.MONEY_READ, is_for_fleets=True, query=DocumentQuery)
@@ -307,16 +310,18 @@ async def make_statement(web: WebContext, principal: Principal, given: NewStatem
         by=principal.name,
     )
     await _note(web, principal, "invoice.statement", made.id, {"period": given.period})
-    return await view_of(web, made.id)
+    return await view_of(web, principal, made.id)
 
 
-async def view_of(web: WebContext, document_id: str) -> DocumentView:
+async def view_of(web: WebContext, principal: Principal, document_id: str) -> DocumentView:
     """Return a document with what happened to it since. Raises NotFound."""
     known = await web.services.money.documents.known(document_id)
     now = web.services.clock.now()
-    notes = [await views.find_document(web.services.database, note.id, now) for note in known.credits]
+    notes = [
+        await views.find_document(web.services.database, note.id, now, principal.site_ids) for note in known.credits
+    ]
     return DocumentView(
-        document=known.document,
+        document=as_seen(principal.site_ids, known.document),
         standing=known.standing,
         stamp=known.stamp,
         settlements=known.settlements,
@@ -327,6 +332,12 @@ async def view_of(web: WebContext, document_id: str) -> DocumentView:
         check_url=papers.check_url(web, known.document),
         kept_until=kept_until(known.document),
     )
+
+
+async def _known(web: WebContext, principal: Principal, document_id: str) -> Known:
+    """Return a document as it is to be drawn for the principal: to a host it does not say for whom it is."""
+    known = await web.services.money.documents.known(document_id)
+    return msgspec.structs.replace(known, document=as_seen(principal.site_ids, known.document))
 
 
 async def _check(web: WebContext, principal: Principal, document_id: str) -> None:

@@ -48,7 +48,7 @@ async def list_station_readings(
     long as the settings say; readings of transactions are found there.
     """
     known = await access.station_of(web, principal, station)
-    return await views.list_idle_readings(web.services.database, known.id, criteria)
+    return await views.list_idle_readings(web.services.database, known.id, criteria, principal.site_ids)
 
 
 @route(
@@ -62,10 +62,10 @@ async def list_signed_values(web: WebContext, principal: Principal, transaction_
     """List signed meter values
 
     Byte for byte as the station sent them, for the transparency software of whoever charged. What came of checking them
-    here is in the verdict of the transaction.
+    here is in the verdict of the transaction. Hosts get none without `drivers:read`: they may name the card.
     """
     await transaction_views.get_transaction(web.services.database, transaction_id, principal.site_ids)
-    return await views.list_signed(web.services.database, transaction_id)
+    return await views.list_signed(web.services.database, transaction_id, principal.site_ids)
 
 
 @route(
@@ -83,7 +83,7 @@ async def get_signed_file(web: WebContext, principal: Principal, transaction_id:
     In the XML container that transparency software opens. Its data are those of the station, untouched.
     """
     it = await transaction_views.get_transaction(web.services.database, transaction_id, principal.site_ids)
-    rows = await views.list_signed(web.services.database, it.id)
+    rows = await views.list_signed(web.services.database, it.id, principal.site_ids)
     content = signatures.to_xml(
         signatures.Signed(
             transaction=it.reference,

@@ -66,7 +66,8 @@ async def get_session_as_known(
     Made anew from the reports and readings that had come by then, by the rules that hold now.
     """
     await transaction_views.get_transaction(web.services.database, transaction_id, principal.site_ids)
-    return views.session_at(criteria.at, await web.services.charging.as_known(transaction_id, criteria.at))
+    known = await web.services.charging.as_known(transaction_id, criteria.at)
+    return views.session_at(criteria.at, known, principal.site_ids)
 
 
 @route(

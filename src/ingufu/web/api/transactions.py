@@ -48,7 +48,7 @@ async def list_transaction_events(
     Start, updates and end as they came, in the order in which they came.
     """
     await _check(web, principal, transaction_id)
-    return await session_views.list_transaction_events(web.services.database, transaction_id)
+    return await session_views.list_transaction_events(web.services.database, transaction_id, principal.site_ids)
 
 
 @route(
@@ -67,7 +67,7 @@ async def list_readings(
     Each with the figures people look at, and in `samples` every value as the station sent it, signed ones included.
     """
     await _check(web, principal, transaction_id)
-    return await session_views.list_readings(web.services.database, transaction_id, criteria)
+    return await session_views.list_readings(web.services.database, transaction_id, criteria, principal.site_ids)
 
 
 @route(
@@ -94,7 +94,7 @@ async def list_anomalies(web: WebContext, principal: Principal, transaction_id: 
     What the station reported was kept as it came; this is what did not fit together.
     """
     await _check(web, principal, transaction_id)
-    return await session_views.list_anomalies(web.services.database, transaction_id)
+    return await session_views.list_anomalies(web.services.database, transaction_id, principal.site_ids)
 
 
 @route("GET", "/frames", scope=Scope.FRAMES_READ, query=FrameQuery, raises=(errors.NotFound,))

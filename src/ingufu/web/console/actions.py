@@ -259,7 +259,9 @@ async def _show(
 async def _choices(doing: Doing, name: str, entered: present.Entered) -> Choices:
     database, it = doing.web.services.database, doing.station
     query = transactions.TransactionQuery(station=it.id, is_open=True, limit=20)
-    running = (await transactions.list_transactions(database, query, None)).items if name in {"reset", "stop"} else ()
+    running: tuple[transactions.TransactionRow, ...] = ()
+    if name in {"reset", "stop"}:
+        running = (await transactions.list_transactions(database, query, doing.principal.site_ids)).items
     known: list[tuple[str, str]] = []
     if name == "start" and Scope.TOKENS_READ in doing.principal.scopes:
         found = await tokens.list_tokens(database, TokenQuery(is_blocked=False, limit=TOKENS_OFFERED))

@@ -164,7 +164,7 @@ async def _show_record(  # the page, as it is or with what is wrong
     error: tuple[str, str] | None = None,
 ) -> Response[Any]:
     record = await views.get_record(web.services.database, record_id, principal.site_ids)
-    seen = await api.view_of(web, record)
+    seen = await api.view_of(web, principal, record)
     return await pages.show(
         request,
         "pages/charge_records/record.html",

@@ -56,8 +56,8 @@ async def show_session(
     database = web.services.database
     it = await transaction_views.get_transaction(database, session, principal.site_ids)
     zone = await zone_of(database, it)
-    events = await views.list_transaction_events(database, it.id)
-    readings = await views.list_readings(database, it.id, ReadingQuery(sort="-at", limit=READINGS))
+    events = await views.list_transaction_events(database, it.id, principal.site_ids)
+    readings = await views.list_readings(database, it.id, ReadingQuery(sort="-at", limit=READINGS), principal.site_ids)
     frames: Sequence[frame_views.Frame] = ()
     if Scope.FRAMES_READ in principal.scopes:
         wanted = FrameQuery(station=it.station_id, transaction_id=it.id, limit=FRAMES)
@@ -71,7 +71,7 @@ async def show_session(
         tzinfo=present.zone(zone),
         events=events[:EVENTS],
         events_cut=len(events) > EVENTS,
-        anomalies=await views.list_anomalies(database, it.id),
+        anomalies=await views.list_anomalies(database, it.id, principal.site_ids),
         readings=readings.items,
         readings_cut=readings.next is not None,
         frames=rows_of(frames),
@@ -79,7 +79,7 @@ async def show_session(
         control=await _control(web, it),
         pricing=await _pricing(web, principal, it, criteria.tariff),
         evidence=await see_evidence(web, it.id) if Scope.MONEY_READ in principal.scopes else None,
-        signed=await metering.list_signed(database, it.id),
+        signed=await metering.list_signed(database, it.id, principal.site_ids),
         legend=names if it.soc_percent is not None else names[:2],
     )
 
@@ -127,7 +127,7 @@ async def follow_session(
                 parts = await _price_part(web, pages, principal, request, first)
             return live.Change(figures=_figures(pages, request, mine), parts=parts)
         it = await transaction_views.get_transaction(database, session, principal.site_ids)
-        anomalies = await views.list_anomalies(database, it.id)
+        anomalies = await views.list_anomalies(database, it.id, principal.site_ids)
         steering, may = await _control(web, it), pages.may(request)
         parts = await _price_part(web, pages, principal, request, it) | {
             "session-control": pages.macro(
@@ -157,12 +157,12 @@ async def _pricing(web: WebContext, principal: Principal, it: TransactionView, t
     records = web.services.charge_records
     options = await tariff_options(web, principal)
     named = dict(options)
-    other = None
+    cost, other = await records.running(it.id), None
     if tariff_id in named:
         tariff = await records.tariff_at(tariff_id, it.started_at, until=it.ended_at)
-        other = await records.what_if(it.id, (tariff,))
+        other = await records.what_if(it.id, (tariff,), beside=cost)
     return {
-        "cost": await records.running(it.id),
+        "cost": cost,
         "tariffs": options,
         "other": other,
         "other_name": named.get(tariff_id, ""),

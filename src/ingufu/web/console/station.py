@@ -23,7 +23,7 @@ from ingufu.views.attempts import AttemptQuery
 from ingufu.views.paging import Page
 from ingufu.views.reservations import ReservationQuery
 from ingufu.views.session import SeriesPoint
-from ingufu.views.stations import EvseView, StationView
+from ingufu.views.stations import EvseView, SiteIds, StationView
 from ingufu.views.timeline import EventFilter, EventQuery
 from ingufu.views.transactions import TransactionQuery, TransactionRow
 from ingufu.web.console import doctoring, formats, live, present
@@ -144,7 +144,7 @@ async def show_station(
         request,
         "pages/station/now.html",
         **seen.frame("now"),
-        cards=await cards_of(database, pages, request, it),
+        cards=await cards_of(database, pages, request, it, principal.site_ids),
         uptime=uptime,
         week_ago=now - WEEK,
         feed=present.events(happened.items),
@@ -167,7 +167,9 @@ async def follow_station(  # all that a stream is made of
         seen = await see(web, principal, station_id)
         zone = present.zone(seen.zone)
         return live.Change(
-            parts=_parts(pages, request, seen, await cards_of(database, pages, request, seen.station)),
+            parts=_parts(
+                pages, request, seen, await cards_of(database, pages, request, seen.station, principal.site_ids)
+            ),
             entries=pages.entries(request, "feed", [one for one in events or () if one.kind in NEWS], zone),
         )
 
@@ -265,16 +267,18 @@ async def see(web: WebContext, principal: Principal, station: str) -> Seen:
     return Seen(station=found, zone=zone)
 
 
-async def cards_of(database: Database, pages: Pages, request: Asked, station: StationView) -> list[Card]:
+async def cards_of(
+    database: Database, pages: Pages, request: Asked, station: StationView, site_ids: SiteIds
+) -> list[Card]:
     """Return the cards of a station's EVSEs."""
     running = await transaction_views.list_transactions(
-        database, TransactionQuery(station=station.id, is_open=True, limit=100), None
+        database, TransactionQuery(station=station.id, is_open=True, limit=100), site_ids
     )
     by_id = {row.id: row for row in running.items}
     drawn = [evse.transaction.id for evse in station.evses if evse.transaction is not None][:CURVES_DRAWN]
     curves = {one: (await session.get_series(database, one, CURVE_POINTS)).points for one in drawn}
     wanted = ReservationQuery(station=station.id, status=ReservationStatus.KEPT, limit=100)
-    kept = await reservation_views.list_reservations(database, wanted, None)
+    kept = await reservation_views.list_reservations(database, wanted, site_ids)
     reserved = {row.evse: Reserved(token=row.token_value, expires_at=row.expires_at) for row in kept.items}
     notes = await notes_of(database, pages, request, station)
     cards = [_card(pages, request, station, evse, by_id, curves) for evse in station.evses]
