@@ -17,6 +17,8 @@ STATIONS = 64
 TOP = 15
 # By the innermost function's module; the first that fits. C code counts for the Python function that called it.
 PARTS = (
+    # what comes first after the loop has read: it hears the signals of the loop's own work, which has no instructions
+    ("ingufu.gateway.websocket.frames:_Reader.buffer_updated", "event loop, sockets, frames in C"),
     ("ingufu.gateway.frame_log", "record of raw frames"),
     ("ingufu.gateway.websocket", "WebSocket layer and sending"),
     ("ingufu.gateway", "connections"),
