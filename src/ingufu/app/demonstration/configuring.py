@@ -8,7 +8,7 @@ from ingufu.simulator.vendors import Version
 
 ACTOR = "Demo"
 _REVENUE = {
-    "SampledDataCtrlr.TxUpdatedInterval": "60",
+    "SampledDataCtrlr.TxUpdatedInterval": "15",
     "OCPPCommCtrlr.MessageAttempts[TransactionEvent]": "5",
     "AuthCtrlr.LocalAuthorizeOffline": "true",
 }
