@@ -48,6 +48,20 @@ records = Table(
     Index("charge_records_by_driver", "driver_id", "issued_at"),
 )
 
+sums = Table(
+    "charge_record_sums",  # what the records of a site, or of all of them, come to by day; kept by a trigger
+    metadata,
+    Column("place", Text, primary_key=True),  # the site's id; empty: of no site; *: of all
+    Column("day", Text, primary_key=True),  # of issue, in UTC: 2026-11-20
+    Column("kind", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("energy_wh", Exact, nullable=False),
+    Column("net", Exact, nullable=False),
+    Column("tax", Exact, nullable=False),
+    Column("gross", Exact, nullable=False),
+)
+
 ratings = Table(
     "ratings",
     metadata,

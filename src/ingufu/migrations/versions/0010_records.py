@@ -12,6 +12,7 @@ down_revision: str | None = "0009"
 def upgrade() -> None:
     _records()
     _forbid_changes()
+    _sums()
     _ratings()
 
 
@@ -88,6 +89,45 @@ def _forbid_changes() -> None:
     op.execute(
         "CREATE TRIGGER charge_records_no_truncate BEFORE TRUNCATE ON charge_records "
         "FOR EACH STATEMENT EXECUTE FUNCTION charge_records_are_final()"
+    )
+
+
+def _sums() -> None:
+    """Have the database keep what the records come to by day, in the very unit that issues one."""
+    op.create_table(
+        "charge_record_sums",
+        sa.Column("place", sa.Text, primary_key=True),
+        sa.Column("day", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("currency", sa.Text, primary_key=True),
+        sa.Column("number", sa.BigInteger, nullable=False),
+        sa.Column("energy_wh", Exact, nullable=False),
+        sa.Column("net", Exact, nullable=False),
+        sa.Column("tax", Exact, nullable=False),
+        sa.Column("gross", Exact, nullable=False),
+    )
+    summed = ("energy_wh", "net", "tax", "gross")
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    day = (
+        "strftime('%Y-%m-%d', NEW.issued_at / 1000000, 'unixepoch')"
+        if is_sqlite
+        else "to_char(NEW.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+    )
+    values = ", ".join((day, "NEW.kind", "NEW.currency", "1", *(f"NEW.{name}" for name in summed)))
+    grown = ", ".join(f"{name} = charge_record_sums.{name} + excluded.{name}" for name in ("number", *summed))
+    add = (
+        f"INSERT INTO charge_record_sums VALUES ('*', {values}), (coalesce(NEW.site_id, ''), {values}) "  # noqa: S608
+        f"ON CONFLICT (place, day, kind, currency) DO UPDATE SET {grown};"
+    )
+    if is_sqlite:
+        op.execute(f"CREATE TRIGGER charge_records_summed AFTER INSERT ON charge_records BEGIN {add} END")
+        return
+    op.execute(
+        f"CREATE FUNCTION charge_records_sum() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {add} RETURN NULL; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER charge_records_summed AFTER INSERT ON charge_records "
+        "FOR EACH ROW EXECUTE FUNCTION charge_records_sum()"
     )
 
 

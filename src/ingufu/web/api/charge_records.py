@@ -15,7 +15,7 @@ from ingufu.core import errors
 from ingufu.tariffs.conversion.ocpi import Version, to_ocpi
 from ingufu.tariffs.model import Tariff, TariffVersion
 from ingufu.views import charge_records as views
-from ingufu.views import metering
+from ingufu.views import metering, record_sums
 from ingufu.views import tariffs as tariff_views
 from ingufu.views import transactions as transaction_views
 from ingufu.views.charge_records import RatingQuery, RatingRow, RecordQuery, RecordRow, Sum
@@ -90,7 +90,7 @@ async def sum_charge_records(web: WebContext, principal: Principal, criteria: Re
 
     By currency, credits taken off. Paging and order mean nothing here.
     """
-    return list(await views.sum_records(web.services.database, criteria, principal.site_ids))
+    return list(await record_sums.sum_records(web.services.database, criteria, principal.site_ids))
 
 
 @route("GET", "/charge-records/{record_id:str}", scope=Scope.MONEY_READ, is_for_fleets=True, raises=(errors.NotFound,))
