@@ -43,11 +43,15 @@ def desk(console: Console, open_page: OpenPage, path: str, email: str = "keza@ex
     return open_page(console.url + path, storage_state=console.log_in(email), **more)
 
 
+@pytest.mark.parametrize("path", ["reports", "reports/stations"])
 @pytest.mark.parametrize(("scheme", "width"), [LIGHT, DARK, PHONE], ids=["light", "dark", "phone"])
-def test_page_is_accessible_and_whole(console: Console, open_page: OpenPage, scheme: str, width: int) -> None:
-    page = desk(console, open_page, "/console/reports", scheme=scheme, width=width)
+def test_page_is_accessible_and_whole(
+    console: Console, open_page: OpenPage, scheme: str, width: int, path: str
+) -> None:
+    page = desk(console, open_page, f"/console/{path}", scheme=scheme, width=width)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    take_picture(page, f"reports-{scheme}-{width}")
+    expect(page.get_by_role("region", name="Figures by station").locator("tbody tr").first).to_be_visible()
+    take_picture(page, f"{path.replace('/', '-')}-{scheme}-{width}")
     assert accessibility_violations(page) == []
     assert not overflows(page)
 
@@ -69,6 +73,9 @@ def test_a_period_is_chosen_and_a_site_looked_into(console: Console, open_page: 
     page.get_by_label("By", exact=True).select_option("by day")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_label("Key figures")).to_contain_text(re.compile(r"10\.00\s*kWh"))
+    stations = page.get_by_role("region", name="Figures by station")
+    expect(stations.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("#station-use")).to_contain_text("1 session without a card")
     page.get_by_text("The same as a table").click()
     expect(page.get_by_role("region", name="Figures by time").locator("tbody tr")).to_have_count(5)
     with page.expect_download() as told:
@@ -77,6 +84,17 @@ def test_a_period_is_chosen_and_a_site_looked_into(console: Console, open_page: 
     assert rows[0].startswith("day,site_id,site,time_zone,sessions_started")
     assert len(rows) == 2
     assert f",{SITE}," in rows[1]
+    compared = page.locator("p", has_text="Compared with")
+    for name, days in (("the same weekdays", 49), ("the days before", 47)):
+        page.get_by_label("Compared with").select_option(name)
+        page.get_by_role("button", name="Show").click()
+        first = (console.clock.now() - timedelta(days=days)).date()
+        expect(compared).to_contain_text(f"Compared with {first.day} ")
+    yesterday = (console.clock.now() - timedelta(days=1)).date().isoformat()
+    page.get_by_label("From").fill(yesterday)
+    page.get_by_label("to", exact=True).fill(yesterday)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("Key figures")).to_contain_text("than on the day before")
     page.get_by_label("From").fill("2020-01-01")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("This is no period")).to_be_visible()

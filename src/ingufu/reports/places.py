@@ -1,11 +1,12 @@
 """Which EVSEs there are, since when, and where: what utilisation is a part of."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from sqlalchemy import and_, delete, exists, func, or_, select
 
-from ingufu.infra.storage.database import Database, Work
+from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import upsert
 from ingufu.reports.days import day_of
 from ingufu.reports.tables import cells, evses
@@ -17,7 +18,7 @@ from ingufu.stations.tables import stations
 _site = func.coalesce(stations.c.site_id, "")
 _zone = func.coalesce(sites.c.time_zone, "UTC")
 _same = and_(evses.c.station_id == built.c.station_id, evses.c.evse == built.c.number)
-_MOVED = (
+_STANDING = (
     select(
         built.c.station_id,
         built.c.number.label("evse"),
@@ -31,11 +32,9 @@ _MOVED = (
         .outerjoin(sites, sites.c.id == stations.c.site_id)
         .outerjoin(evses, _same)
     )
-    .where(
-        stations.c.approval == Approval.APPROVED.value,
-        or_(evses.c.station_id.is_(None), evses.c.site_id != _site, evses.c.time_zone != _zone),
-    )
+    .where(stations.c.approval == Approval.APPROVED.value)
 )
+_MOVED = _STANDING.where(or_(evses.c.station_id.is_(None), evses.c.site_id != _site, evses.c.time_zone != _zone))
 _PUT = upsert(evses, ["station_id", "evse"])
 _FORGET = delete(evses).where(~exists().where(_same))
 
@@ -53,6 +52,15 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 async def find_moved(database: Database) -> list[Moved]:
     """Return EVSEs that are not entered as they are now."""
+    return _moved(await database.fetch_all(_MOVED))
+
+
+async def find_standing(database: Database) -> list[Moved]:
+    """Return all EVSEs as they are now."""
+    return _moved(await database.fetch_all(_STANDING))
+
+
+def _moved(rows: Iterable[Row]) -> list[Moved]:
     return [
         Moved(
             station_id=row["station_id"],
@@ -62,7 +70,7 @@ async def find_moved(database: Database) -> list[Moved]:
             created_day=day_of(row["created_at"], row["time_zone"]).isoformat(),
             is_known=row["known_id"] is not None,
         )
-        for row in await database.fetch_all(_MOVED)
+        for row in rows
     ]
 
 
@@ -72,12 +80,14 @@ async def days_of(database: Database, station_id: str) -> list[str]:
     return [row["day"] for row in await database.select(statement)]
 
 
-async def enter(work: Work, database: Database, moved: list[Moved]) -> None:
-    """Enter EVSEs as they are now, since they were made or first used."""
+async def enter(work: Work, database: Database, moved: list[Moved], *, first_day: str = "") -> None:
+    """Enter EVSEs as they are now, since they were made or first used. `first_day`: what was before is not asked."""
     first: dict[Any, str] = {}
     if moved:
-        statement = select(cells.c.station_id, cells.c.evse, func.min(cells.c.day).label("day")).group_by(
-            cells.c.station_id, cells.c.evse
+        statement = (
+            select(cells.c.station_id, cells.c.evse, func.min(cells.c.day).label("day"))
+            .where(cells.c.day >= first_day)
+            .group_by(cells.c.station_id, cells.c.evse)
         )
         first = {(row["station_id"], row["evse"]): row["day"] for row in await database.select(statement)}
     for one in moved:

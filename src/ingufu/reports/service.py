@@ -50,11 +50,14 @@ class Reports:
             known, first_day=first.isoformat(), next_day=first.isoformat(), rebuilt_at=self._clock.now(),
             gathered_at=self._clock.now(),
         )  # fmt: skip
+        standing = await places.find_standing(self._database)
         if work is None:
             async with self._database.work() as own:
                 self._begin_again(own, known, after)
+                await places.enter(own, self._database, standing, first_day=after.first_day)
         else:
             self._begin_again(work, known, after)
+            await places.enter(work, self._database, standing, first_day=after.first_day)
         return after
 
     async def gather_past(self) -> bool:

@@ -18,7 +18,7 @@ from ingufu.reports.model import NETWORK, NOWHERE
 from ingufu.reports.tables import state, taking_totals, totals
 from ingufu.sites.tables import sites
 from ingufu.views.report_capacity import Capacity, find_capacity
-from ingufu.views.report_periods import on_days, period_of, within
+from ingufu.views.report_periods import Compare, earlier, on_days, period_of, within
 from ingufu.views.stations import SiteIds
 
 DAYS_AT_ONCE = 31  # of a file
@@ -41,6 +41,13 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     until: Annotated[date | None, Meta(description="The last day, which is counted too; else today.")] = None
     site_id: Annotated[str, Meta(max_length=100)] | None = None
     by: Grain = Grain.DAY
+    compare: Annotated[
+        Compare,
+        Meta(
+            description="With which days `before` is: as many right before, the same weekdays whole weeks earlier,"
+            " the same days of the month before, or a year before."
+        ),
+    ] = Compare.BEFORE
 
 
 class DaysQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,7 +129,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     until: date
     by: Grain
     whole: Use
-    before: Annotated[Use, Meta(description="The same number of days before.")]
+    before: Annotated[Use, Meta(description="What it is compared with.")]
+    before_since: date
+    before_until: date
     slots: tuple[Slot, ...]
     sites: tuple[SiteUse, ...]
     hours: tuple[HourUse, ...]
@@ -160,8 +169,8 @@ SHEET: Sheet[DayUse] = Sheet(
     ),
 )
 
-_SUMS = ("started", "ended", "succeeded", "refused", "energy_wh", "occupied_s", "charging_s")
-_EARNED = ("records", "credits", "net", "gross")
+SUMS = ("started", "ended", "succeeded", "refused", "energy_wh", "occupied_s", "charging_s")
+EARNED = ("records", "credits", "net", "gross")
 
 
 async def get_report(
@@ -173,17 +182,19 @@ async def get_report(
     capacity = await find_capacity(database, query.site_id, site_ids, now)
     rows = await _days(database, places, since, until)
     earned = await _earned(database, places, since, until) if with_money else []
-    length = (until - since) + ONE
-    before = await _whole(database, places, since - length, since - ONE, with_money=with_money)
-    before_s = capacity.seconds(since - length, since - ONE)
+    earlier_days = earlier(since, until, query.compare)
+    before = await _whole(database, places, *earlier_days, with_money=with_money)
+    before_s = capacity.seconds(*earlier_days)
     slots = _slots(rows, earned, capacity, since, until, query.by)
     known = await database.fetch_one(_STATE)
     return Report(
         since=since,
         until=until,
         by=query.by,
-        whole=_use(rows, earned, capacity.seconds(since, until)),
+        whole=use_of(rows, earned, capacity.seconds(since, until)),
         before=msgspec.structs.replace(before, available_s=before_s),
+        before_since=earlier_days[0],
+        before_until=earlier_days[1],
         slots=slots,
         sites=await _sites(database, query.site_id, site_ids, since, until, capacity, with_money=with_money),
         hours=_hours(rows),
@@ -203,12 +214,12 @@ async def list_days(
         last = min(since + (DAYS_AT_ONCE - 1) * ONE, until)
         conditions = _sites_of(totals, query.site_id, site_ids)
         rows = await database.select(
-            _sum(totals, _SUMS, "place", "period").where(*on_days(totals, since, last), conditions)
+            _sum(totals, SUMS, "place", "period").where(*on_days(totals, since, last), conditions)
         )
         taken: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         if with_money:
             conditions = _sites_of(taking_totals, query.site_id, site_ids)
-            statement = _sum(taking_totals, _EARNED, "place", "period", "currency")
+            statement = _sum(taking_totals, EARNED, "place", "period", "currency")
             for row in await database.select(statement.where(*on_days(taking_totals, since, last), conditions)):
                 taken[row["place"], row["period"]].append(row)
         found = {(row["place"], row["period"]): row for row in rows}
@@ -218,7 +229,7 @@ async def list_days(
                 site_id=place or None,
                 site=named[place]["name"] if place in named else "",
                 time_zone=named[place]["time_zone"] if place in named else "UTC",
-                use=_use(
+                use=use_of(
                     [found[place, day]] if (place, day) in found else [],
                     taken.get((place, day), []),
                     capacity.seconds(date.fromisoformat(day), date.fromisoformat(day), place),
@@ -254,7 +265,7 @@ async def _days(database: Database, places: Sequence[str], since: date, until: d
     """Return the rows of each day, with their hours."""
     if not places:
         return []
-    columns = [totals.c[name] for name in ("place", "period", *_SUMS, "hours")]
+    columns = [totals.c[name] for name in ("place", "period", *SUMS, "hours")]
     statement = select(*columns).where(*on_days(totals, since, until), totals.c.place.in_(places))
     return list(await database.select(statement))
 
@@ -262,7 +273,7 @@ async def _days(database: Database, places: Sequence[str], since: date, until: d
 async def _earned(database: Database, places: Sequence[str], since: date, until: date) -> list[dict[str, Any]]:
     if not places:
         return []
-    statement = _sum(taking_totals, _EARNED, "period", "currency")
+    statement = _sum(taking_totals, EARNED, "period", "currency")
     conditions = (*on_days(taking_totals, since, until), taking_totals.c.place.in_(places))
     return list(await database.select(statement.where(*conditions)))
 
@@ -272,13 +283,13 @@ async def _whole(database: Database, places: Sequence[str], since: date, until: 
     if not places:
         return Use()
     rows = await database.select(
-        _sum(totals, _SUMS, "place").where(within(totals, since, until), totals.c.place.in_(places))
+        _sum(totals, SUMS, "place").where(within(totals, since, until), totals.c.place.in_(places))
     )
     earned: Sequence[dict[str, Any]] = ()
     if with_money:
         conditions = (within(taking_totals, since, until), taking_totals.c.place.in_(places))
-        earned = await database.select(_sum(taking_totals, _EARNED, "currency").where(*conditions))
-    return _use(rows, earned, 0)
+        earned = await database.select(_sum(taking_totals, EARNED, "currency").where(*conditions))
+    return use_of(rows, earned, 0)
 
 
 async def _sites(
@@ -286,11 +297,11 @@ async def _sites(
     with_money: bool,
 ) -> tuple[SiteUse, ...]:  # fmt: skip
     conditions = (within(totals, since, until), _sites_of(totals, site_id, site_ids))
-    rows = {row["place"]: row for row in await database.select(_sum(totals, _SUMS, "place").where(*conditions))}
+    rows = {row["place"]: row for row in await database.select(_sum(totals, SUMS, "place").where(*conditions))}
     earned: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     if with_money:
         conditions = (within(taking_totals, since, until), _sites_of(taking_totals, site_id, site_ids))
-        for row in await database.select(_sum(taking_totals, _EARNED, "place", "currency").where(*conditions)):
+        for row in await database.select(_sum(taking_totals, EARNED, "place", "currency").where(*conditions)):
             earned[row["place"]].append(row)
     names = {row["id"]: row["name"] for row in await database.select(select(sites.c.id, sites.c.name))}
     found = [
@@ -298,7 +309,7 @@ async def _sites(
             site_id=place or None,
             name=names.get(place, ""),
             evse_count=capacity.evses(place, until),
-            use=_use(
+            use=use_of(
                 [rows[place]] if place in rows else [], earned.get(place, []), capacity.seconds(since, until, place)
             ),
         )
@@ -322,7 +333,7 @@ def _slots(
     for row in earned:
         taken[_slot_of(date.fromisoformat(row["period"]), by)].append(row)
     return tuple(
-        Slot(first_day=slot, use=_use(used[slot], taken[slot], capacity.seconds(members[0], members[-1])))
+        Slot(first_day=slot, use=use_of(used[slot], taken[slot], capacity.seconds(members[0], members[-1])))
         for slot, members in days.items()
     )
 
@@ -347,10 +358,11 @@ def _hours(rows: Iterable[dict[str, Any]]) -> tuple[HourUse, ...]:
     )
 
 
-def _use(rows: Iterable[dict[str, Any]], earned: Iterable[dict[str, Any]], available_s: int) -> Use:
-    sums: dict[str, Any] = dict.fromkeys(_SUMS, 0)
+def use_of(rows: Iterable[dict[str, Any]], earned: Iterable[dict[str, Any]], available_s: int) -> Use:
+    """Return the sum of rows of figures and of takings."""
+    sums: dict[str, Any] = dict.fromkeys(SUMS, 0)
     for row in rows:
-        for name in _SUMS:
+        for name in SUMS:
             sums[name] += row[name]
     return Use(
         started=int(sums["started"]),

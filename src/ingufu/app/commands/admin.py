@@ -16,6 +16,7 @@ admin = LazyGroup(
         "driver": "admin_tokens:driver",
         "authority": "admin_authorities:authority",
         "audit": "admin_audit:audit",
+        "reports": "admin_reports:reports",
     },
-    help="Look after users, keys, sites, stations, tokens, groups, drivers, authorities, the audit trail.",
+    help="Look after users, keys, sites, stations, tokens, groups, drivers, authorities, reports, the audit trail.",
 )

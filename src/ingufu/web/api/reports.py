@@ -5,8 +5,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core import errors
+from ingufu.views import report_stations as station_views
 from ingufu.views import reports as views
 from ingufu.views import sites as site_views
+from ingufu.views.report_stations import CardReport, StationReport, StationsQuery, StationUse
 from ingufu.views.reports import SHEET, DaysQuery, DayUse, Report, ReportQuery
 from ingufu.web import access
 from ingufu.web.context import WebContext
@@ -24,18 +26,53 @@ class Rebuilding(msgspec.Struct, frozen=True, kw_only=True):
 async def get_network_report(web: WebContext, principal: Principal, criteria: ReportQuery) -> Report:
     """Get a report
 
-    What sessions came to in a period, by day, week or month, by site, and by hour of the week, with the same number
-    of days before beside it. Revenue only with `money:read`. Figures follow what happens within seconds; days are
+    What sessions came to in a period, by day, week or month, by site, and by hour of the week, with the days that it
+    is compared with beside it. Revenue only with `money:read`. Figures follow what happens within seconds; days are
     those of each site's own calendar.
     """
-    if criteria.site_id is not None:
-        await site_views.get_site(web.services.database, criteria.site_id, principal.site_ids)
+    await _check_site(web, principal, criteria.site_id)
     return await views.get_report(
         web.services.database,
         criteria,
         principal.site_ids,
         now=web.services.clock.now(),
         with_money=Scope.MONEY_READ in principal.scopes,
+    )
+
+
+@route(
+    "GET",
+    "/reports/stations",
+    scope=Scope.REPORTS_READ,
+    query=StationsQuery,
+    raises=(errors.InvalidInput, errors.NotFound),
+)
+async def get_stations_report(web: WebContext, principal: Principal, criteria: StationsQuery) -> StationReport:
+    """Get the figures of stations
+
+    The stations with the highest figures in a period, by what is asked for. Revenue only with `money:read`.
+    """
+    await _check_site(web, principal, criteria.site_id)
+    return await station_views.list_stations(
+        web.services.database,
+        criteria,
+        principal.site_ids,
+        now=web.services.clock.now(),
+        with_money=Scope.MONEY_READ in principal.scopes,
+    )
+
+
+@route(
+    "GET", "/reports/cards", scope=Scope.REPORTS_READ, query=DaysQuery, raises=(errors.InvalidInput, errors.NotFound)
+)
+async def get_cards_report(web: WebContext, principal: Principal, criteria: DaysQuery) -> CardReport:
+    """Count the cards that charged
+
+    How many different cards began sessions in a period; each counts once, however often it came.
+    """
+    await _check_site(web, principal, criteria.site_id)
+    return await station_views.count_cards(
+        web.services.database, criteria, principal.site_ids, now=web.services.clock.now()
     )
 
 
@@ -52,6 +89,22 @@ async def rebuild_reports(web: WebContext, principal: Principal) -> Rebuilding:
     return Rebuilding(first_day=known.first_day)
 
 
+async def _check_site(web: WebContext, principal: Principal, site_id: str | None) -> None:
+    """Raise NotFound for a site that is none to the principal."""
+    if site_id is not None:
+        await site_views.get_site(web.services.database, site_id, principal.site_ids)
+
+
+def _read_stations(web: WebContext, principal: Principal, query: DaysQuery) -> Batches[StationUse]:
+    return station_views.all_stations(
+        web.services.database,
+        query,
+        principal.site_ids,
+        now=web.services.clock.now(),
+        with_money=Scope.MONEY_READ in principal.scopes,
+    )
+
+
 def _read(web: WebContext, principal: Principal, query: DaysQuery) -> Batches[DayUse]:
     return views.list_days(
         web.services.database,
@@ -63,6 +116,10 @@ def _read(web: WebContext, principal: Principal, query: DaysQuery) -> Batches[Da
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    get_network_report, rebuild_reports,
+    get_network_report, get_stations_report, get_cards_report, rebuild_reports,
     *exports("/reports", SHEET, "days of sites", _read, scope=Scope.REPORTS_READ, query=DaysQuery, tag="reports"),
+    *exports(
+        "/reports/stations", station_views.SHEET, "figures of stations", _read_stations, scope=Scope.REPORTS_READ,
+        query=DaysQuery, tag="reports",
+    ),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Reports in the console: how the network is used, by day and site, with the time before beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -14,9 +14,10 @@ from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import InvalidInput
+from ingufu.reports.days import month_ends
 from ingufu.views import console_sites
 from ingufu.views.console_sites import SitePlace
-from ingufu.views.report_periods import period_of
+from ingufu.views.report_periods import Compare, period_of
 from ingufu.views.reports import Grain, HourUse, Report, ReportQuery, SiteUse, Slot, Use
 from ingufu.web.api import reports as api
 from ingufu.web.console import present
@@ -29,6 +30,13 @@ SITES_OFFERED = 300
 SITES_SHOWN = 100
 LEVELS = 6  # shades of an hour
 _HIGH = 100.0  # of a picture
+_COMPARED: Mapping[str, Compare] = {  # unless another is chosen
+    "today": Compare.WEEKDAYS,
+    "7d": Compare.WEEKDAYS,
+    "month": Compare.MONTH,
+    "last-month": Compare.MONTH,
+    "year": Compare.YEAR,
+}
 _FEW_DAYS, _MANY_DAYS = 62, 400  # up to which days, and weeks, are told one by one
 Span = Literal["today", "7d", "30d", "month", "last-month", "year", "own"]
 Sort = Literal[
@@ -36,14 +44,20 @@ Sort = Literal[
 ]  # fmt: skip
 
 
-class ShowQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The page as its address has it."""
+class Asking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which days a page is of, and where."""
 
     span: Span = "30d"
     since: Annotated[str, Meta(max_length=10)] = ""
     until: Annotated[str, Meta(max_length=10)] = ""
     site: Annotated[str, Meta(max_length=100)] = ""
+
+
+class ShowQuery(Asking, frozen=True, kw_only=True, omit_defaults=True):
+    """The page as its address has it."""
+
     by: Grain | None = None
+    compare: Compare | None = None
     sort: Sort = "-energy"
 
 
@@ -72,17 +86,21 @@ async def show_report(
 ) -> Response[str]:
     """Show how the network is used"""
     places = await console_sites.list_places(web.services.database, principal.site_ids)
-    zone = _zone(places, criteria.site)
+    zone = zone_of(places, criteria.site)
     today = web.services.clock.now().astimezone(ZoneInfo(zone)).date()
-    since, until, problem = _period(criteria, today)
+    since, until, problem = shown_period(criteria, today)
     query = ReportQuery(
-        since=since, until=until, site_id=criteria.site or None, by=criteria.by or _fitting(since, until)
+        since=since,
+        until=until,
+        site_id=criteria.site or None,
+        by=criteria.by or _fitting(since, until),
+        compare=criteria.compare or _COMPARED.get(criteria.span, Compare.BEFORE),
     )
     it: Report = await function_of(api.get_network_report)(web, principal, query)
     asked: dict[str, str] = {name: str(value) for name, value in msgspec.to_builtins(criteria).items()}
-    days = {"since": since.isoformat(), "until": until.isoformat()} | (
-        {"site_id": criteria.site} if criteria.site else {}
-    )
+    days = {"since": since.isoformat(), "until": until.isoformat()}
+    files = urlencode(days | ({"site_id": criteria.site} if criteria.site else {}))
+    days |= {"site": criteria.site} if criteria.site else {}
     currencies = sorted({one.currency for one in (*it.whole.earned, *it.before.earned)})
     return await pages.show(
         request,
@@ -97,6 +115,11 @@ async def show_report(
         places=[(place.id, place.name) for place in places[:SITES_OFFERED]],
         pictures=_pictures(it, currencies, until),
         currencies=currencies,
+        compare=query.compare.value,
+        days=(until - since).days + 1,
+        is_whole_month=since.day == 1 and month_ends(until),
+        is_today_in=until >= today,
+        stations_href=f"{path_of('reports', 'stations')}?{urlencode(days | {'span': 'own'})}",
         gross=_gross,
         sites=_sorted(it.sites, criteria.sort)[:SITES_SHOWN],
         sites_cut=len(it.sites) > SITES_SHOWN,
@@ -107,18 +130,18 @@ async def show_report(
         span_href=lambda span: (
             f"{path_of('reports')}?{urlencode({'span': span} | ({'site': criteria.site} if criteria.site else {}))}"
         ),
-        csv_href=f"/api/v1/reports/export.csv?{urlencode(days)}",
-        parquet_href=f"/api/v1/reports/export.parquet?{urlencode(days)}",
+        csv_href=f"/api/v1/reports/export.csv?{files}",
+        parquet_href=f"/api/v1/reports/export.parquet?{files}",
         see_money=Scope.MONEY_READ in principal.scopes,
     )
 
 
-def _zone(places: Sequence[SitePlace], site_id: str) -> str:
+def zone_of(places: Sequence[SitePlace], site_id: str) -> str:
     chosen = [place.time_zone for place in places if place.id == site_id]
     return present.common_zone(chosen or [place.time_zone for place in places])
 
 
-def _period(criteria: ShowQuery, today: date) -> tuple[date, date, str]:
+def shown_period(criteria: Asking, today: date) -> tuple[date, date, str]:
     """Return the first and the last day, and what is wrong with those that were typed."""
     begin = today.replace(day=1)
     spans = {
