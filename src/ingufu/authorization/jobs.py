@@ -10,6 +10,7 @@ from ingufu.authorization.model import TokenFacts
 from ingufu.authorization.service.local_lists import LocalLists
 from ingufu.core.commands import StationLink
 from ingufu.core.errors import Conflict, IngufuError
+from ingufu.infra.delays import Delays
 
 GATHER_S = 3.0  # changes within it are sent together: an import changes thousands of tokens
 SPREAD_S = 20.0  # over which many stations are served, so that a change is no burst
@@ -38,21 +39,16 @@ class ListKeeper:
         self._uniform = uniform
         self._gather_s = gather_s
         self._spread_s = spread_s
-        self._settle_s = settle_s
         self._wake = asyncio.Event()
         self._stations: set[str] = set()
         self._conflicts: set[str] = set()
         self._concerns_all = True
         self._tokens: Sequence[TokenFacts] | None = None
-        self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._waiting: Delays[str] = Delays(settle_s, self.station_asked)
 
     def station_came(self, station_id: str) -> None:
         """Look at the station's list in a while."""
-        waiting = self._waiting.pop(station_id, None)
-        if waiting is not None:
-            waiting.cancel()
-        handle = asyncio.get_running_loop().call_later(self._settle_s, self._settled, station_id)
-        self._waiting[station_id] = handle
+        self._waiting.put(station_id)
 
     def station_asked(self, station_id: str) -> None:
         """Look at the station's list now."""
@@ -87,8 +83,7 @@ class ListKeeper:
                 self._concerns_all = True
                 self._tokens = None
         finally:
-            for handle in self._waiting.values():
-                handle.cancel()
+            self._waiting.close()
 
     async def step(self) -> None:
         """Do what has gathered."""
@@ -125,7 +120,3 @@ class ListKeeper:
                 log.warning("local_list.not_sent", station=station_id, error=error.message)
             except Exception:
                 log.exception("local_list.not_sent", station=station_id)
-
-    def _settled(self, station_id: str) -> None:
-        self._waiting.pop(station_id, None)
-        self.station_asked(station_id)

@@ -275,6 +275,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
 
 
+class AtBoot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a station's boot has to do with."""
+
+    has_resets: bool  # that have not come to their end
+    reboot_needed_since: datetime | None = None
+    wanted: str | None = None  # desired value of the variable that the answer carries
+
+
 class StationState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a station's configuration as a whole, and what is due."""
 

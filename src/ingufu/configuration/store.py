@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Integer, Select, Table, bindparam, delete, or_, select, update
+from sqlalchemy import Integer, Select, Table, bindparam, delete, exists, or_, select, update
 
 from ingufu.configuration.model import (
     OPEN_RESETS,
     OPEN_STATES,
+    AtBoot,
     Change,
     KeptProfile,
     Monitor,
@@ -346,8 +347,16 @@ def _one(row: Mapping[str, Any] | None, kind: type[StructT]) -> StructT | None:
 
 
 STALE_AT_ONCE = 500  # stations of one statement
-_WANTED_ONE = _columns(wanted, Wanted).where(
-    wanted.c.station_id == bindparam("station"), wanted.c.key == bindparam("of")
+_AT_BOOT = select(  # one look at three tables: a fleet that comes back boots all at once
+    exists().where(resets.c.station_id == bindparam("station"), resets.c.state.in_(_OPEN_RESETS)).label("has_resets"),
+    select(states.c.reboot_needed_since)
+    .where(states.c.station_id == bindparam("station"))
+    .scalar_subquery()
+    .label("reboot_needed_since"),
+    select(wanted.c.value)
+    .where(wanted.c.station_id == bindparam("station"), wanted.c.key == bindparam("of"))
+    .scalar_subquery()
+    .label("wanted"),
 )
 
 
@@ -360,5 +369,6 @@ def make_stale(work: Work, *station_ids: str) -> None:
         work.append(_ADD_STATE, _row(StationState(station_id=station_id, is_stale=True)))
 
 
-async def wanted_one(database: Database, station_id: str, key: str) -> Wanted | None:
-    return _one(await database.fetch_one(_WANTED_ONE, {"station": station_id, "of": key}), Wanted)
+async def at_boot(database: Database, station_id: str, key: str) -> AtBoot:
+    """Return what a boot has to do with; `key` names the variable whose desired value its answer carries."""
+    return msgspec.convert(await database.fetch_one(_AT_BOOT, {"station": station_id, "of": key}), AtBoot)

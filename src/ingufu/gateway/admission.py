@@ -1,7 +1,7 @@
 """Who may connect: the path, the identity, the credentials and the version of an upgrade request, judged before it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import msgspec
@@ -26,12 +26,13 @@ from ingufu.gateway.websocket import (
     UpgradeRequest,
     basic_credentials,
 )
+from ingufu.infra.begun import begin
 from ingufu.ocpp import versions
 from ingufu.ocpp.versions import Version
 from ingufu.services import Services
 from ingufu.stations import decide
 from ingufu.stations.model import Attempt, AttemptOutcome, Credentials, Presented, Station
-from ingufu.stations.quirks.model import NOTHING, Effects
+from ingufu.stations.quirks.model import NO_EFFECTS, NOTHING, Effects
 
 NO_CONNECTION_HEADER, OTHER_LETTERS = 2, 5  # quirks that are coped with for everybody
 TEXT_LIMIT = 300  # characters kept of what a stranger sent
@@ -53,7 +54,6 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     """A connection about to open."""
 
     attempt: Attempt
-    station: Station
     version: Version
     security_profile: int
     certificate_name: str | None
@@ -114,7 +114,7 @@ class Admission:
         self,
         services: Services,
         rules: AdmissionRules,
-        connect: Callable[[Admitted], Handler],
+        connect: Callable[[Admitted, Station], Handler],
         connected: Callable[[str], Admitted | None],
         displacements: Displacements,
     ) -> None:
@@ -125,8 +125,15 @@ class Admission:
         self._displacements = displacements
         self.is_closed = False
 
-    async def decide(self, request: UpgradeRequest) -> Decision:
-        """Return whether to upgrade; a refusal is kept with its cause for the operator."""
+    def decide(self, request: UpgradeRequest) -> Decision | Awaitable[Decision]:
+        """Return whether to upgrade, at once if nothing has to be waited for.
+
+        A refusal is kept with its cause for the operator.
+        """
+        deciding = self._decide(request)
+        return begin(deciding) if self._services.database.reads_at_once else deciding
+
+    async def _decide(self, request: UpgradeRequest) -> Decision:
         attempt = self._attempt(request)
         identity = self._identity(request)
         if self.is_closed:
@@ -205,9 +212,10 @@ class Admission:
             return self._refuse(attempt, AttemptOutcome.SHUTTING_DOWN, "The server is stopping.")
         return self._admit(
             request,
+            station,
+            effects,
             Admitted(
                 attempt=msgspec.structs.replace(attempt, version=version.name),
-                station=station,
                 version=version,
                 security_profile=decide.used_profile(station, presented, stations.rules),
                 certificate_name=presented.certificate_name,
@@ -219,11 +227,8 @@ class Admission:
         live = self._connected(station.id)
         return live is not None and live.attempt.offered != attempt.offered
 
-    def _admit(self, request: UpgradeRequest, admitted: Admitted) -> Accept:
-        station = admitted.station
-        quirks = self._services.stations.quirks
-        effects = quirks.effects(station, admitted.attempt.user_agent)
-        self._count_quirks(request, admitted, effects)
+    def _admit(self, request: UpgradeRequest, station: Station, effects: Effects, admitted: Admitted) -> Accept:
+        self._count_quirks(request, station, admitted, effects)
         interval = self._rules.ping_interval_s if station.ping_interval_s is None else float(station.ping_interval_s)
         if effects.does.sends_no_pings:
             interval = 0.0
@@ -231,7 +236,7 @@ class Admission:
         if subprotocol not in request.subprotocols and effects.does.pins_version:
             subprotocol = next(iter(request.subprotocols), subprotocol)  # it is told what it offers
         return Accept(
-            handler=self._connect(admitted),
+            handler=self._connect(admitted, station),
             subprotocol=subprotocol if subprotocol in request.subprotocols else None,
             may_deflate=self._rules.allows_compression
             and station.allows_compression
@@ -252,15 +257,15 @@ class Admission:
         attempt = msgspec.structs.replace(attempt, station_id=station.id)
         return self._refuse(attempt, AttemptOutcome.WAITING_FOR_APPROVAL, "Unknown until now; listed for approval.")
 
-    def _count_quirks(self, request: UpgradeRequest, admitted: Admitted, effects: Effects) -> None:
+    def _count_quirks(self, request: UpgradeRequest, station: Station, admitted: Admitted, effects: Effects) -> None:
         """Count what was odd about the request, and what was done about it."""
         met = self._services.stations.quirks.met
-        station, does = admitted.station, effects.does
+        does = effects.does
         if "connection-header" in request.tolerated:
             met(station.id, NO_CONNECTION_HEADER)
         if admitted.attempt.identity != station.identity:
             met(station.id, OTHER_LETTERS)
-        if does == NOTHING:
+        if effects is NO_EFFECTS or does == NOTHING:
             return
         if does.assumes_version and not request.subprotocols:
             met(station.id, effects.number("assumes_version"))

@@ -80,7 +80,7 @@ class StationConnection:
         self._socket: Connection | None = None
         self._context = contextvars.Context()  # of the worker: what its log lines say besides
         self._context.run(
-            structlog.contextvars.bind_contextvars, station=admitted.station.identity, version=self.version.name
+            structlog.contextvars.bind_contextvars, station=session.station.identity, version=self.version.name
         )
         self._is_working = False
         self._is_clogged = False  # the station does not read what we send

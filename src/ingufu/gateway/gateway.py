@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,14 +16,17 @@ from ingufu.gateway.connection import StationConnection
 from ingufu.gateway.displacing import Displacements
 from ingufu.gateway.frame_log import FrameLog
 from ingufu.gateway.greeting import Greeter
+from ingufu.gateway.lane import Lane
 from ingufu.gateway.link import Connections
 from ingufu.gateway.polling import Poller
 from ingufu.gateway.provisioning import ROUND_S, Provisioner
 from ingufu.gateway.websocket import CloseCode, Closure, Counters, Endpoint, ServerLimits, WebSocketServer
+from ingufu.infra.delays import Delays
 from ingufu.infra.storage.database import Work
 from ingufu.ocpp.rpc import Peer
 from ingufu.ocpp.session import Session
 from ingufu.services import Services
+from ingufu.stations.model import Station
 
 GREETING_DELAY_S = 15.0  # a station that boots or reports by itself has done so by then
 ATTEMPTS_EVERY_S = 5.0
@@ -67,7 +71,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
-        self._greetings: dict[str, asyncio.TimerHandle] = {}  # by connection
+        self._greetings: Delays[StationConnection] = Delays(rules.greeting_delay_s, self._greet)
         self.lost = 0  # stations that were connected to a process which has died: they will be back soon
         self._greeter = Greeter(services.stations, connections)
         self._poller = Poller(services, connections, self.run)
@@ -114,9 +118,7 @@ class Gateway:
         await self._say_goodbye()
         if self._server is not None:
             await self._server.stop(spread_s=0.0, deadline_s=GRACE_S)
-        for greeting in self._greetings.values():  # of connections that were replaced and are not heard to have ended
-            greeting.cancel()
-        self._greetings.clear()
+        self._greetings.close()  # of connections that were replaced and are not heard to have ended
         await self._end_tasks()
         self.flush()
 
@@ -172,8 +174,8 @@ class Gateway:
             if hanging:
                 await asyncio.wait(hanging)
 
-    def _connect(self, admitted: Admitted) -> StationConnection:
-        station, version = admitted.station, admitted.version
+    def _connect(self, admitted: Admitted, station: Station) -> StationConnection:
+        version = admitted.version
         session = Session(
             station,
             version.name,
@@ -203,29 +205,13 @@ class Gateway:
         self._services.charging.forget(connection.station_id)
         self._services.control.forget(connection.station_id)
         self.connections.add(connection)
-        now = self._services.clock.now()
-        self._store(
-            connection,
-            lambda work: self._services.stations.connected(
-                work,
-                connection.station_id,
-                connection_id=connection.id,
-                version=connection.version.name,
-                address=admitted.attempt.address,
-                security_profile=admitted.security_profile,
-                at=now,
-            ),
-            while_=lambda: self.connections.get(connection.station_id) is connection,
-        )
-        timer = asyncio.get_running_loop().call_later(self._rules.greeting_delay_s, self._greet, connection)
-        self._greetings[connection.id] = timer
+        self._store_arrival(connection, self._services.clock.now())
+        self._greetings.put(connection)
         self._poller.watch(connection)
 
     def closed(self, connection: StationConnection, closure: Closure) -> None:
         """Keep when and how it ended; the station is offline then, unless a newer connection has taken over."""
-        greeting = self._greetings.pop(connection.id, None)
-        if greeting is not None:
-            greeting.cancel()
+        self._greetings.drop(connection)
         self._frames.closed(connection.id)
         self._poller.forget(connection)
         now = self._services.clock.now()
@@ -245,7 +231,8 @@ class Gateway:
     def booted(self, connection: StationConnection) -> None:
         if connection.session.coping is not None:
             connection.session.coping.boot.set()
-        self.run(self._reload(connection))
+        self.connections.asker.renew(connection)  # by what the boot has told
+        self._poller.watch(connection)
         self._provisioner.booted(connection)
 
     def seen(self, connection: StationConnection) -> None:
@@ -256,6 +243,43 @@ class Gateway:
         task = asyncio.get_running_loop().create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+
+    def _store_arrival(self, connection: StationConnection, at: datetime) -> None:
+        """Have it stored that the station has come, without a task: most often nothing else is in its lane."""
+        lane = self.connections.lane(connection.station_id)
+        if lane.try_enter():
+            work = self._services.database.work()
+            self._write_arrival(work, connection, at)
+            if work.commit_then(lambda failure: self._arrival_stored(connection, lane, at, failure)):
+                return
+            lane.leave()
+        self._store_arrival_again(connection, at)
+
+    def _arrival_stored(
+        self, connection: StationConnection, lane: Lane, at: datetime, failure: Exception | None
+    ) -> None:
+        lane.leave()
+        if failure is not None:
+            self._store_arrival_again(connection, at)
+
+    def _store_arrival_again(self, connection: StationConnection, at: datetime) -> None:
+        async def write(work: Work) -> None:
+            self._write_arrival(work, connection, at)
+
+        self._store(connection, write, while_=lambda: self.connections.get(connection.station_id) is connection)
+
+    def _write_arrival(self, work: Work, connection: StationConnection, at: datetime) -> None:
+        admitted = connection.admitted
+        self._services.stations.came(
+            work,
+            connection.station_id,
+            connection_id=connection.id,
+            version=connection.version.name,
+            address=admitted.attempt.address,
+            security_profile=admitted.security_profile,
+            known_profile=connection.session.station.security_profile,
+            at=at,
+        )
 
     def _store(
         self,
@@ -300,17 +324,7 @@ class Gateway:
             return False
         return True
 
-    async def _reload(self, connection: StationConnection) -> None:
-        """Let the session know what the boot has told of the station, unless storage has failed since."""
-        try:
-            connection.session.station = await self._services.stations.get(connection.station_id)
-            self.connections.asker.renew(connection)
-            self._poller.watch(connection)
-        except IngufuError as error:
-            log.warning("gateway.not_reloaded", station=connection.station_id, error=str(error))
-
     def _greet(self, connection: StationConnection) -> None:
-        self._greetings.pop(connection.id, None)
         if connection.is_open and not self._stopping.is_set():
             self.run(self._welcome(connection))
 

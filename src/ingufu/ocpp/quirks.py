@@ -13,7 +13,7 @@ import msgspec
 
 from ingufu.ocpp import quirk_samples
 from ingufu.ocpp.lenient_json import repair
-from ingufu.stations.quirks.model import NOTHING, WHEN_CONNECTING, Does, Effects
+from ingufu.stations.quirks.model import NO_EFFECTS, NOTHING, WHEN_CONNECTING, Does, Effects
 
 QUARTER_S: Final = 900
 CLOSE_S: Final = 120  # a time this near to a quarter of an hour off is in another zone, and not late
@@ -258,7 +258,7 @@ class Coping:
 
 def needs_coping(effects: Effects) -> bool:
     """Return whether anything is to be done for the station while it is connected, and not only at the door."""
-    return any(
+    return effects is not NO_EFFECTS and any(
         getattr(effects.does, name) != getattr(NOTHING, name)
         for name in Does.__struct_fields__
         if name not in WHEN_CONNECTING

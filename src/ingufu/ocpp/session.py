@@ -216,6 +216,7 @@ class Session:
     def _replied(self, context: CallContext, action: str, response: Payload | None) -> Replied:
         if context.phase is not None:
             self.phase = context.phase
+            self.station = msgspec.structs.replace(self.station, **(context.told or {}))
             self._may_send.clear()
         if action in _STATUS_REPORTS:
             self.has_reported_status = True

@@ -44,6 +44,7 @@ class CallContext:
     gaps: tuple[str, ...] = ()  # what was missing or unusable, and has a stand-in
     coping: Coping | None = None  # what is done about the station's quirks; nothing for most
     phase: Phase | None = None  # set by a boot: the phase from now on, once the reply is durable
+    told: Mapping[str, Any] | None = None  # and what is known of the station from then on
 
     @property
     def station_id(self) -> str:

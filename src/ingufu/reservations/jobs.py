@@ -8,6 +8,7 @@ import structlog
 from ingufu.core.clock import Clock
 from ingufu.core.commands import StationLink
 from ingufu.core.errors import IngufuError
+from ingufu.infra.delays import Delays
 from ingufu.reservations.service import Reservations
 
 LOOK_S = 60.0  # at the latest
@@ -33,11 +34,10 @@ class ReservationKeeper:
         self._reservations = reservations
         self._link = link
         self._clock = clock
-        self._settle_s = settle_s
-        self._silence_s = silence_s
         self._wake = asyncio.Event()
         self._booted: set[str] = set()
-        self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._settling: Delays[str] = Delays(settle_s, self._due)
+        self._silent: Delays[str] = Delays(silence_s, self._due)
         self._came: set[str] = set()
         self._freed: list[tuple[str, int, str]] = []
         self._restoring: set[asyncio.Task[None]] = set()
@@ -45,12 +45,14 @@ class ReservationKeeper:
 
     def station_connected(self, station_id: str) -> None:
         """Look at the station's reservations in a while, if it does not boot before."""
-        self._later(station_id, self._silence_s)
+        self._settling.drop(station_id)
+        self._silent.put(station_id)
 
     def station_booted(self, station_id: str) -> None:
         """Look at the station's reservations soon: a restart may have lost them."""
         self._booted.add(station_id)
-        self._later(station_id, self._settle_s)
+        self._silent.drop(station_id)
+        self._settling.put(station_id)
 
     def status_changed(self, station_id: str, evse: int, before: str | None, after: str) -> None:
         """Take note of an EVSE that was reserved and no longer is."""
@@ -76,8 +78,8 @@ class ReservationKeeper:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait_s)
         finally:
-            for handle in self._waiting.values():
-                handle.cancel()
+            self._settling.close()
+            self._silent.close()
             for task in self._restoring:
                 task.cancel()
 
@@ -108,13 +110,6 @@ class ReservationKeeper:
             except Exception:
                 log.exception("reservation.not_restored", station=station_id)
 
-    def _later(self, station_id: str, wait_s: float) -> None:
-        waiting = self._waiting.pop(station_id, None)
-        if waiting is not None:
-            waiting.cancel()
-        self._waiting[station_id] = asyncio.get_running_loop().call_later(wait_s, self._due, station_id)
-
     def _due(self, station_id: str) -> None:
-        self._waiting.pop(station_id, None)
         self._came.add(station_id)
         self._wake.set()

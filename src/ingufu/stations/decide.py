@@ -1,5 +1,6 @@
 """The rules of stations: who may connect, what a boot is answered, which status report counts."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -28,6 +29,8 @@ WAIVED = 0
 HIGHEST_PROFILE = MUTUAL_TLS
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # before it, a clock has never been set: no OCPP 1.6 station is older
+
+_KEPT = ("serial_number", "firmware_version", "iccid", "imsi", "meter_type", "meter_serial_number")
 
 _STATUS_WORDS: dict[str, ConnectorStatus] = {
     "available": ConnectorStatus.AVAILABLE,
@@ -115,6 +118,18 @@ def contradicts_certificate(boot: Boot, certificate_name: str | None) -> bool:
     if certificate_name is None or boot.serial_number is None:
         return False
     return boot.serial_number.casefold() != certificate_name.casefold()
+
+
+def told_by(boot: Boot, answer: BootAnswer, at: datetime) -> dict[str, object]:
+    """Return what is known of a station that boots so, by field; what it leaves out stays as it was known.
+
+    Many stations say the same words, and each is kept as long as a connection: they are kept once.
+    """
+    kept = {name: boot_word for name in _KEPT if (boot_word := getattr(boot, name)) is not None}
+    told: dict[str, object] = {name: sys.intern(word) for name, word in kept.items()}
+    reason = None if boot.reason is None else sys.intern(boot.reason)
+    told |= {"vendor": sys.intern(boot.vendor), "model": sys.intern(boot.model)}
+    return told | {"last_boot_at": at, "boot_reason": reason, "boot_status": answer}
 
 
 def answer_boot(station: Station | Standing) -> BootAnswer:

@@ -76,11 +76,14 @@ class Configuration:
         self, work: Work, station: Station, answer: BootAnswer, reason: str | None, at: datetime
     ) -> int | None:
         """Settle what waited for a boot; return the heartbeat interval that is desired of the station, if one is."""
-        await self.resetting.booted(work, station, reason, at)
+        found = await store.at_boot(self._database, station.id, HEARTBEAT.key)
+        if found.has_resets:
+            await self.resetting.booted(work, station, reason, at)
+        if found.reboot_needed_since is not None:
+            store.change_state(work, station.id, reboot_needed_since=None, reboot_reason="", is_stale=True)
         if answer is not BootAnswer.ACCEPTED:
             return None
-        wanted = await store.wanted_one(self._database, station.id, HEARTBEAT.key)
-        text = None if wanted is None else wanted.value
+        text = found.wanted
         return int(text) if text is not None and text.isascii() and text.isdecimal() and 0 < len(text) < 10 else None
 
     def forget_station(self, work: Work, station_id: str) -> None:

@@ -60,13 +60,10 @@ class Resetting:
         return await store.resets_of(self._means.database, station_id, MOST_SHOWN)
 
     async def booted(self, work: Work, station: Station, reason: str | None, at: datetime) -> None:
-        """Settle what was to happen: the station has started anew, whatever it says why."""
+        """Settle the resets that were to happen: the station has started anew, whatever it says why."""
         for record in await store.open_resets(self._means.database, station.id):
             detail = f"It booted: {reason}." if reason else "It booted."
             self._end(work, record, ResetState.DONE, detail, at)
-        state = await store.state_of(self._means.database, station.id)
-        if state.reboot_needed_since is not None:
-            store.change_state(work, station.id, reboot_needed_since=None, reboot_reason="", is_stale=True)
 
     async def settle_open(self) -> None:
         """End the resets of EVSEs that are back, and those that did not show in time."""

@@ -9,7 +9,7 @@ from sqlalchemy.sql import ClauseElement
 
 from ingufu.core.events import Event
 from ingufu.infra.storage import outbox
-from ingufu.infra.storage.engine import Engine, Write
+from ingufu.infra.storage.engine import Engine, Outcome, Unit, Write
 from ingufu.infra.storage.group_commit import GroupCommit, Source
 from ingufu.infra.storage.statements import Statements
 
@@ -32,6 +32,7 @@ class Database:
         self.writer = GroupCommit(engine, self.statements)
         self._lagging = self.writer.lagging
         self.publish: outbox.Publish = _publish_nothing
+        self.reads_at_once = False  # no read is waited for, unless writes lag
 
     async def open(self) -> None:
         await self.engine.open()
@@ -199,6 +200,14 @@ class Work:
             return
         await self._database.writer.submit(self._writes, self._follow_up)
 
+    def commit_then(self, tell: Callable[[Exception | None], None]) -> bool:
+        """Have it committed and `tell` called: with None when all of it is durable, else with what `commit` raises.
+
+        For who does not wait in a task. `tell` must not raise. False if the database is closed: nothing follows then.
+        """
+        self._is_done = True
+        return self._database.writer.submit_for(_Told(self._writes, self._follow_up, tell))
+
     def _add(self, write: Write) -> None:
         if self._is_done:
             raise RuntimeError("This unit of work has been committed; begin another one.")
@@ -212,3 +221,20 @@ class Work:
                 log.exception("storage.after_commit_failed")
         if self._events:
             self._database.announce(self._events)
+
+
+class _Told:
+    """A unit whose end is told by a call."""
+
+    __slots__ = ("_follow", "_tell", "unit")
+
+    def __init__(self, unit: Unit, follow: Callable[[], None], tell: Callable[[Exception | None], None]) -> None:
+        self.unit = unit
+        self._follow = follow
+        self._tell = tell
+
+    def settle(self, outcome: Outcome) -> None:
+        """Do what follows the commit, and tell."""
+        if outcome is None:
+            self._follow()
+        self._tell(outcome)

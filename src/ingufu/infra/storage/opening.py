@@ -19,5 +19,6 @@ async def open_database(url: StorageUrl, *, inline_reads: bool = False, defers: 
         else SqliteEngine(url.path, inline_reads=inline_reads, defers=defers)
     )
     database = Database(engine)
+    database.reads_at_once = inline_reads and url.path is not None
     await database.open()
     return database

@@ -48,6 +48,33 @@ class Connections:
         known = await store.standing_of(self._database, station_id)
         if known is None:
             raise NotFound(f"There is no station {station_id!r}.")
+        self.came(
+            work,
+            station_id,
+            connection_id=connection_id,
+            version=version,
+            address=address,
+            security_profile=security_profile,
+            known_profile=known.security_profile,
+            at=at,
+        )
+
+    def came(
+        self,
+        work: Work,
+        station_id: str,
+        *,
+        connection_id: str,
+        version: str,
+        address: str,
+        security_profile: int,
+        known_profile: int,
+        at: datetime,
+    ) -> None:
+        """Store the same as `connected`, without a look at the station; `known_profile` is what it was held to.
+
+        The unit is undone with Conflict if there is no such station any more.
+        """
         store.set_connected(
             work,
             station_id,
@@ -62,7 +89,7 @@ class Connections:
                 occurred_at=at, station_id=station_id, version=version, address=address, connection_id=connection_id
             )
         )
-        if security_profile >= decide.TLS and security_profile > known.security_profile:
+        if security_profile >= decide.TLS and security_profile > known_profile:
             work.emit(StationChanged(occurred_at=at, station_id=station_id, changed=("security_profile",)))
         work.after_commit(lambda: self._arrived(station_id, at))
 
