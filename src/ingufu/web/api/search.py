@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from ingufu.accounts.model import Principal
 from ingufu.views import search as views
-from ingufu.views.search import Hit, HitKind, Reach
+from ingufu.views.search_finders import MOST_EACH
+from ingufu.views.search_model import Hit, HitKind, Reach
 from ingufu.web import auth
 from ingufu.web.api import (
     charge_records,
@@ -52,7 +53,7 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(max_length=LONGEST, description="A name or number, whole or its beginning; an id."),
     ]
     kind: Annotated[tuple[HitKind, ...], Meta(max_length=10, description="Only things of these kinds.")] = ()
-    limit: Annotated[int, Meta(ge=1, le=20, description="How many of each kind at most.")] = views.MOST_EACH
+    limit: Annotated[int, Meta(ge=1, le=20, description="How many of each kind at most.")] = MOST_EACH
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ from msgspec import Meta
 
 from ingufu.accounts.model import Principal
 from ingufu.views import search as views
-from ingufu.views.search import Fit, Hit, HitKind
+from ingufu.views.search_finders import MOST_EACH
+from ingufu.views.search_model import Fit, Hit, HitKind, fitting
 from ingufu.web import auth
 from ingufu.web.api.search import LONGEST, reach_of
 from ingufu.web.console import navigation
@@ -118,7 +119,7 @@ async def show_hits(
 ) -> Response[str]:
     """Show what was found in the palette; and without a text, what was opened last"""
     if criteria.q.strip():
-        groups = await _groups(web, pages, principal, request, criteria.q, views.MOST_EACH)
+        groups = await _groups(web, pages, principal, request, criteria.q, MOST_EACH)
     else:
         groups = await _offered(web, pages, principal, request, criteria.opened)
     return pages.part(request, "pages/search/hits.html", text=criteria.q.strip(), groups=groups)
@@ -192,7 +193,7 @@ def _fitting_pages(pages: Pages, principal: Principal, request: Asked, text: str
     for item in _pages(pages, principal, request):
         names = re.split(r"[\W_]+", item.title.casefold())
         if wanted and all(any(name.startswith(word) for name in names) for word in wanted.split()):
-            fit = views.fitting(wanted, (item.title,))
+            fit = fitting(wanted, (item.title,))
             found.append((_rank(Fit.WORD if fit is Fit.INSIDE else fit), item))
     return sorted(found, key=lambda pair: pair[0])
 
