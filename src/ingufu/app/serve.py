@@ -95,10 +95,11 @@ async def _start(
     bound = await process.gateway.start(process.endpoints)
     process.bus.respond(METRICS_SUBJECT, housekeeping.metrics_responder(process))
     actual = _with_addresses(settings, address, bound)
-    if process.gateway.lost < MANY_STATIONS:
-        web.start(actual)
-    else:
+    is_rush = process.gateway.lost >= MANY_STATIONS
+    if is_rush:
         process.gateway.run(_start_web_after_the_rush(process, web, actual))
+    else:
+        web.start(actual)
     server = Server(
         process=process,
         web=web,
@@ -110,12 +111,22 @@ async def _start(
     say(f"Console and API: {server.console}")
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
+    if is_rush:
+        gc.disable()  # nearly all that is made now stays: looking at it again and again takes a tenth of the time
     return server
 
 
 async def _start_web_after_the_rush(process: GatewayProcess, web: WebSupervisor, settings: Settings) -> None:
-    """Start the console when stations have come back; who asks for it waits so long."""
-    if await process.gateway.rush_over():
+    """Start the console when stations have come back; who asks for it waits so long.
+
+    What has come meanwhile need not be looked at for rubbish: it ends without, and to look at all of it takes a second.
+    """
+    try:
+        is_over = await process.gateway.rush_over()
+    finally:
+        gc.freeze()
+        gc.enable()
+    if is_over:
         web.start(settings)
 
 

@@ -34,8 +34,8 @@ STORE_TRIES = 3  # of what other writers may overtake
 STORE_AGAIN_S = 2.0  # after storage failed
 GRACE_S = 6.0  # for what is in hand when everything ends; a socket waits 5 s for its half of the closing handshake
 RUSH_SHARE, RUSH_S = 0.9, 10.0  # so many stations are back after a crash, or so much time has passed: the rush is over
-RUSH_PAUSE_S, RUSH_LOOK_S = 1.0, 0.1  # or for so long none has come
-RUSH_UNITS = 50  # and no more is written from look to look
+RUSH_PAUSE_S, RUSH_LOOK_S = 3.0, 0.1  # or for so long none has come
+RUSH_UNITS = 50  # and no more is written from look to look, or waits for its turn
 
 log = structlog.get_logger(__name__)
 
@@ -137,10 +137,15 @@ class Gateway:
                 break
             if await self._is_stopping_within(RUSH_LOOK_S):
                 return False
-            is_calm, units = writer.units - units < RUSH_UNITS, writer.units
+            is_calm = max(writer.units - units, len(self._tasks), self._handshakes_open) < RUSH_UNITS
+            units = writer.units
             if len(self.connections) > count:
                 count, came_at = len(self.connections), clock.monotonic()
         return not self._stopping.is_set()
+
+    @property
+    def _handshakes_open(self) -> int:
+        return 0 if self.counters is None else self.counters.handshakes_open
 
     def flush(self) -> None:
         """Hand on what has gathered of frames and of counted refusals, for storage to write soon."""

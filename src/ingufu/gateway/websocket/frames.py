@@ -115,6 +115,11 @@ class Frames(WSListener):
         """Close TCP at once."""
         self._wire.transport.abort()
 
+    def release(self) -> None:
+        """Let go of the owner, for the connection is lost: in a circle they would live until rubbish is collected."""
+        self.owner = _NOBODY
+        self._wire.release()
+
     def linger(self, wheel: Wheel) -> None:
         """Say and take nothing more; see `lingering`."""
         Linger(self._wire.transport, wheel, self.owner.connection_lost).start()
@@ -232,6 +237,26 @@ class _Wire:
 
     abort = close
 
+    def release(self) -> None:
+        """Tell nobody any more."""
+        self._wants_end = _NOBODY.writing_resumed
+
+
+class _Nobody:
+    """Owns the frames of connections that are lost, of which there are none."""
+
+    def bytes_received(self, count: int) -> None: ...
+
+    def frame_received(self, opcode: int, flags: int, payload: bytes) -> None: ...
+
+    def parser_failed(self, code: int, reason: str) -> None: ...
+
+    def writing_paused(self) -> None: ...
+
+    def writing_resumed(self) -> None: ...
+
+    def connection_lost(self, failure: Exception | None) -> None: ...
+
 
 class _FileNumber:
     """What picows asks of a socket; its options were set when it was accepted."""
@@ -262,6 +287,7 @@ class _Silence:
 
 
 _SILENCE = _Silence()
+_NOBODY = _Nobody()
 _NO_HEADERS: Any = None  # dropped, as each station would hold a dictionary of them
 
 

@@ -13,6 +13,10 @@ HELD_BY_OWNER = 2
 Take = Callable[[int, int, bytes], None]
 
 
+def _take_nothing(opcode: int, flags: int, payload: bytes) -> None:
+    del opcode, flags, payload
+
+
 class Intake:
     """Holds reading and gives it free; what came in the same read as the frame that held it is queued.
 
@@ -86,6 +90,7 @@ class Intake:
         """Forget what is queued; nothing more is held or taken."""
         self._is_closed = True
         self._queue = None
+        self._take = _take_nothing  # whose method it was is to end with its last user, not when rubbish is collected
         self.held = 0
         self._wheel.cancel(self._resume)
 

@@ -194,6 +194,8 @@ class Socket:
         self._intake.close()
         for timer in (self._watch, self._deadline):
             self._shared.wheel.cancel(timer)
+        self._watch = self._deadline = None
+        self._frames.release()
         closure = self._closure
         if closure is None:
             reason = str(failure) if failure else "connection ended without a close frame"
