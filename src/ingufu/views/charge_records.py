@@ -85,6 +85,8 @@ class RatingQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Which ended sessions, by how far they are on their way to a charge record."""
 
     state: RatingState | None = None
+    station: Annotated[str, Meta(max_length=100, description="Id or identity of the station.")] | None = None
+    site_id: Annotated[str, Meta(max_length=100)] | None = None
     limit: Limit = 50
     cursor: Cursor | None = None
 
@@ -216,6 +218,10 @@ async def list_ratings(database: Database, query: RatingQuery, site_ids: SiteIds
     """Return one page of what is on its way to a charge record, what changed last first."""
     order = Order(ratings.c.updated_at, datetime, ratings.c.subject, name="updated_at", is_descending=True)
     statement = _rating_rows() if site_ids is None else _rating_rows().where(seen(site_ids))
+    if query.station is not None:
+        statement = statement.where(named(query.station))
+    if query.site_id is not None:
+        statement = statement.where(stations.c.site_id == query.site_id)
     found: list[dict[str, Any]] = []
     for state in RatingState if query.state is None else (query.state,):  # each by the index, which begins with it
         of_state = statement.where(ratings.c.state == state.value)

@@ -89,6 +89,12 @@ async def list_reports(database: Database, books: str, query: ReportQuery) -> Pa
     return Page(items=await _counted(database, rows), next=cursor)
 
 
+async def list_providers(database: Database, books: str) -> list[str]:
+    """Return of which providers there are reports."""
+    providers = select(ledger_reports.c.provider).where(ledger_reports.c.organisation_id == books).distinct()
+    return sorted(row["provider"] for row in await database.select(providers))
+
+
 async def get_report(database: Database, books: str, report_id: str) -> ReportRow:
     """Return the report. Raises NotFound."""
     rows = await database.select(_reports(books).where(ledger_reports.c.id == report_id))

@@ -20,7 +20,7 @@ _STATE = "list_pages"  # of the application
 
 
 def list_pages(app: Litestar) -> Mapping[str, Route]:
-    """Return the pages that are lists, by path: those whose address holds a place in the list."""
+    """Return the pages that are lists, by path: those whose address holds a place in it, or whose query says so."""
     if _STATE not in app.state:
         found = {known.path: known for known in app.routes if isinstance(known, HTTPRoute)}
         app.state[_STATE] = {path: route for path, known in found.items() if (route := _listing(known)) is not None}
@@ -67,4 +67,4 @@ def _listing(known: HTTPRoute) -> Route | None:
 def _is_list(route: Route) -> bool:
     if not route.is_page or route.method != "GET" or route.query is None or "." in route.path:
         return False
-    return "cursor" in route.query.__struct_fields__
+    return "cursor" in route.query.__struct_fields__ or getattr(route.query, "is_list", False)

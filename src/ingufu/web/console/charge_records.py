@@ -39,8 +39,10 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A page of a list."""
+    """Sessions without a price as the address has them."""
 
+    q: Annotated[str, Meta(max_length=100)] = ""
+    site: Annotated[str, Meta(max_length=100)] = ""
     cursor: Annotated[str, Meta(max_length=1000)] = ""
 
 
@@ -91,7 +93,7 @@ async def show_unpriced(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: PageQuery
 ) -> Response[Any]:
     """Show the ended sessions that have no price"""
-    return await _show_unpriced(web, pages, principal, request, criteria.cursor)
+    return await _show_unpriced(web, pages, principal, request, criteria)
 
 
 @action("/charge-records/unpriced", scope=Scope.MONEY_WRITE)
@@ -102,7 +104,7 @@ async def do_bill_unpriced(
     tariff_id = form.text("tariff")[:100]
     if not tariff_id:
         why = pages.text(request, "Which tariff?")
-        return await _show_unpriced(web, pages, principal, request, "", why)
+        return await _show_unpriced(web, pages, principal, request, PageQuery(), why)
     billed = refused = 0
     rate = function_of(api.rate_transaction)
     for session in form.texts("session")[:ROWS]:
@@ -184,9 +186,16 @@ async def _show_record(  # the page, as it is or with what is wrong
 
 
 async def _show_unpriced(  # the page, as it is or with what is wrong
-    web: WebContext, pages: Pages, principal: Principal, request: Asked, cursor: str, error: str | None = None
+    web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: PageQuery, error: str | None = None
 ) -> Response[Any]:
-    query = RatingQuery(state=RatingState.UNPRICED, limit=ROWS, cursor=cursor or None)
+    query = RatingQuery(
+        state=RatingState.UNPRICED,
+        station=criteria.q.strip() or None,
+        site_id=criteria.site or None,
+        limit=ROWS,
+        cursor=criteria.cursor or None,
+    )
+    asked = {name: value for name, value in (("q", criteria.q), ("site", criteria.site)) if value}
     found = await views.list_ratings(web.services.database, query, principal.site_ids)
     here = path_of("charge-records", "unpriced")
     return await pages.show(
@@ -197,8 +206,12 @@ async def _show_unpriced(  # the page, as it is or with what is wrong
         tariffs=await tariff_options(web, principal),
         error=error,
         may_change=Scope.MONEY_WRITE in principal.scopes,
-        next_href=f"{here}?{urlencode({'cursor': found.next})}" if found.next else None,
-        first_href=here if cursor else None,
+        query=criteria,
+        places=[
+            (one.id, one.name) for one in await console_sites.list_places(web.services.database, principal.site_ids)
+        ],
+        next_href=f"{here}?{urlencode(asked | {'cursor': found.next})}" if found.next else None,
+        first_href=(f"{here}?{urlencode(asked)}" if asked else here) if criteria.cursor else None,
     )
 
 

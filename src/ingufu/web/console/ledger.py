@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import InvalidInput
-from ingufu.ledger.model import AccountKind, EntryKind, MatchState
+from ingufu.ledger.model import AccountKind, EntryKind, MatchState, PayoutStatus
 from ingufu.views import hosts as host_views
 from ingufu.views import ledger as views
 from ingufu.views import reconciliation as report_views
@@ -56,6 +56,11 @@ class EntriesQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 class StateQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: Text = ""
+    cursor: Cursor = ""
+
+
+class ReportsQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    provider: Text = ""
     cursor: Cursor = ""
 
 
@@ -208,30 +213,36 @@ async def show_hosts(
 ) -> Response[str]:
     """Show what is due to hosts, what is agreed and what was paid out"""
     database, books, sites = web.services.database, await books_of(web), principal.site_ids
-    payouts = await host_views.list_payouts(
-        database, books, PayoutQuery(limit=ROWS, cursor=criteria.cursor or None), sites
-    )
+    status = PayoutStatus(criteria.state) if criteria.state in set(PayoutStatus) else None
+    query = PayoutQuery(status=status, limit=ROWS, cursor=criteria.cursor or None)
+    payouts = await host_views.list_payouts(database, books, query, sites)
     return await pages.show(
         request,
         "pages/ledger/hosts.html",
         payables=await host_views.list_payables(database, books, sites),
         agreements=await host_views.list_agreements(database, books, sites),
         payouts=payouts.items,
+        query=criteria,
+        states=[(one.value, pages.macro(request, WORDS, "payout_word", one.value)) for one in PayoutStatus],
         zone=UTC,
         is_host=sites is not None,
         **_paging(path_of("ledger", "hosts"), criteria, payouts.next),
     )
 
 
-@page("/ledger/reports", scope=Scope.MONEY_READ, is_for_network=True, query=StateQuery)
-async def show_reports(web: WebContext, pages: Pages, request: Asked, criteria: StateQuery) -> Response[str]:
+@page("/ledger/reports", scope=Scope.MONEY_READ, is_for_network=True, query=ReportsQuery)
+async def show_reports(web: WebContext, pages: Pages, request: Asked, criteria: ReportsQuery) -> Response[str]:
     """Show reports of providers"""
-    query = ReportQuery(limit=ROWS, cursor=criteria.cursor or None)
-    found = await report_views.list_reports(web.services.database, await books_of(web), query)
+    books = await books_of(web)
+    query = ReportQuery(provider=criteria.provider or None, limit=ROWS, cursor=criteria.cursor or None)
+    found = await report_views.list_reports(web.services.database, books, query)
+    providers = await report_views.list_providers(web.services.database, books)
     return await pages.show(
         request,
         "pages/ledger/reports.html",
         rows=found.items,
+        query=criteria,
+        providers=[(provider, provider) for provider in providers],
         zone=UTC,
         **_paging(path_of("ledger", "reports"), criteria, found.next),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -56,6 +56,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ShowQuery(Asking, frozen=True, kw_only=True, omit_defaults=True):
     """The page as its address has it."""
 
+    is_list: ClassVar[bool] = True  # what it is of is saved as a list's filters are
     by: Grain | None = None
     compare: Compare | None = None
     sort: Sort = "-energy"

@@ -1,7 +1,7 @@
 """Users in the console: who can log in, with which role, where, and what is to be done about it."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from litestar import Response
@@ -15,6 +15,7 @@ from ingufu.web.api import me
 from ingufu.web.api import users as api
 from ingufu.web.console import present, translations
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
+from ingufu.web.console.your_account import device_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
@@ -30,6 +31,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     q: Annotated[str, Meta(max_length=100)] = ""
     role: Annotated[str, Meta(max_length=100)] = ""
     organisation: Annotated[str, Meta(max_length=100)] = ""
+    is_list: ClassVar[bool] = True  # its filters are saved, though it has one page
 
 
 @page("/users", scope=Scope.USERS_READ, is_for_network=True, query=ListQuery)
@@ -190,6 +192,7 @@ async def _show(
         is_me=it is not None and it.id == principal.id,
         access=None if it is None else await me.factors_of(web, it.id),
         logins=[] if it is None else await me.logins_of(web, it.id, principal.login_id),
+        device_of=device_of,
     )
 
 
