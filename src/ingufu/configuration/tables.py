@@ -154,7 +154,7 @@ wanted = Table(
     Column("next_at", Instant),
     Column("changed_at", Instant, nullable=False),
     Index("wanted_by_state", "state", "station_id"),
-    Index("wanted_by_source", "source_id", "state"),
+    Index("wanted_by_source", "source_id", "state", "station_id"),
 )
 
 states = Table(

@@ -56,6 +56,7 @@ stations = Table(
     Column("is_operative", Boolean, nullable=False),  # what we want; reported by the connectors' status
     Index("stations_by_site", "site_id", "identity_key"),
     Index("stations_by_approval", "approval", "identity_key"),
+    Index("stations_by_model", "vendor", "model", "firmware_version"),
 )
 
 evses = Table(

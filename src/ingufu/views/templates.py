@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from ingufu.configuration import standard
 from ingufu.configuration.model import DataType, Template, WishState
@@ -15,7 +15,7 @@ from ingufu.core.variables import VariableName
 from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
 from ingufu.views.configuration import OPEN, WISH_COLUMNS, WishView, wish_view
-from ingufu.views.paging import Order, Page, cut, ordered
+from ingufu.views.paging import Order, Page, cut, ordered, place_of
 from ingufu.views.stations import Cursor, Limit, SiteIds, contains, seen
 
 
@@ -71,20 +71,42 @@ class TemplateView(TemplateRow, frozen=True, kw_only=True):
 async def list_drift(database: Database, query: DriftQuery, site_ids: SiteIds) -> Page[DriftRow]:
     """Return one page of what stations do not have as desired, by station."""
     order = Order(stations.c.identity_key, str, wanted.c.key, name="identity")
-    conditions = [*_drift_conditions(query), seen(site_ids)]
+    fits = and_(*_drift_conditions(query))
     columns = (stations.c.identity, stations.c.is_online, stations.c.vendor, stations.c.model, wanted.c.station_id)
-    joined = wanted.join(stations, stations.c.id == wanted.c.station_id)
-    statement = select(*columns, *(wanted.c[name] for name in WISH_COLUMNS)).select_from(joined).where(*conditions)
+    statement = (
+        select(*columns, *(wanted.c[name] for name in WISH_COLUMNS))
+        .select_from(wanted.join(stations, stations.c.id == wanted.c.station_id))
+        .where(fits, stations.c.id.in_(_first_stations(query, order, fits, site_ids)))
+    )
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
-    counted = await database.select(select(func.count().label("total")).select_from(joined).where(*conditions))
     rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(_drifted(row) for row in rows), next=cursor, total=counted[0]["total"])
+    total = await _count_drift(database, query, fits, site_ids)
+    return Page(items=tuple(_drifted(row) for row in rows), next=cursor, total=total)
+
+
+def _first_stations(query: DriftQuery, order: Order, fits: ColumnElement[bool], site_ids: SiteIds) -> Select[Any]:
+    """Return the stations, in order, that make up a page and one row more: each has at least one row in it."""
+    chosen = select(stations.c.id).where(
+        exists().where(wanted.c.station_id == stations.c.id, fits).correlate(stations), seen(site_ids)
+    )
+    if query.cursor is not None:  # the place is within a station: it is one of them
+        chosen = chosen.where(stations.c.identity_key >= place_of(order, query.cursor))
+    return chosen.order_by(stations.c.identity_key).limit(query.limit + 2)
+
+
+async def _count_drift(database: Database, query: DriftQuery, fits: ColumnElement[bool], site_ids: SiteIds) -> int:
+    statement = select(func.count().label("total")).select_from(wanted).where(fits)
+    if query.q or site_ids is not None:
+        joined = wanted.join(stations, stations.c.id == wanted.c.station_id)
+        statement = select(func.count().label("total")).select_from(joined).where(fits, seen(site_ids))
+    return int((await database.select(statement))[0]["total"])
 
 
 async def count_drifted(database: Database, site_ids: SiteIds) -> int:
     """Return how many stations are not as desired."""
-    joined = states.join(stations, stations.c.id == states.c.station_id)
-    statement = select(func.count().label("number")).select_from(joined).where(states.c.drift > 0, seen(site_ids))
+    statement = select(func.count().label("number")).select_from(states).where(states.c.drift > 0)
+    if site_ids is not None:
+        statement = statement.join(stations, stations.c.id == states.c.station_id).where(seen(site_ids))
     return int((await database.select(statement))[0]["number"])
 
 
@@ -137,7 +159,12 @@ async def _counts(database: Database, ids: Sequence[str]) -> dict[str, dict[str,
         template_id: {"values": 0, "chosen": 0, "stations": 0, "drifted": 0} for template_id in ids
     }
     asked = (
-        ("values", wishes.c.owner_id, select(wishes.c.owner_id, func.count().label("number")), ()),
+        (
+            "values",
+            wishes.c.owner_id,
+            select(wishes.c.owner_id, func.count().label("number")),
+            (wishes.c.owner_kind == "template",),
+        ),
         ("chosen", members.c.template_id, select(members.c.template_id, func.count().label("number")), ()),
         ("stations", wanted.c.source_id, _distinct(), ()),
         ("drifted", wanted.c.source_id, _distinct(), (wanted.c.state.in_(OPEN),)),

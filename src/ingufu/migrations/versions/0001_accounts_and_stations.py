@@ -288,4 +288,5 @@ def _stations() -> None:
         sa.Column("is_operative", sa.Boolean, nullable=False),
     )
     op.create_index("stations_by_approval", "stations", ["approval", "identity_key"])
+    op.create_index("stations_by_model", "stations", ["vendor", "model", "firmware_version"])
     op.create_index("stations_by_site", "stations", ["site_id", "identity_key"])

@@ -179,7 +179,7 @@ def _wanted_values() -> None:
         sa.Column("changed_at", Instant, nullable=False),
     )
     op.create_index("wanted_by_state", "wanted_values", ["state", "station_id"])
-    op.create_index("wanted_by_source", "wanted_values", ["source_id", "state"])
+    op.create_index("wanted_by_source", "wanted_values", ["source_id", "state", "station_id"])
 
 
 def _configuration_states() -> None:
