@@ -123,6 +123,7 @@ async def show_driver(
         request,
         "pages/drivers/driver.html",
         it=driver,
+        tongues=dict(LANGUAGES),
         figures=found[driver_id],
         cards=cards.items,
         today=services.clock.now(),

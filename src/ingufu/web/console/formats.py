@@ -148,9 +148,10 @@ def instant(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
     return f"{format_datetime(local, f'{pattern} HH:mm:ss' if pattern else 'medium', locale=locale)} {local.tzname()}"
 
 
-def day(of: date, locale: Locale) -> str:
-    """Return a date with the month's short name."""
-    return format_date(of, spans.DATES.get(locale.language, "medium"), locale=locale)
+def day(of: date | str, locale: Locale) -> str:
+    """Return a date with the month's short name; as text it is that of ISO 8601."""
+    known = date.fromisoformat(of) if isinstance(of, str) else of
+    return format_date(known, spans.DATES.get(locale.language, "medium"), locale=locale)
 
 
 def time_of_day(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
