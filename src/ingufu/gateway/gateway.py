@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
@@ -33,6 +34,7 @@ ATTEMPTS_EVERY_S = 5.0
 STORE_TRIES = 3  # of what other writers may overtake
 STORE_AGAIN_S = 2.0  # after storage failed
 GRACE_S = 6.0  # for what is in hand when everything ends; a socket waits 5 s for its half of the closing handshake
+AT_WORK = 500  # messages in hand; more wait as they came, as each in hand takes ten times the memory of one that waits
 RUSH_SHARE, RUSH_S = 0.9, 10.0  # so many stations are back after a crash, or so much time has passed: the rush is over
 RUSH_PAUSE_S, RUSH_LOOK_S = 3.0, 0.1  # or for so long none has come
 RUSH_UNITS = 50  # and no more is written from look to look, or waits for its turn
@@ -69,6 +71,8 @@ class Gateway:
         )
         self._server: WebSocketServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._at_work = 0  # of these: messages of stations
+        self._queued: deque[tuple[Coroutine[Any, Any, None], contextvars.Context]] = deque()  # messages beyond
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._greetings: Delays[StationConnection] = Delays(rules.greeting_delay_s, self._greet)
@@ -137,7 +141,9 @@ class Gateway:
                 break
             if await self._is_stopping_within(RUSH_LOOK_S):
                 return False
-            is_calm = max(writer.units - units, len(self._tasks), self._handshakes_open) < RUSH_UNITS
+            is_calm = (
+                max(writer.units - units, len(self._tasks) + len(self._queued), self._handshakes_open) < RUSH_UNITS
+            )
             units = writer.units
             if len(self.connections) > count:
                 count, came_at = len(self.connections), clock.monotonic()
@@ -171,13 +177,18 @@ class Gateway:
 
     async def _end_tasks(self) -> None:
         """Wait for what is still at work, and give up what hangs."""
-        if self._tasks:
-            _, hanging = await asyncio.wait(self._tasks, timeout=GRACE_S)
-            for task in hanging:
-                log.error("gateway.task_hangs", task=repr(task.get_coro())[:200])
-                task.cancel()
-            if hanging:
-                await asyncio.wait(hanging)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + GRACE_S
+        while self._tasks and (left_s := until - loop.time()) > 0:  # what waited its turn begins when others have ended
+            await asyncio.wait(self._tasks, timeout=left_s)
+        while self._queued:
+            self._queued.pop()[0].close()
+        hanging = tuple(self._tasks)
+        for task in hanging:
+            log.error("gateway.task_hangs", task=repr(task.get_coro())[:200])
+            task.cancel()
+        if hanging:
+            await asyncio.wait(hanging)
 
     def _connect(self, admitted: Admitted, station: Station) -> StationConnection:
         version = admitted.version
@@ -244,10 +255,21 @@ class Gateway:
         self._services.stations.seen(connection.station_id, self._services.clock.now())
 
     def run(self, work: Coroutine[Any, Any, None], context: contextvars.Context | None = None) -> None:
-        """Run `work` and, when everything ends, wait for it."""
+        """Run `work` and, when everything ends, wait for it. What has a context is a station's message."""
+        if context is None:
+            task = asyncio.get_running_loop().create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+        elif self._at_work < AT_WORK:
+            self._answer(work, context)
+        else:
+            self._queued.append((work, context))
+
+    def _answer(self, work: Coroutine[Any, Any, None], context: contextvars.Context) -> None:
+        self._at_work += 1
         task = asyncio.get_running_loop().create_task(work, context=context)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._answered)
 
     def _store_arrival(self, connection: StationConnection, at: datetime) -> None:
         """Have it stored that the station has come, without a task: most often nothing else is in its lane."""
@@ -340,6 +362,12 @@ class Gateway:
         self._provisioner.greeted(connection)
 
     # Keeping house
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._at_work -= 1
+        if self._queued:
+            self._answer(*self._queued.popleft())
+        self._done(task)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
