@@ -53,14 +53,15 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     station_ids: frozenset[str] | None = None  # None: all
     kinds: frozenset[str] = frozenset()  # empty: all
     site_ids: SiteIds = None
+    transaction_ids: frozenset[str] = frozenset()  # sessions that one may see though not their sites, as fleets do
 
-    def admits(self, kind: str, station_id: str | None, site_id: str | None) -> bool:
+    def admits(self, kind: str, station_id: str | None, site_id: str | None, transaction_id: str | None = None) -> bool:
         """Return whether an event passes."""
         if self.kinds and kind not in self.kinds:
             return False
         if self.station_ids is not None and station_id not in self.station_ids:
             return False
-        return self.site_ids is None or site_id in self.site_ids
+        return self.site_ids is None or site_id in self.site_ids or transaction_id in self.transaction_ids
 
 
 async def list_events(database: Database, query: EventQuery, site_ids: SiteIds) -> Page[EventRow]:
@@ -85,7 +86,9 @@ async def events_after(database: Database, last_id: int, wanted: EventFilter, *,
     if wanted.station_ids is not None:
         statement = statement.where(events.c.station_id.in_(sorted(wanted.station_ids)))
     if wanted.site_ids is not None:
-        statement = statement.where(seen(wanted.site_ids))
+        of_sessions = events.c.transaction_id.in_(sorted(wanted.transaction_ids))
+        is_seen = seen(wanted.site_ids)
+        statement = statement.where(or_(is_seen, of_sessions) if wanted.transaction_ids else is_seen)
     rows = await database.select(statement.order_by(events.c.id).limit(limit))
     return [event_row(row, wanted.site_ids) for row in rows]
 

@@ -70,7 +70,7 @@ class Listener:
 
     def offer(self, event: LiveEvent) -> None:
         """Queue the event if it is wanted. One that does not fit is lost if live-only, else read from storage later."""
-        if not self.wanted.admits(event.kind, event.station_id, event.site_id):
+        if not self.wanted.admits(event.kind, event.station_id, event.site_id, event.transaction_id):
             return
         if event.id in self.told:
             self.told.discard(event.id)

@@ -1,7 +1,9 @@
 """Every page of the console, every role, one's own things and others'."""
 
 import re
+from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -23,6 +25,9 @@ QUERIES = {"show_part": {"path": "x"}}
 FORMS = {"change_boot_answer": {"boot_answer": "Pending"}, "switch_quirk": {"number": "1", "is_on": "on"}}
 ELSEWHERE = {"show_adoption", "show_part"}  # what they show has to be named in the query, and is not here
 COMMANDS = {"show_action", "do_action"}  # actions of a station ask for the permission that the one at hand needs
+LINK = re.compile(r"""\s(?:href|hx-get|data-href|src)=["']([^"'#]+)["'#]""")
+OURS = ("/console", "/api/")
+UNFOLLOWED = ("/console/sign-out", "/api/docs", "/api/v1/live")  # it ends the log-in; it is everybody's; it never ends
 PASSWORD = "correct horse battery"
 pytestmark = pytest.mark.usefixtures("world")
 __all__ = ["world"]
@@ -58,8 +63,10 @@ async def browser_of(world: World, standing: Standing) -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize("standing", [*BOUND, *NETWORK], ids=of)
-async def test_pages_open_as_they_are_declared_and_tell_nothing_of_others(world: World, standing: Standing) -> None:
-    client, found = await browser_of(world, standing), []
+async def test_pages_open_as_they_are_declared_tell_nothing_of_others_and_lead_where_one_may_go(
+    world: World, standing: Standing
+) -> None:
+    client, found, followed = await browser_of(world, standing), [], dict[str, str]()
     for route in pages("GET"):
         if streams(route):
             continue
@@ -75,7 +82,9 @@ async def test_pages_open_as_they_are_declared_and_tell_nothing_of_others(world:
             found.append(f"{route.name} {own}: {answer.status_code}, not {expected}: {_words(answer)}")
         if not standing.sees_all:
             found += [f"{route.name} {own} tells {mark}" for mark in world.two.marks if mark in answer.text]
+        found += [f"{route.name} {own} leads to {led}" for led in await _closed(client, answer, followed)]
     assert not found, "\n".join(found)
+    assert len(followed) > 10
 
 
 @pytest.mark.parametrize("standing", BOUND, ids=of)
@@ -110,6 +119,26 @@ async def test_menu_leads_to_what_is_open(world: World) -> None:
         for address in addresses:
             answer = await client.get(address)
             assert answer.status_code in {200, 303}, f"{of(standing)}: {address}: {answer.status_code}"
+
+
+async def _closed(client: httpx.AsyncClient, answer: httpx.Response, followed: dict[str, str]) -> list[str]:
+    """Return the links of a page that do not open, of those whose like was not followed before."""
+    if answer.status_code != 200 or "html" not in answer.headers.get("content-type", ""):
+        return []
+    found: list[str] = []
+    for link in dict.fromkeys(unescape(link) for link in LINK.findall(answer.text)):
+        if link.startswith(OURS) and not link.startswith(UNFOLLOWED) and followed.setdefault(_like(link), link) is link:
+            led = await client.get(link)
+            found += [f"{link}: {led.status_code}"] if led.status_code >= 400 else []
+    return found
+
+
+def _like(link: str) -> str:
+    """Return what links to pages of one kind have in common: the same path but for ids, the same names of filters."""
+    address = urlsplit(link)
+    path = re.sub(r"/[^/]*(?:\d|Alpha|Omega)[^/]*", "/*", address.path.removeprefix("/api/v1"))
+    filters = sorted(part.partition("=")[0] for part in address.query.split("&"))
+    return f"{link.startswith('/api')} {path}?{'&'.join(filters)}"
 
 
 def _may(standing: Standing, route: Route) -> bool:

@@ -8,13 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import update
 
-from ingufu.accounts.model import Role
+from ingufu.accounts.model import OrganisationKind, Role, RoleGrant
+from ingufu.authorization.tables import drivers
 from ingufu.charging.model import ChargingState, ReportKind, TransactionReport
 from ingufu.stations.model import Attempt, AttemptOutcome, ConnectorStatus
 from ingufu.web.app import close_streams
 from kept import keep
-from web.console.conftest import House, Person, person, words
+from web.console.conftest import PASSWORD, House, Person, person, words
 from web.console.network import Network, disconnect, exchange, reading, status
 
 DEADLINE_S = 10
@@ -124,6 +126,34 @@ async def test_overview_tells_figures_troubles_and_news(house: House, operator: 
     assert told["figures"]["stations-online"] == "10"
     assert "NYA-02" in words(told["entries"]["feed"])
     assert "attention" in told["parts"]
+
+
+async def fleet_of(house: House, session: str) -> Person:
+    """Have the driver of a session be of a fleet; return somebody of it."""
+    accounts, it = house.services.accounts, await house.services.charging.get(session)
+    async with house.database.work() as work:
+        fleet = await accounts.create_organisation(work, "Moto Fleet", OrganisationKind.FLEET)
+    async with house.database.work() as work:
+        await accounts.create_user(
+            work, organisation_id=fleet.id, email="fleet@example.org", name="Moses", password=PASSWORD,
+            grants=[RoleGrant(role=Role.FLEET_MANAGER)],
+        )  # fmt: skip
+        work.execute(update(drivers).where(drivers.c.id == it.driver_id).values(organisation_id=fleet.id), {})
+    client = await house.log_in("fleet@example.org")
+    return Person(client, client.headers.pop("x-csrf-token"))
+
+
+async def test_a_fleet_follows_its_own_sessions_and_no_others(house: House, net: Network) -> None:
+    own, foreign = net.sessions["MUS-01-live"], net.sessions["KIG-02-live"]
+    fleet = await fleet_of(house, own)
+    async with following(fleet, f"/console/live/sessions?of={own},{foreign}") as rows:
+        async with following(fleet, f"/console/sessions/{own}/live") as page:
+            await page.change()
+            await meter(house, net, "KIG-02-live", 11.3, 190_000)
+            await meter(house, net, "MUS-01-live", 21.5, 140_000)
+            assert (await page.change())["figures"]["session-power"] == "21.5"
+        assert (await rows.change())["figures"].keys() == {f"session-power-{own}", f"session-energy-{own}"}
+    await fleet.page(f"/console/sessions/{foreign}/live", 404)
 
 
 async def test_session_tells_its_figures_and_its_end(house: House, operator: Person, net: Network) -> None:

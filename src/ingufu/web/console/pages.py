@@ -50,6 +50,10 @@ class May(msgspec.Struct, frozen=True, kw_only=True):
     command: bool = False
     see_frames: bool = False
     see_sessions: bool = False
+    see_steps: bool = False  # of sessions
+    see_stations: bool = False
+    see_tariffs: bool = False
+    see_network: bool = False  # not only some sites of it, or what is of a fleet
     handle_money: bool = False
     see_audit: bool = False
 
@@ -307,6 +311,10 @@ def _may(principal: Principal | None) -> May:
         command=Scope.STATIONS_COMMAND in principal.scopes,
         see_frames=Scope.FRAMES_READ in principal.scopes,
         see_sessions=Scope.TRANSACTIONS_READ in principal.scopes,
+        see_steps=Scope.TRANSACTIONS_READ in principal.scopes and principal.fleet_id is None,
+        see_stations=Scope.STATIONS_READ in principal.scopes and principal.fleet_id is None,
+        see_tariffs=Scope.TARIFFS_READ in principal.scopes and principal.fleet_id is None,
+        see_network=principal.site_ids is None,
         handle_money=Scope.MONEY_WRITE in principal.scopes,
         see_audit=Scope.AUDIT_READ in principal.scopes and principal.site_ids is None,
     )

@@ -134,7 +134,7 @@ async def follow_session(
                 request, CONTROL, "session_control", it, steering, may, path_of("sessions", it.id), zone
             ),
             "session-tiles": pages.macro(request, PARTS, "session_tiles", it, zone),
-            "session-facts": pages.macro(request, PARTS, "session_facts", it, zone),
+            "session-facts": pages.macro(request, PARTS, "session_facts", it, zone, may.see_stations),
             "session-status": pages.macro(request, "pages/sessions/rows.html", "session_badge", it, "session-status"),
         }
         if not it.is_open and Scope.MONEY_READ in principal.scopes:
@@ -146,7 +146,9 @@ async def follow_session(
             parts["stop"] = ""
         return live.Change(parts=parts)
 
-    wanted = EventFilter(station_ids=frozenset({first.station_id}), site_ids=principal.site_ids)
+    wanted = EventFilter(
+        station_ids=frozenset({first.station_id}), site_ids=principal.site_ids, transaction_ids=frozenset({first.id})
+    )
     return live.stream(request, hub, principal, wanted, tell)
 
 

@@ -93,6 +93,11 @@ async def follow_sessions(
     """Tell what changes in the running sessions that a list shows"""
     shown = frozenset(filter(None, criteria.of.split(",")[:200]))
     places = await console_sites.list_places(web.services.database, principal.site_ids)
+    own = frozenset[str]()
+    if principal.fleet_id is not None:  # they see no site, but these
+        rows = await views.list_by_ids(web.services.database, sorted(shown), principal.site_ids)
+        own = frozenset(row.id for row in rows)
+    links = pages.may(request).see_stations
 
     async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
         if events is None:
@@ -103,13 +108,16 @@ async def follow_sessions(
         return live.Change(
             figures=_figures(pages, request, [event for event in mine if event.kind == "TransactionUpdated"]),
             parts={
-                f"session-{row.it.id}": pages.macro(request, "pages/sessions/rows.html", "session_row", row)
+                f"session-{row.it.id}": pages.macro(
+                    request, "pages/sessions/rows.html", "session_row", row, True, links
+                )
                 for row in rows_of(found, places)
             },
         )
 
     kinds = frozenset({"TransactionUpdated", "TransactionEnded", "AnomalySeen"})
-    return live.stream(request, hub, principal, EventFilter(kinds=kinds, site_ids=principal.site_ids), tell)
+    wanted = EventFilter(kinds=kinds, site_ids=principal.site_ids, transaction_ids=own)
+    return live.stream(request, hub, principal, wanted, tell)
 
 
 @page("/sessions.csv", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=ListQuery)
