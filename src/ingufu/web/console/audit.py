@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -37,12 +37,6 @@ _PAGES: Mapping[str, str] = {  # kind of object: where its page is
     "fiscal-device": "fiscal-devices",
     "customer": "customers",
 }
-_KINDS = (
-    "agreement", "api-key", "audit", "authority", "charge-record", "customer", "driver", "fiscal-device", "group",
-    "invoice", "key", "legal-entity", "login", "meter_key", "organisation", "payout", "price-feed", "reservation",
-    "role", "site", "station", "tariff", "template", "token", "transaction", "user", "verdict", "voucher", "wallet",
-)  # fmt: skip
-
 Text = Annotated[str, Meta(max_length=200)]
 
 
@@ -86,7 +80,8 @@ async def show_audit(web: WebContext, pages: Pages, request: Asked, criteria: Li
         "pages/audit/list.html",
         rows=await _rows(web, entries),
         query=criteria,
-        kinds=[(kind, kind) for kind in _KINDS],
+        kinds=_options(_words(pages, request, "kind_words"), criteria.object_kind),
+        actions=_options(_words(pages, request, "action_words"), criteria.action),
         is_filtered=bool(asked),
         zone=zone,
         zone_name=zone_name,
@@ -152,8 +147,29 @@ def _wanted(criteria: ListQuery, zone: tzinfo) -> AuditQuery:
 async def _rows(web: WebContext, entries: list[AuditEntry]) -> list[Row]:
     names = await names_of(web.services.database, entries)
     return [
-        Row(it=it, name=names.get((it.object_kind, it.object_id), it.object_id), href=_page_of(it)) for it in entries
+        Row(it=it, name=names.get((it.object_kind, it.object_id)) or _called(it), href=_page_of(it)) for it in entries
     ]
+
+
+def _called(entry: AuditEntry) -> str:
+    """Return what the object is called by the entry itself; else its id, if that says more."""
+    told = entry.changes.get("name")
+    name = entry.details.get("name") or _part(told, "after") or _part(told, "before")
+    if isinstance(name, str) and name:
+        return name
+    is_said = entry.action.endswith(".export") or entry.object_id == entry.object_kind
+    return "" if is_said or (entry.object_kind == "login" and not entry.is_refused) else entry.object_id
+
+
+def _words(pages: Pages, request: Asked, name: str) -> Mapping[str, str]:
+    module: Any = pages.environment(request).get_template("parts/audit_words.html").module
+    return cast("Mapping[str, str]", getattr(module, name))
+
+
+def _options(words: Mapping[str, str], chosen: str) -> list[tuple[str, str]]:
+    """Return what may be chosen, in the order of its words; what was chosen is among them."""
+    known = sorted(((key, str(text)) for key, text in words.items()), key=lambda pair: pair[1].casefold())
+    return known if not chosen or chosen in words else [(chosen, chosen), *known]
 
 
 async def _zone(web: WebContext) -> tuple[str, tzinfo]:

@@ -13,7 +13,7 @@ from msgspec import Meta
 from ingufu.accounts.model import Principal
 from ingufu.accounts.sign_in.model import Entry, Factor, Step
 from ingufu.core.errors import IngufuError, NotFound, PartnerFailed, TooManyRequests, Unauthenticated
-from ingufu.web import auth, exchange
+from ingufu.web import access, auth, exchange
 from ingufu.web.api.session import welcome, whence
 from ingufu.web.console import own_language
 from ingufu.web.console.pages import LANGUAGE_COOKIE, Pages, action, page
@@ -144,6 +144,7 @@ async def log_out(web: WebContext, request: Asked, principal: Principal) -> Resp
     if principal.login_id is not None:
         async with web.services.database.work() as work:
             await web.services.accounts.log_out(work, principal.login_id)
+            access.note(web, work, principal, "login.end", principal.login_id)
     answer = Redirect(f"{CONSOLE_PATH}/login", status_code=303)
     auth.end_session(answer, request)
     return answer
