@@ -85,6 +85,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+_DATA = Path(__file__).parent.parent / "data"  # where a server keeps its own that is told nothing else
+_has_data = pytest.StashKey[bool]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Look whether there is a server's data in the tree."""
+    session.config.stash[_has_data] = _DATA.exists()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail if a test left a server's data in the tree: it took default settings, where it is given a folder."""
+    is_worker = hasattr(session.config, "workerinput")
+    if not is_worker and _DATA.exists() and not session.config.stash[_has_data]:
+        left = ", ".join(sorted(one.name for one in _DATA.iterdir()))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\nA test left {left} in {_DATA}: give its Settings a folder of its own.")  # noqa: T201 - to people
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Spare the collector thousands of tests that stay: else it looks at all of them, again and again."""
     del session

@@ -19,7 +19,7 @@ from ingufu.infra.storage.database import Database
 async def desk(database: Database, clock: FrozenClock, ids: IdMaker, tmp_path: Path) -> Administration:
     """As `administration` opens it while no server runs."""
     bus = DialledBus(tmp_path / "no-server.sock")
-    process = AskingProcess(services_of(Settings(), database, clock, ids), RemoteLink(bus), bus)
+    process = AskingProcess(services_of(Settings(data=str(tmp_path)), database, clock, ids), RemoteLink(bus), bus)
     async with database.work() as work:
         operator = await process.services.accounts.ensure_operator(work, "Operator")
     principal = Principal(kind=ActorKind.COMMAND_LINE, id="ada", name="ada", scopes=frozenset(Scope))

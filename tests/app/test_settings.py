@@ -215,6 +215,10 @@ def test_the_password_of_a_database_is_never_repeated(file):
             "http.private_key, in {file}, names none.pem, and there is no such file.",
         ),
         (
+            "[sign_in]\nsecond_factor_for = ['finance', 'admins']",
+            "sign_in.second_factor_for, in {file}, holds 'admins', which is no role. Is admin meant? It must hold admin,",
+        ),
+        (
             "[ocpp]\ncertificates = ['none.pem']\nprivate_keys = ['{here}']",
             "ocpp.certificates, in {file}, names none.pem, and there is no such file.",
         ),
@@ -223,6 +227,14 @@ def test_the_password_of_a_database_is_never_repeated(file):
 def test_settings_that_do_not_fit_together_are_refused(text, expected, file):
     file.touch()
     assert expected.format(file=file) in sentence(file, text.replace("{here}", str(file)))
+
+
+def test_a_second_factor_is_demanded_of_roles_that_are_built_in_of_ones_own_and_of_all(file):
+    wanted = ("all", "admin", "site-host", "019caafc-85d0-723e-8790-183afb5f69fb")
+    assert "'site-host', which is no role" in sentence(file, f"[sign_in]\nsecond_factor_for = {list(wanted)}")
+    kept = tuple(one for one in wanted if one != "site-host")
+    file.write_text(f"[sign_in]\nsecond_factor_for = {list(kept)}")
+    assert load(file=file, environment={}).sign_in.second_factor_for == kept
 
 
 def test_two_listeners_on_any_free_port_are_no_contradiction(file):

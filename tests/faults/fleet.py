@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from tempfile import TemporaryDirectory
 
 from faults.notebook import Notebook
 from faults.stations import Habits, Station
@@ -28,7 +29,8 @@ async def register(url: StorageUrl, count: int) -> None:
     await migrate(url)
     database = await open_database(url)
     clock = SystemClock()
-    services = parts.services_of(Settings(), database, clock, IdMaker(clock))
+    folder = TemporaryDirectory()
+    services = parts.services_of(Settings(data=folder.name), database, clock, IdMaker(clock))
     try:
         async with database.work() as work:
             operator = await services.accounts.ensure_operator(work, "Operator")
@@ -42,6 +44,7 @@ async def register(url: StorageUrl, count: int) -> None:
                 await services.authorization.put_token(work, details, organisation_id=operator.id)
     finally:
         await database.close()
+        folder.cleanup()
 
 
 class Fleet:

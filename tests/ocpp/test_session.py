@@ -1,6 +1,7 @@
 """One station's conversation without sockets: what it may say when, and what it hears when something fails."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,8 +29,8 @@ START = b'{"connectorId":1,"idTag":"A","meterStart":1,"timestamp":"2026-03-01T12
 
 
 @pytest.fixture
-def services(database: Database, clock: FrozenClock, ids: IdMaker) -> Services:
-    return services_of(Settings(), database, clock, ids)
+def services(database: Database, clock: FrozenClock, ids: IdMaker, tmp_path: Path) -> Services:
+    return services_of(Settings(data=str(tmp_path)), database, clock, ids)
 
 
 @pytest.fixture

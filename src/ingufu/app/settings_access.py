@@ -15,7 +15,10 @@ class SignInSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     second_factor_for: Annotated[
         tuple[str, ...],
-        _says("Roles whose people need a second factor, such as `admin`; `all`: everyone. Without one they set it up."),
+        _says(
+            "Roles whose people need a second factor, such as `admin`, or ids of your own; `all`: everyone. Without one"
+            " they set it up."
+        ),
     ] = ()
     providers: Annotated[
         str, _says("TOML file with identity providers for single sign-on (docs/how-to/sign-in.md); empty: none.")

@@ -1,16 +1,21 @@
 """Whether settings that are right one by one also fit together, and name files that are there."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ingufu.accounts.model import Role
+from ingufu.accounts.sign_in.model import EVERYONE
 from ingufu.app.settings import Settings, split_address
 from ingufu.core.errors import SettingsError
 
 Named = Callable[[str], str]  # a setting's path with where its value comes from
 
+_ROLE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # of a role that people defined
 LISTENERS = ("ocpp.listen", "ocpp.tls_listen", "ocpp.mutual_tls_listen")
 
 
@@ -20,7 +25,7 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
     def named(path: str) -> str:
         return f"{path}, {origins[path]}," if path in origins else f"{path}, which has its default,"
 
-    for part in (_check_addresses, _check_urls, _check_certificates, _check_files, _check_mail):
+    for part in (_check_addresses, _check_urls, _check_certificates, _check_files, _check_mail, _check_sign_in):
         part(settings, named)
 
 
@@ -90,6 +95,18 @@ def _check_mail(settings: Settings, named: Named) -> None:
         raise SettingsError(f"{named('http.public_url')} is empty, but links in mails have to begin with it.")
     if mail.password and mail.password_file:
         raise SettingsError(f"{named('mail.password')} and mail.password_file are both set: set one.")
+
+
+def _check_sign_in(settings: Settings, named: Named) -> None:
+    known = {EVERYONE, *Role}
+    for text in settings.sign_in.second_factor_for:
+        if text not in known and not _ROLE_ID.fullmatch(text):
+            near = get_close_matches(text, known, n=1)
+            meant = f" Is {near[0]} meant?" if near else ""
+            raise SettingsError(
+                f"{named('sign_in.second_factor_for')} holds {text!r}, which is no role.{meant} It must hold"
+                f" {', '.join(sorted(known))}, or ids of roles of your own."
+            )
 
 
 def _check_files(settings: Settings, named: Named) -> None:
