@@ -54,6 +54,15 @@ async def test_password_is_told_as_a_change_without_what_it_was(house: House, ad
     assert entry["changes"] == {"password": {"before": None, "after": "***"}}
 
 
+async def test_revoked_key_says_since_when(admin) -> None:
+    made = (await admin.post("/api/v1/api-keys", json={"name": "wallboard", "scopes": ["stations:read"]})).json()
+    key = made.get("key", made)["id"]
+    assert (await admin.delete(f"/api/v1/api-keys/{key}")).status_code == 204
+    [entry] = (await admin.get("/api/v1/audit?action=key.revoke")).json()["items"]
+    assert set(entry["changes"]) == {"revoked_at"}
+    assert entry["changes"]["revoked_at"]["before"] is None
+
+
 @both_engines
 async def test_entries_are_found_by_every_filter(house: House, admin) -> None:
     site = (await admin.post("/api/v1/sites", json={"name": "Musanze 100%"})).json()["id"]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+import msgspec
 
 from ingufu.accounts.model import ApiKey, Scope
 from ingufu.app.administration import Administration
@@ -89,7 +90,8 @@ def revoke_key(key: str, *, as_json: bool, **given: Any) -> None:
         found = await _find(admin, key)
         async with admin.work() as work:
             await admin.services.accounts.revoke_key(work, found.id)
-            admin.note(work, "key.revoke", found.id, {"name": found.name})
+            after = msgspec.structs.replace(found, revoked_at=found.revoked_at or admin.services.clock.now())
+            admin.note(work, "key.revoke", found.id, {"name": found.name}, before=found, after=after)
         return await admin.services.accounts.key(found.id)
 
     found = desk.at_desk(given, revoke)

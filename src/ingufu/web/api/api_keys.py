@@ -96,7 +96,8 @@ async def revoke_key(web: WebContext, principal: Principal, key_id: str) -> None
     before = await web.services.accounts.key(key_id)
     async with web.services.database.work() as work:
         await web.services.accounts.revoke_key(work, key_id)
-        access.note(web, work, principal, "key.revoke", key_id, {"name": before.name})
+        after = msgspec.structs.replace(before, revoked_at=before.revoked_at or web.services.clock.now())
+        access.note(web, work, principal, "key.revoke", key_id, {"name": before.name}, before=before, after=after)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (list_keys, create_key, get_key, revoke_key)
