@@ -39,6 +39,7 @@ cells = Table(
     *_figures(),
     Index("report_cells_by_site", "site_id", "day"),
     Index("report_cells_by_station", "station_id", "day"),
+    Index("report_cells_ranked", "day", "station_id", "site_id", "energy_wh", "ended", "refused"),
 )
 
 totals = Table(
@@ -60,6 +61,7 @@ taking_cells = Table(
     Column("currency", Text, primary_key=True),
     *_takings(),
     Index("report_taking_cells_by_site", "site_id", "day"),
+    Index("report_taking_cells_by_station", "station_id", "day"),
 )
 
 taking_totals = Table(

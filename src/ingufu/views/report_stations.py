@@ -100,10 +100,14 @@ async def list_stations(
     database: Database, query: StationsQuery, site_ids: SiteIds, *, now: datetime, with_money: bool
 ) -> StationReport:
     """Return the stations with the highest figures at the sites that one may see. Raises InvalidInput."""
-    since, until = period_of(query.since, query.until, now)
-    found = await _stations(database, query, site_ids, (since, until), now=now, with_money=with_money)
+    days = since, until = period_of(query.since, query.until, now)
+    only, total = None, 0
+    if query.sort in _BY_COLUMN:
+        only, total = await _first(database, query, site_ids, days, with_money=with_money)
+    found = await _stations(database, query, site_ids, days, now=now, with_money=with_money, only=only)
     ranked = sorted(found, key=lambda one: (-_RANKS[query.sort](one.use), one.identity or "", one.station_id))
-    return StationReport(since=since, until=until, total=len(found), stations=tuple(ranked[: query.limit]))
+    total = len(found) if only is None else total
+    return StationReport(since=since, until=until, total=total, stations=tuple(ranked[: query.limit]))
 
 
 async def all_stations(
@@ -147,6 +151,43 @@ _RANKS: dict[StationSort, Any] = {
 }
 
 
+_BY_COLUMN: dict[StationSort, str] = {  # which the database itself ranks, by an index
+    StationSort.ENERGY: "energy_wh",
+    StationSort.SESSIONS: "ended",
+    StationSort.REFUSED: "refused",
+}
+
+
+async def _first(
+    database: Database, query: StationsQuery, site_ids: SiteIds, days: tuple[date, date], *, with_money: bool
+) -> tuple[list[str], int]:
+    """Return the stations with the highest figures, and how many have any."""
+    figure = func.sum(cells.c[_BY_COLUMN[query.sort]]).label("figure")
+    ranked = _sums(cells, (), query.site_id, site_ids, days).add_columns(figure).subquery()
+    statement = (
+        select(ranked.c.station_id, func.count().over().label("number"))
+        .select_from(ranked.outerjoin(stations, stations.c.id == ranked.c.station_id))
+        .order_by(ranked.c.figure.desc(), func.coalesce(stations.c.identity, ""), ranked.c.station_id)
+        .limit(query.limit)
+    )
+    rows = await database.select(statement)
+    ids, total = [row["station_id"] for row in rows], rows[0]["number"] if rows else 0
+    if with_money:
+        earners = _sums(taking_cells, (), query.site_id, site_ids, days).subquery()
+        used = _sums(cells, (), query.site_id, site_ids, days).where(cells.c.station_id == earners.c.station_id)
+        others = select(func.count().label("number")).select_from(earners).where(~used.correlate(earners).exists())
+        total += (await database.select(others))[0]["number"]
+    if len(ids) < query.limit and len(ids) < total:  # others have earned in the period, and done nothing else
+        return await _all_ids(database, query, site_ids, days), total
+    return ids, total
+
+
+async def _all_ids(database: Database, query: StationsQuery, site_ids: SiteIds, days: tuple[date, date]) -> list[str]:
+    rows = await database.select(_sums(cells, (), query.site_id, site_ids, days))
+    rows += await database.select(_sums(taking_cells, (), query.site_id, site_ids, days))
+    return sorted({row["station_id"] for row in rows})
+
+
 async def _stations(  # all that a row is made of
     database: Database,
     query: DaysQuery,
@@ -155,15 +196,18 @@ async def _stations(  # all that a row is made of
     *,
     now: datetime,
     with_money: bool,
+    only: Sequence[str] | None = None,
 ) -> list[StationUse]:
-    rows = await database.select(_sums(cells, SUMS, query.site_id, site_ids, days))
+    rows = await database.select(_of(_sums(cells, SUMS, query.site_id, site_ids, days), cells, only))
     earned: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     if with_money:
-        for row in await database.select(_sums(taking_cells, EARNED, query.site_id, site_ids, days, "currency")):
+        takings = _sums(taking_cells, EARNED, query.site_id, site_ids, days, "currency")
+        for row in await database.select(_of(takings, taking_cells, only)):
             earned[row["station_id"]].append(row)
     figures = {row["station_id"]: row for row in rows}
-    known = {row["id"]: row for row in await database.select(_NAMES)}
-    capacity = await _capacity(database, query.site_id, site_ids, now)
+    names = _NAMES if only is None else _NAMES.where(stations.c.id.in_(only))
+    known = {row["id"]: row for row in await database.select(names)}
+    capacity = await _capacity(database, query.site_id, site_ids, now, only)
     found = []
     for station_id in {*figures, *earned}:
         named = known.get(station_id, _GONE)
@@ -195,6 +239,10 @@ _NAMES = select(
 _GONE = {"identity": None, "name": "", "site_id": None, "site": ""}
 
 
+def _of(statement: Any, table: Any, only: Sequence[str] | None) -> Any:
+    return statement if only is None else statement.where(table.c.station_id.in_(only))
+
+
 def _sums(
     table: Any, names: Iterable[str], site_id: str | None, site_ids: SiteIds, days: tuple[date, date], *by: str
 ) -> Any:
@@ -214,11 +262,14 @@ def _at(column: Any, site_id: str | None, site_ids: SiteIds) -> ColumnElement[bo
     return condition
 
 
-async def _capacity(database: Database, site_id: str | None, site_ids: SiteIds, now: datetime) -> Capacity:
+async def _capacity(
+    database: Database, site_id: str | None, site_ids: SiteIds, now: datetime, only: Sequence[str] | None
+) -> Capacity:
     """Return the EVSE time by station, wherever capacity counts it by site."""
     columns = (evses.c.station_id.label("site_id"), evses.c.time_zone, evses.c.since)
     statement = select(*columns, func.count().label("number")).group_by(evses.c.station_id, *columns[1:])
-    return Capacity(await database.select(statement.where(_at(evses.c.site_id, site_id, site_ids))), now)
+    statement = _of(statement.where(_at(evses.c.site_id, site_id, site_ids)), evses, only)
+    return Capacity(await database.select(statement), now)
 
 
 async def _began(

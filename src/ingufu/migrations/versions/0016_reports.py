@@ -22,6 +22,8 @@ def upgrade() -> None:
     )
     op.create_index("report_cells_by_site", "report_cells", ["site_id", "day"])
     op.create_index("report_cells_by_station", "report_cells", ["station_id", "day"])
+    ranked = ["day", "station_id", "site_id", "energy_wh", "ended", "refused"]
+    op.create_index("report_cells_ranked", "report_cells", ranked)
     op.create_table("report_totals", *_key(), *_figures())
     op.create_index("report_totals_by_period", "report_totals", ["grain", "period"])
     op.create_table(
@@ -33,6 +35,7 @@ def upgrade() -> None:
         *_takings(),
     )
     op.create_index("report_taking_cells_by_site", "report_taking_cells", ["site_id", "day"])
+    op.create_index("report_taking_cells_by_station", "report_taking_cells", ["station_id", "day"])
     op.create_table("report_taking_totals", *_key(), sa.Column("currency", sa.Text, primary_key=True), *_takings())
     op.create_index("report_taking_totals_by_period", "report_taking_totals", ["grain", "period"])
     op.create_table(

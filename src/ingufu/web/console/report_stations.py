@@ -20,6 +20,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.routes import function_of
 
 SHOWN = 100
+_CARDS_AGE_S = 300.0
 
 
 class RankingQuery(Asking, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,7 +42,7 @@ async def show_ranking(
     ranking = StationsQuery(since=since, until=until, site_id=site_id, sort=criteria.sort, limit=criteria.top)
     it: StationReport = await function_of(api.get_stations_report)(web, principal, ranking)
     asked = DaysQuery(since=since, until=until, site_id=site_id)
-    cards: CardReport = await function_of(api.get_cards_report)(web, principal, asked)
+    cards = await _cards(web, pages, principal, asked)
     days = {"span": "own", "since": since.isoformat(), "until": until.isoformat()}
     days |= {"site": criteria.site} if criteria.site else {}
     files = urlencode({"since": days["since"], "until": days["until"]} | ({"site_id": site_id} if site_id else {}))
@@ -59,6 +60,16 @@ async def show_ranking(
         parquet_href=f"/api/v1/reports/stations/export.parquet?{files}",
         see_money=Scope.MONEY_READ in principal.scopes,
     )
+
+
+async def _cards(web: WebContext, pages: Pages, principal: Principal, asked: DaysQuery) -> CardReport:
+    """Return how many cards charged, as it was counted at most some minutes ago: each session has to be looked at."""
+
+    async def count() -> CardReport:
+        found: CardReport = await function_of(api.get_cards_report)(web, principal, asked)
+        return found
+
+    return await pages.memo.of(("cards", principal.site_ids, asked), _CARDS_AGE_S, count)
 
 
 def _href_of(principal: Principal, station: StationUse) -> str | None:
