@@ -38,6 +38,7 @@ from ingufu.simulator.plan import plan
 
 ADMIN = Login("bench@ingufu.local", "a password for measuring")
 HOST = Login("host@ingufu.local", "another password for measuring")
+INVITED = "newcomer@ingufu.local"  # who has not chosen yet how to sign in
 DATABASE = "ingufu.sqlite"
 MADE = "made.json"  # beside it: what was made, and cookies that open the console
 SEED_DAYS = 7
@@ -144,6 +145,31 @@ async def _log_in(settings: Settings, database: Database) -> tuple[str, str]:
         )
     logged_in = [await accounts.login(*who, address="127.0.0.1", user_agent="bench") for who in (ADMIN, HOST)]
     return logged_in[0][0], logged_in[1][0]
+
+
+async def make_links(folder: Path, made: Made) -> dict[str, str]:
+    """Make the links that are good once, and for hours only; return what fills them in, by the name of a parameter."""
+    settings = Settings(data=str(folder))
+    database = await open_database(parts.storage_url(settings))
+    try:
+        clock = SystemClock()
+        services = parts.services_of(settings, database, clock, IdMaker(clock))
+        by = await services.accounts.principal_of_login(made.admin_cookie)
+        host = await services.accounts.find_user(HOST.email)
+        if by is None or host is None:
+            raise SystemExit(f"The log-in of {folder / MADE} is good no longer: make the network anew.")
+        invited = await services.accounts.find_user(INVITED)
+        async with database.work() as work:
+            if invited is None:
+                invited = await services.accounts.create_user(
+                    work, organisation_id=host.organisation_id, email=INVITED, name="Newcomer", roles=(Role.HOST,)
+                )
+        async with database.work() as work:
+            _, invitation = await services.sign_in.links.invite(work, invited.id, by)
+            reset = await services.sign_in.links.make_reset(work, host.id, by)
+        return {"reset_token": reset, "invitation_token": invitation}
+    finally:
+        await database.close()
 
 
 def _count(path: Path) -> dict[str, int]:

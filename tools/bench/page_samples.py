@@ -58,7 +58,9 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "organisation_id": "SELECT id FROM organisations ORDER BY id LIMIT 1",
         "role_id": "viewer",
         "kind": "drivers",
-        "identity": "SELECT identity FROM connection_attempts WHERE identity IS NOT NULL AND station_id IS NULL",
+        "identity": "SELECT identity FROM connection_attempts a WHERE station_id IS NULL AND NOT EXISTS "
+        "(SELECT 1 FROM stations s WHERE s.identity_key = lower(a.identity) AND s.approval = 'approved') "
+        "AND identity IS NOT NULL",
         "occasion": "updated",
         "number": "1",
         "evse": "1",
@@ -79,8 +81,6 @@ PLACES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 ABSENT: Mapping[str, str] = MappingProxyType(
     {
         "/stations/{station:str}/commands/{name:str}/part": "it is a piece of a form, which is measured",
-        "/reset": "it opens by a link in a mail",
-        "/invitation": "it opens by a link in a mail",
         "/runs/{run:str}": "bulk commands are kept in memory while they run",
         "/runs/{run:str}/results": "bulk commands are kept in memory while they run",
         "/runs/{run:str}/results.csv": "bulk commands are kept in memory while they run",
@@ -93,7 +93,25 @@ ABSENT: Mapping[str, str] = MappingProxyType(
     }
 )
 # Without which there is nothing to see.
-NEEDED: Mapping[str, str] = MappingProxyType({"/attempts/adopt": "identity={identity}"})
+NEEDED: Mapping[str, str] = MappingProxyType(
+    {
+        "/attempts/adopt": "identity={identity}",
+        "/reset": "token={reset_token}",
+        "/invitation": "token={invitation_token}",
+    }
+)
+LINKS = frozenset({"reset_token", "invitation_token"})  # made for the occasion: they are good for hours
+# What stands for the same where a site's host asks, who sees no other places.
+_OWN = f"SELECT id FROM transactions WHERE station_id = ({_BUSY}) ORDER BY started_at DESC LIMIT 1"
+_OWN_RECORD = f"FROM charge_records WHERE station_id = ({_BUSY}) ORDER BY issued_at DESC LIMIT 1"
+OF_HOST: Mapping[str, str] = MappingProxyType(
+    {
+        "session": _OWN,
+        "transaction_id": _OWN,
+        "record_id": f"SELECT id {_OWN_RECORD}",
+        "tariff_id": f"SELECT tariff_id {_OWN_RECORD}",
+    }
+)
 # What people ask of the lists; `{name}` stands for a parameter of an address.
 QUERIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -119,6 +137,9 @@ QUERIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "/stations/{station:str}/log": ("action=Reset", "q=nothing-like-this"),
         "/stations/{station:str}/commands": ("action=SetChargingProfile",),
         "/search": ("q=KGL-KIM-01", "q=uwimana", "q=no-such-thing"),
+        "/audit": ("q=uwimana", "action=station.create"),
+        "/reports": ("span=month", "span=year", "span=30d&site={site_id}"),
+        "/reports/stations": ("sort=sessions", "span=7d", "span=30d&site={site_id}"),
     }
 )
 
@@ -132,17 +153,21 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     is_list: bool = False  # its first page may lead to a deep one
 
 
-def pages(path: Path) -> Iterator[Asked]:
-    """Return every page of the console. Ends the program at a parameter that is not known here."""
-    with _Filler(path) as filler:
+def pages(path: Path, given: Mapping[str, str] = MappingProxyType({})) -> Iterator[Asked]:
+    """Return every page of the console. Ends the program at a parameter that is not known here.
+
+    What is `given` of parameters goes first: links, without which there are no pages of them, and what hosts may see.
+    """
+    with _Filler(path, given) as filler:
         for route in _gets(assembly.ROUTES):
-            if route.path not in ABSENT:
+            lacks = LINKS & set(_names(NEEDED.get(route.path, ""))) - given.keys()
+            if route.path not in ABSENT and not lacks:
                 yield from _variants(route, CONSOLE_PATH, filler, is_page=True)
 
 
-def lists(path: Path) -> Iterator[Asked]:
-    """Return every list of the REST API: what takes a limit."""
-    with _Filler(path) as filler:
+def lists(path: Path, given: Mapping[str, str] = MappingProxyType({})) -> Iterator[Asked]:
+    """Return every list of the REST API: what takes a limit. For `given`, see `pages`."""
+    with _Filler(path, given) as filler:
         for route in _gets(documents.API_ROUTES):
             is_list = {"limit", "cursor"} <= _fields(route) and not route.path.endswith((".csv", ".parquet"))
             if is_list and filler.has_all(route.path):
@@ -188,8 +213,9 @@ def _names(text: str) -> list[str]:
 class _Filler:
     """Fills parameters in with what the database has."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given: Mapping[str, str]) -> None:
         self._database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self._given = given
         self._known: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -207,7 +233,7 @@ class _Filler:
         return re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: self._value(found[1], path), text)
 
     def _value(self, name: str, path: str) -> str:
-        meant = PLACES.get(path, {}).get(name) or PARAMETERS.get(name)
+        meant = PLACES.get(path, {}).get(name) or self._given.get(name) or PARAMETERS.get(name)
         if meant is None:
             raise SystemExit(f"{path}: name in tools/bench/page_samples.py what {name!r} stands for.")
         if meant not in self._known:

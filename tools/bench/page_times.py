@@ -27,6 +27,7 @@ SLOW_S = 1.0  # what takes longer is asked for less often
 FEWER = 4
 DEEP = 12  # pages that are turned to reach the deep one
 TIMEOUT_S = 120.0
+GATHERED_S = 1800.0
 LIMIT_MS, LIMIT_KB = 100.0, 300.0
 APART = re.compile(r"echarts|leaflet|charts\.|map\.|outlines")  # map and charts come after the page
 STREAM = "text/event-stream"
@@ -61,7 +62,6 @@ class PageTimes(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[PageTime, ...]
     wal_mb: float  # the longest that the log of the database became meanwhile
     absent: dict[str, str]
-    failed: dict[str, int]
 
 
 def measure(size: Size, *, repeats: int = REPEATS, folder: Path | None = None, only: str = "") -> PageTimes:
@@ -73,18 +73,17 @@ def measure(size: Size, *, repeats: int = REPEATS, folder: Path | None = None, o
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingufu-bench-", dir=disk_folder())))
         made = large_network.kept(folder) or asyncio.run(large_network.make(folder, size))
-        asked = [*page_samples.pages(folder / DATABASE), *page_samples.lists(folder / DATABASE)]
-        asked = [one for one in asked if only in one.address]
+        _await_figures(folder)
+        links = asyncio.run(large_network.make_links(folder, made))
         times: list[PageTime] = []
-        failed: dict[str, int] = {}
         longest = 0.0
         for reader, cookie in ((ADMINISTRATOR, made.admin_cookie), (SITE_HOST, made.host_cookie)):
+            given = links if reader == ADMINISTRATOR else {**links, **page_samples.OF_HOST}
+            asked = [*page_samples.pages(folder / DATABASE, given), *page_samples.lists(folder / DATABASE, given)]
             with serving.serving(str(folder), pin=False) as target:
                 await_pages(target.http_port)
                 _put_online(folder / DATABASE)
-                clock = Timer(target, reader, cookie, repeats)
-                times += clock.time_all(asked)
-                failed |= clock.failed
+                times += Timer(target, reader, cookie, repeats).time_all([one for one in asked if only in one.address])
                 longest = max(longest, _wal_mb(folder))
     return PageTimes(
         rows=made.rows,
@@ -94,7 +93,6 @@ def measure(size: Size, *, repeats: int = REPEATS, folder: Path | None = None, o
         times=tuple(times),
         wal_mb=longest,
         absent=dict(page_samples.ABSENT),
-        failed=failed,
     )
 
 
@@ -106,14 +104,18 @@ class Timer:
         self._headers = {"Cookie": f"ingufu_session={cookie}", "Accept-Encoding": "gzip", "Connection": "keep-alive"}
         self._reader, self._repeats = reader, repeats
         self._weights: dict[str, float] = {}
-        self.failed: dict[str, int] = {}  # addresses with which something is wrong, and what was answered
 
     def time_all(self, asked: Sequence[Asked]) -> Iterator[PageTime]:
-        """Return how long each takes; first of all, each is asked for once: what it takes on a cold server."""
+        """Return how long each takes; first of all, each is asked for once: what it takes on a cold server.
+
+        Ends the program if one answers with an error: what is asked for, or the page, is wrong.
+        """
         colds = [(one, self._ask(one.address)) for one in asked]
+        refused = REFUSED if self._reader == ADMINISTRATOR else SERVER_ERROR  # nothing is kept from administrators
+        failed = {one.address: cold.status for one, cold in colds if cold.status >= refused}
+        if failed:
+            raise SystemExit(f"Asked for by the {self._reader}, these answer with an error: {failed}")
         for one, cold in colds:
-            if cold.status >= REFUSED and self._reader == ADMINISTRATOR:
-                self.failed[one.address] = cold.status  # nothing is kept from them: the sample is wrong
             if cold.is_stream or cold.status != http.client.OK:
                 continue  # it never ends, leads elsewhere, is not for this reader, or is reported as failed
             yield self._time(one, one.address, "", cold)
@@ -163,8 +165,6 @@ class Timer:
         else:
             first = answer.read()
             taken = time.perf_counter() - began
-        if answer.status >= SERVER_ERROR:
-            self.failed[address] = answer.status
         return Answer(status=answer.status, seconds=taken, body=first, kind=kind, is_export=is_export)
 
     def _weigh(self, body: bytes) -> float:
@@ -243,6 +243,25 @@ def _next_address(one: Asked, answer: Answer) -> str | None:
     told = msgspec.json.decode(answer.body)
     following = told.get("next") if isinstance(told, dict) else None
     return f"{one.address}?cursor={following}" if following else None
+
+
+def _await_figures(folder: Path) -> None:
+    """Return when the figures of the reports are gathered, which a new network has not: it takes minutes, once."""
+    if _gathered(folder / DATABASE):
+        return
+    print("bench: gathering the figures of the past", file=sys.stderr)
+    until = time.monotonic() + GATHERED_S
+    with serving.serving(str(folder), pin=False):
+        while not _gathered(folder / DATABASE):
+            if time.monotonic() > until:
+                raise SystemExit("The figures of the past are not gathered.")
+            time.sleep(1.0)
+
+
+def _gathered(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        row = database.execute("SELECT next_day FROM report_state").fetchone()
+    return row is not None and row[0] is None
 
 
 def _put_online(path: Path) -> None:
