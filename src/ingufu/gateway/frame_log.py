@@ -16,6 +16,7 @@ CHUNK_BYTES = 64 * 1024  # what one chunk holds, frames reckoned with what each 
 FRAME_BYTES = 200  # which is so much
 WAITING_BYTES = 48 * 1024 * 1024  # of all chunks that are not yet handed on
 DELAY_S = 1.0  # how long a chunk waits for more
+RUSH_DELAY_S = 15.0  # the same while a fleet comes back
 TICK_S = 0.05
 CHUNKS_A_TICK = 100  # so that nobody waits for it for long; in a large fleet the rest of the frames wait longer
 BYTES_A_TICK = 2 * 1024 * 1024
@@ -44,6 +45,14 @@ class FrameLog:
         self._room = WAITING_BYTES
         self._may_hold_secret = QuickTest().may_hold_secret
         self._timer: asyncio.TimerHandle | None = None
+        self._delay_s = DELAY_S
+
+    def rush(self, *, is_on: bool) -> None:
+        """Pack nothing before its room is needed, while there is more urgent work."""
+        self._delay_s = RUSH_DELAY_S if is_on else DELAY_S
+        if self._timer is not None and not is_on:
+            self._timer.cancel()
+            self._tick()
 
     def add(self, data: bytes, at: datetime, station_id: str, connection_id: str, *, is_inbound: bool) -> None:
         """Keep a frame."""
@@ -88,7 +97,7 @@ class FrameLog:
         loop = asyncio.get_running_loop()
         gathering = self._gathering[connection_id] = _Gathering(station_id, loop.time())
         if self._timer is None:
-            self._timer = loop.call_later(DELAY_S, self._tick)
+            self._timer = loop.call_later(self._delay_s, self._tick)
         return gathering
 
     def _make_room(self) -> None:
@@ -99,7 +108,7 @@ class FrameLog:
     def _tick(self) -> None:
         """Hand on what has waited long enough, and come back for the rest."""
         loop = asyncio.get_running_loop()
-        latest_s = loop.time() - DELAY_S
+        latest_s = loop.time() - self._delay_s
         due: list[str] = []
         room = BYTES_A_TICK
         for connection_id, gathering in islice(self._gathering.items(), CHUNKS_A_TICK):

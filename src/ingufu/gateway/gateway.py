@@ -132,6 +132,13 @@ class Gateway:
         That is when little is written any more, and most of them are connected or no more come. False if this process
         stops before.
         """
+        self._rush(is_on=True)
+        try:
+            return await self._await_calm()
+        finally:
+            self._rush(is_on=False)
+
+    async def _await_calm(self) -> bool:
         clock, writer = self._services.clock, self._services.database.writer
         began = came_at = clock.monotonic()
         count, units, is_calm = 0, writer.units, False
@@ -148,6 +155,11 @@ class Gateway:
             if len(self.connections) > count:
                 count, came_at = len(self.connections), clock.monotonic()
         return not self._stopping.is_set()
+
+    def _rush(self, *, is_on: bool) -> None:
+        """Have what nobody waits for wait, or no longer."""
+        self._services.database.writer.rush(is_on=is_on)
+        self._frames.rush(is_on=is_on)
 
     @property
     def _handshakes_open(self) -> int:

@@ -13,9 +13,10 @@ What picows leaves to its user is kept from the rest of the package here:
 
 from asyncio import Transport
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any, Protocol
 
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeResponse
+from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport
 from picows import WSUpgradeResponseWithListener as WSAnswer
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # public class, missing from the type stub
 
@@ -128,7 +129,7 @@ class Frames(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._writer = transport
-        transport.request.headers = transport.response.headers = _NO_HEADERS
+        transport.request.headers = _NO_HEADERS
 
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
         flags = frame.fin << 3 | frame.rsv1 << 2 | frame.rsv2 << 1 | frame.rsv3
@@ -163,7 +164,7 @@ class Frames(WSListener):
             None,  # host_port, ws_path: of clients
             None,
             False,  # is_client_side
-            lambda _request: WSAnswer(_answer(), self),
+            lambda _request: WSAnswer(_ANSWER, self),
             _SILENCE,
             False,  # disconnect_on_exception: ours do not raise
             None,  # handshake_timeout
@@ -291,6 +292,15 @@ _NOBODY = _Nobody()
 _NO_HEADERS: Any = None  # dropped, as each station would hold a dictionary of them
 
 
-def _answer() -> WSUpgradeResponse:
-    answer: WSUpgradeResponse = WSUpgradeResponse.create_101_response()
-    return answer
+class _Answer:
+    """What picows would answer with, once for all; it goes nowhere."""
+
+    def __init__(self) -> None:
+        self.status = HTTPStatus.SWITCHING_PROTOCOLS
+        self.headers: dict[str, str] = {}
+
+    def to_bytes(self) -> bytearray:
+        return bytearray()
+
+
+_ANSWER: Any = _Answer()  # in the place of picows' own class, of which each station would hold one

@@ -7,8 +7,10 @@ known to err: folded headers, a missing `Connection: Upgrade`, lines ended by a 
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from functools import lru_cache
 from hashlib import sha1
 from http import HTTPStatus
+from itertools import starmap
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
@@ -127,20 +129,27 @@ def _path_of_absolute(target: str) -> str:
 
 
 def _headers(lines: list[bytes]) -> tuple[tuple[Header, ...], list[str]]:
-    pairs: list[list[bytes]] = []
+    pairs: list[tuple[str, bytes]] = []
     tolerated: list[str] = []
     for line in lines:
         if line[:1] in {b" ", b"\t"}:
             if not pairs:
                 raise _Fault(Cause.MALFORMED, 400, "first header is folded")
-            pairs[-1][1] += b" " + line.strip()  # RFC 9112 section 5.2 allows to read it as a space
+            name, value = pairs.pop()
+            pairs.append((name, value + b" " + line.strip()))  # RFC 9112 section 5.2 allows to read it as a space
             tolerated.append("folded-header")
             continue
-        name, colon, value = line.partition(b":")
-        if not colon or not _TOKEN.fullmatch(name):
+        raw_name, colon, value = line.partition(b":")
+        if not colon or (known := _header_name(raw_name)) is None:
             raise _Fault(Cause.MALFORMED, 400, "malformed header")
-        pairs.append([name, value.strip(b" \t")])
-    return tuple(Header(name.decode("ascii"), value) for name, value in pairs), tolerated
+        pairs.append((known, value.strip(b" \t")))
+    return tuple(starmap(Header, pairs)), tolerated
+
+
+@lru_cache(256)  # of 4 MB together at most: the limit of a head bounds each
+def _header_name(raw: bytes) -> str | None:
+    """Return the name of a header, None if it is none; stations have the same few."""
+    return raw.decode("ascii") if _TOKEN.fullmatch(raw) else None
 
 
 def _request(

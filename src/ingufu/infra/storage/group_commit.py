@@ -95,6 +95,7 @@ class GroupCommit:
         self._is_leaving = False  # what they held back goes out
         self._behind: deque[tuple[Prepared, Values, int]] = deque()
         self._behind_cost = 0  # of all that is in it
+        self._is_rush = False
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -155,6 +156,12 @@ class GroupCommit:
         self._behind_cost += cost * len(rows)
         self._set_timer()
 
+    def rush(self, *, is_on: bool) -> None:
+        """Let rows that nobody waits for wait as well until a rush of those that somebody waits for is over."""
+        self._is_rush = is_on
+        if self._behind and not is_on:
+            self._set_timer()
+
     async def flush(self) -> None:
         """Return when everything submitted before now has been tried."""
         is_tried = False
@@ -180,7 +187,7 @@ class GroupCommit:
         return len(self._waiting)
 
     def _set_timer(self) -> None:
-        if self._timer is None and self._runner is None:
+        if self._timer is None and self._runner is None and not self._is_rush:
             self._timer = asyncio.get_running_loop().call_later(BEHIND_DELAY_S, lambda: self._start(is_forced=True))
 
     def _stop_timer(self) -> None:
@@ -354,6 +361,8 @@ class GroupCommit:
 
         The more have gathered the larger it is, so that they do not gather without end.
         """
+        if self._is_rush and waiting and self._behind_cost < MAX_BEHIND // 2:
+            return []
         portion = max(BEHIND_PORTION, 4 * waiting, self._behind_cost // 10) if waiting else BEHIND_ALONE
         rest = max(self._behind_cost - portion, 0)
         found: dict[Prepared, list[Values]] = {}

@@ -14,7 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
 
 from ingufu.infra.storage.binding import binding
-from ingufu.infra.storage.columns import reader
+from ingufu.infra.storage.columns import Processor, reader
 
 BY_COLUMN = 20  # rows, from which on they are converted column by column, which is faster
 MAX_CONSTANTS = 2000  # far more than the program has; beyond it someone takes what he builds for a constant
@@ -103,13 +103,17 @@ class Prepared:
                 for reader, column in zip(readers, zip(*raw, strict=True), strict=True)
             ]
             return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
-        return [
-            {
-                name: value if reader is None else reader(value)
-                for name, reader, value in zip(columns, readers, row, strict=True)
-            }
-            for row in raw
-        ]
+        read = [(name, reader) for name, reader in zip(columns, readers, strict=True) if reader is not None]
+        return [_read(dict(zip(columns, row, strict=True)), read) for row in raw]
+
+
+def _read(row: dict[str, Any], readers: Sequence[tuple[str, Processor]]) -> dict[str, Any]:
+    """Return the row with the values converted that must be; NULL is None in every type."""
+    for name, read in readers:
+        value = row[name]
+        if value is not None:
+            row[name] = read(value)
+    return row
 
 
 def _names(selected: Sequence[ColumnElement[Any]]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Which quirks hold for a station, by what is known of it and what an operator switched. Pure."""
 
 import re
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase, translate
 
 from ingufu.stations.quirks.model import Chosen, Facts, Match, Quirk, Why
 
@@ -49,6 +50,15 @@ def fits(match: Match, facts: Facts) -> bool:
 
 def is_like(pattern: str, value: str) -> bool:
     return fnmatchcase(value.strip().casefold(), pattern.casefold())
+
+
+def is_like_any(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Return what tells whether a value is like one of the patterns, for who asks often."""
+    known = "|".join(translate(pattern.casefold()) for pattern in patterns)
+    if not known:
+        return lambda _value: False
+    matches = re.compile(known).match
+    return lambda value: matches(value.strip().casefold()) is not None
 
 
 def is_within(wanted: str, firmware: str) -> bool:

@@ -48,7 +48,7 @@ class Quirks:
         self._met: dict[tuple[str, int], Meeting] = {}  # not yet written
         self._effects: dict[tuple[object, ...], Effects] = {}
         self._lessons: dict[tuple[str, str], str] = {}  # by vendor and model
-        self._early = tuple(
+        self._is_early = choosing.is_like_any(
             match.identity for quirk in catalogue for match in quirk.match if match.identity is not None
         )
 
@@ -65,8 +65,8 @@ class Quirks:
 
     def effects(self, station: Station, user_agent: str | None = None) -> Effects:
         """Return what is done for the station; the same for all of one model."""
-        identity = station.identity if any(choosing.is_like(one, station.identity) for one in self._early) else ""
-        switched = tuple(sorted((station.quirks or {}).items()))
+        identity = station.identity if self._is_early(station.identity) else ""
+        switched = tuple(sorted(station.quirks.items())) if station.quirks else ()
         key = (identity, station.vendor, station.model, station.firmware_version, user_agent, switched)
         effects = self._effects.get(key)
         if effects is None:

@@ -178,7 +178,10 @@ def _storable(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Peers send such text, and one of them in a batch would undo the writes of all others in it.
     """
-    return {name: _cleaned(value) if isinstance(value, str) else value for name, value in values.items()}
+    for value in values.values():
+        if isinstance(value, str) and ("\x00" in value or not value.isascii()):
+            return {name: _cleaned(value) if isinstance(value, str) else value for name, value in values.items()}
+    return dict(values)
 
 
 def _cleaned(text: str) -> str:
