@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import itemgetter
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -318,14 +319,11 @@ _CONNECTORS = select(
     connectors.c.station_id, connectors.c.evse,
     *(connectors.c[name] for name in ConnectorView.__struct_fields__),
 ).order_by(connectors.c.station_id, connectors.c.evse, connectors.c.number)  # fmt: skip
-_OPEN = (
-    select(
-        transactions.c.station_id, transactions.c.evse,
-        *(transactions.c[name] for name in OpenTransaction.__struct_fields__),
-    )
-    .where(transactions.c.is_open.is_(True))
-    .order_by(transactions.c.started_at)
-)  # fmt: skip
+_OPEN = select(
+    transactions.c.station_id,
+    transactions.c.evse,
+    *(transactions.c[name] for name in OpenTransaction.__struct_fields__),
+).where(transactions.c.is_open.is_(True))  # in no order: else all that a station ever had would be gone through
 
 
 async def _with_evses(database: Database, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -336,10 +334,8 @@ async def _with_evses(database: Database, rows: list[dict[str, Any]]) -> list[di
     plugs: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for row in await database.select(_CONNECTORS.where(connectors.c.station_id.in_(ids))):
         plugs.setdefault((row["station_id"], row["evse"]), []).append(row)
-    running = {
-        (row["station_id"], row["evse"]): row
-        for row in await database.select(_OPEN.where(transactions.c.station_id.in_(ids)))
-    }
+    found = await database.select(_OPEN.where(transactions.c.station_id.in_(ids)))
+    running = {(row["station_id"], row["evse"]): row for row in sorted(found, key=itemgetter("started_at"))}
     known: dict[str, list[dict[str, Any]]] = {}
     for row in await database.select(_EVSES.where(evses.c.station_id.in_(ids))):
         key = (row["station_id"], row["number"])

@@ -175,7 +175,7 @@ async def sum_transactions(
     database: Database, query: TransactionQuery, match: Match | None, site_ids: SiteIds, *, most: int
 ) -> Sum:
     """Return how many transactions fit and what they charged, of at most so many."""
-    places = await _at_stations(database, query, site_ids)
+    places = await _at_stations(database, query, site_ids, is_in_order=False)
     is_it = or_(*_matches(match), false()) if match is not None else true()
     inner = select(transactions.c.energy_wh).where(is_it, *places, *_conditions(query)).limit(most + 1).subquery()
     statement = select(func.count().label("number"), func.sum(inner.c.energy_wh).label("energy_wh"))
@@ -248,10 +248,13 @@ def _masked(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **masks}
 
 
-async def _at_stations(database: Database, query: TransactionQuery, site_ids: SiteIds) -> list[ColumnElement[bool]]:
+async def _at_stations(
+    database: Database, query: TransactionQuery, site_ids: SiteIds, *, is_in_order: bool = True
+) -> list[ColumnElement[bool]]:
     """Return the condition on the station, worded so that the database begins at the right end.
 
-    A few stations' transactions are found by station and sorted; those of many are met soon enough in order of time.
+    A few stations' transactions are found by station and sorted; those of many are met soon enough in order of time,
+    unless they are wanted in no order.
     """
     is_fleet = isinstance(site_ids, OfFleet)
     own = [seen_session(site_ids)] if is_fleet else []
@@ -270,7 +273,8 @@ async def _at_stations(database: Database, query: TransactionQuery, site_ids: Si
         return [*own, transactions.c.station_id == ids[0] if len(ids) == 1 else transactions.c.station_id.in_(ids)]
     places = select(stations.c.id).where(*limits)
     its = transactions.c.station_id.in_(places)
-    return [*own, transactions.c.station_id.concat("").in_(places) if await _are_many(database, its) else its]
+    is_by_time = is_in_order and await _are_many(database, its)
+    return [*own, transactions.c.station_id.concat("").in_(places) if is_by_time else its]
 
 
 async def _are_many(database: Database, condition: ColumnElement[bool]) -> bool:
