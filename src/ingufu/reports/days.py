@@ -23,6 +23,7 @@ def begin_of(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(0), ZoneInfo(zone)).astimezone(UTC)
 
 
+@lru_cache(maxsize=4000)
 def bounds(day: date, zone: str) -> tuple[datetime, datetime]:
     """Return when a day begins and when the next one does."""
     return begin_of(day, zone), begin_of(day + ONE, zone)

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
+from babel.dates import format_datetime
 
-from ingufu.web.console import formats
+from ingufu.web.console import formats, spans
 
 ENGLISH = Locale.parse("en_GB")
 FRENCH = Locale.parse("fr")
@@ -160,3 +161,16 @@ def test_dates_and_numbers_are_written_as_in_rwanda_and_east_africa() -> None:
     assert plain(formats.instant(AT, nairobi, swahili)) == "29 Mac 2026 03:59:58 EAT"
     assert plain(formats.energy(Decimal(1_234_567), swahili)) == "1,234.6 kWh"
     assert plain(formats.relative(AT - timedelta(hours=3), AT, swahili)) == "saa 3 zilizopita"
+
+
+@pytest.mark.parametrize("code", ["en_GB", "en", "fr", "rw", "sw", "ar", "fa"])
+def test_an_instant_is_written_as_its_language_writes_it_at_any_hour(code: str) -> None:
+    locale = Locale.parse(code)
+    zone = ZoneInfo("America/New_York")
+    for hours in range(0, 24 * 400, 7):
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours, seconds=hours)
+        local = at.astimezone(zone)
+        pattern = spans.DATES.get(locale.language)
+        whole = format_datetime(local, f"{pattern} HH:mm:ss" if pattern else "medium", locale=locale)
+        assert formats.instant(at, zone, locale) == f"{whole} {local.tzname()}"
+        assert formats.time_of_day(at, zone) == format_datetime(local, "HH:mm:ss", locale=locale)

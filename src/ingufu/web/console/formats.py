@@ -2,8 +2,9 @@
 
 import copy
 import re
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from babel import Locale
@@ -22,6 +23,7 @@ _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86_400
 _PRICE_PLACES = 6  # a price per kWh is finer than the money that pays it
+_AT_NIGHT, _BY_DAY = time(3, 57, 46), time(13, 57, 46)
 _TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)")  # a letter before a digit: RWF250
 
 
@@ -67,7 +69,7 @@ def power(power_w: Decimal | float | None, locale: Locale) -> Figure:
 
 def count(number: float | None, locale: Locale) -> str:
     """Return a whole number with the language's grouping."""
-    return MISSING if number is None else format_decimal(round(number), locale=locale)
+    return MISSING if number is None else _whole(round(number), locale)
 
 
 def money(amount: Decimal | None, currency: str, locale: Locale) -> str:
@@ -118,7 +120,7 @@ def duration(span: timedelta | float | None, locale: Locale) -> str:
         if abs(seconds) >= size:
             whole, left = divmod(abs(seconds), size)
             sign = "-" if seconds < 0 else ""
-            first = f"{sign}{format_decimal(whole, locale=locale)}{NO_BREAK}{unit}"
+            first = f"{sign}{_whole(whole, locale)}{NO_BREAK}{unit}"
             return f"{first} {left // rest}{NO_BREAK}{rest_unit}" if left // rest else first
     return f"{seconds}{NO_BREAK}s"
 
@@ -144,8 +146,27 @@ def instant(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
     if at is None:
         return MISSING
     local = at.astimezone(zone)
+    before, shown, after = _around_time(local.date(), locale)
+    if shown:
+        return f"{before}{local:%H:%M:%S}{after} {local.tzname()}"
+    return f"{_date_and_time(local, locale)} {local.tzname()}"
+
+
+@lru_cache(maxsize=2000)
+def _around_time(of: date, locale: Locale) -> tuple[str, str, str]:
+    """Return what the language writes before and after the time of day: rows of a list share few dates.
+
+    Where it does not write the time as HH:mm:ss, there is nothing in the middle.
+    """
+    night, day_time = (_date_and_time(datetime.combine(of, one), locale) for one in (_AT_NIGHT, _BY_DAY))
+    before, shown, after = night.partition(f"{_AT_NIGHT:%H:%M:%S}")
+    is_plain = day_time == f"{before}{_BY_DAY:%H:%M:%S}{after}"
+    return before, shown if is_plain else "", after
+
+
+def _date_and_time(local: datetime, locale: Locale) -> str:
     pattern = spans.DATES.get(locale.language)
-    return f"{format_datetime(local, f'{pattern} HH:mm:ss' if pattern else 'medium', locale=locale)} {local.tzname()}"
+    return format_datetime(local, f"{pattern} HH:mm:ss" if pattern else "medium", locale=locale)
 
 
 def day(of: date | str, locale: Locale) -> str:
@@ -154,9 +175,9 @@ def day(of: date | str, locale: Locale) -> str:
     return format_date(known, spans.DATES.get(locale.language, "medium"), locale=locale)
 
 
-def time_of_day(at: datetime | None, zone: tzinfo, locale: Locale) -> str:
+def time_of_day(at: datetime | None, zone: tzinfo) -> str:
     """Return hours, minutes and seconds in `zone`, for lists under a heading that names day and zone."""
-    return MISSING if at is None else format_datetime(at.astimezone(zone), "HH:mm:ss", locale=locale)
+    return MISSING if at is None else f"{at.astimezone(zone):%H:%M:%S}"
 
 
 def weekday(local: datetime, locale: Locale) -> str:
@@ -169,6 +190,10 @@ def relative(at: datetime, now: datetime, locale: Locale) -> str:
     if locale.language in spans.WORDS:
         return spans.relative(at - now, locale.language)
     return format_timedelta(at - now, add_direction=True, threshold=1.2, locale=locale)
+
+
+def _whole(number: int, locale: Locale) -> str:
+    return str(number) if 0 <= number < _KILO else str(format_decimal(number, locale=locale))
 
 
 def _decimal(value: Decimal | float, divisor: int, places: int, locale: Locale) -> str:

@@ -102,7 +102,7 @@ def _filters(locale: Locale, now: Callable[[], datetime]) -> dict[str, Callable[
         "named": lambda key, names: names.get(key, key),
         "percent": lambda fraction, places=0: formats.percent(fraction, locale, places),
         "instant": lambda at, zone=UTC: formats.instant(at, zone, locale),
-        "time_of_day": lambda at, zone=UTC: formats.time_of_day(at, zone, locale),
+        "time_of_day": lambda at, zone=UTC: formats.time_of_day(at, zone),
         "relative": lambda at: formats.relative(at, now(), locale),
         "iso": _iso,
         "milliseconds": lambda at: int(at.timestamp() * 1000),
