@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingufu.configuration.model import WishState
+from ingufu.configuration.model import SETTLED, WishState
 from ingufu.configuration.tables import states, wanted
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
@@ -86,7 +86,7 @@ async def test_pages_have_every_difference_once_and_in_order(
 
 
 def _fits(row: dict[str, Any], query: DriftQuery) -> bool:
-    states = {query.state.value} if query.state is not None else set(templates.OPEN)
+    states = {query.state.value} if query.state is not None else {one.value for one in WishState if one not in SETTLED}
     return (
         row["state"] in states
         and query.template in {None, row["source_id"]}
