@@ -222,3 +222,16 @@ async def test_any_bytes_can_be_kept_and_read(
     rows = await chunks.frames_of("s", limit=1000)
     assert [row.size for row in reversed(rows)] == [len(text) for text in sent]
     assert not any("\0" in row.text for row in rows)
+
+
+async def test_frames_are_packed_after_a_rush(
+    database: Database, log: FrameLog, chunks: Chunks, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_log, "DELAY_S", 0.05)
+    log.rush(is_on=True)
+    log.add(b"[]", clock.now(), "s", "c1", is_inbound=True)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(chunks.came.wait(), 0.3)
+    log.rush(is_on=False)
+    await asyncio.wait_for(chunks.came.wait(), 15)
+    assert await kept(database, chunks) == ["[]"]

@@ -43,6 +43,28 @@ async def test_rows_written_behind_do_not_wait_for_ever(sampled: Database) -> No
     assert await steps(sampled) == [1]
 
 
+async def test_rows_written_behind_wait_for_the_end_of_a_rush(sampled: Database) -> None:
+    sampled.writer.rush(is_on=True)
+    sampled.write_behind(APPEND, [step("u", number) for number in range(3)])
+    async with sampled.work() as work:
+        work.execute(INSERT, sample("a"))
+    assert len(await sampled.fetch_all(ALL)) == 1
+    assert await steps(sampled) == []
+    sampled.writer.rush(is_on=False)
+    async with asyncio.timeout(30 * group_commit.BEHIND_DELAY_S):
+        while sampled.writer.commits < 2:
+            await asyncio.sleep(0.01)
+    await sampled.writer.flush()
+    assert await steps(sampled) == [0, 1, 2]
+
+
+async def test_rows_written_behind_in_a_rush_are_not_lost_at_the_end(sampled: Database) -> None:
+    sampled.writer.rush(is_on=True)
+    sampled.write_behind(APPEND, [step("u", 1)])
+    await sampled.writer.flush()
+    assert await steps(sampled) == [1]
+
+
 async def test_bad_row_written_behind_takes_no_other_with_it(sampled: Database) -> None:
     rows = [step("u", number, key=f"{number}") for number in range(200)]
     rows[50]["key"] = rows[120]["key"] = "0"
