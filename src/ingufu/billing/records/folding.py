@@ -6,6 +6,7 @@ a fault, or what is not known. Pure.
 """
 
 import itertools
+import operator
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -100,11 +101,18 @@ def faults_of(told: Iterable[tuple[datetime, bool]], until: datetime) -> tuple[F
 
 
 def _in_order(readings: Iterable[Reading]) -> list[Reading]:
-    """Return the readings by time, each once. Most sessions are kept like that, and comparing instants is cheap."""
+    """Return the readings by time, each once. They mostly come like that, and only those of an instant are compared."""
     found = list(readings)
-    if all(before.at < after.at for before, after in itertools.pairwise(found)):
+    times = [reading.at for reading in found]
+    if all(map(operator.lt, times, times[1:])):
         return found
-    return sorted(set(found), key=_order)
+    if not all(map(operator.le, times, times[1:])):
+        return sorted(set(found), key=_order)
+    ordered: list[Reading] = []
+    for _, group in itertools.groupby(found, operator.attrgetter("at")):
+        members = list(group)
+        ordered += members if len(members) == 1 else sorted(set(members), key=_order)
+    return ordered
 
 
 def _order(reading: Reading) -> tuple[datetime, str, Decimal, float, Decimal]:
