@@ -1,7 +1,11 @@
 // A session step by step: the slider, the arrow keys, and the chosen step in sight.
 function showSteps(root) {
   for (const range of root.querySelectorAll("input[data-choose]")) range.hidden = false;
-  root.querySelector("[aria-current='step']")?.closest("li").scrollIntoView({ block: "nearest" });
+  const chosen = root.querySelector("[aria-current='step']")?.closest("li");
+  const list = chosen?.closest(".steps-scroll");
+  if (!list) return;
+  const [is, sees] = [chosen.getBoundingClientRect(), list.getBoundingClientRect()];
+  list.scrollTop += Math.min(is.top - sees.top, 0) || Math.max(is.bottom - sees.bottom, 0); // the list, not the page
 }
 showSteps(document);
 document.addEventListener("htmx:afterSettle", () => showSteps(document));
