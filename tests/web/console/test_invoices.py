@@ -25,6 +25,7 @@ SELLER = {
 
 async def test_fiscal_device_is_entered_changed_and_tried_again_by_who_may(house: House) -> None:
     admin = await person(house, Role.ADMIN)
+    assert " object at 0x" not in await admin.page("/console/fiscal-devices/new")
     assert (await admin.send("/console/fiscal-devices/new", **DEVICE)).status_code == 303
     [made] = await house.services.money.fiscal.devices()
     assert (made.kind, made.settings.tin, made.settings.allows_private) == (DeviceKind.EBM_VSDC, "102345678", True)
