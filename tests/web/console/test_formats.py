@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel import Locale
 from babel.dates import format_datetime
+from babel.numbers import format_decimal
 
 from ingufu.web.console import formats, spans
 
@@ -174,3 +175,16 @@ def test_an_instant_is_written_as_its_language_writes_it_at_any_hour(code: str) 
         whole = format_datetime(local, f"{pattern} HH:mm:ss" if pattern else "medium", locale=locale)
         assert formats.instant(at, zone, locale) == f"{whole} {local.tzname()}"
         assert formats.time_of_day(at, zone) == format_datetime(local, "HH:mm:ss", locale=locale)
+
+
+@pytest.mark.parametrize("code", ["en_GB", "fr", "rw", "sw", "ar", "fa", "de_CH"])
+def test_quantities_are_written_as_their_language_writes_numbers(code: str) -> None:
+    locale = Locale.parse(code)
+    for exponent in range(-3, 11):
+        for digits in (0, 5, 15, 25, 12345, 99995, 99999, 123455, -12345):
+            value = Decimal(digits).scaleb(exponent)
+            shown = format_decimal(value / 1000, "#,##0.00", locale=locale)
+            assert formats.register(value, locale).number == shown
+            assert formats.register(float(value), locale).number == format_decimal(
+                Decimal(str(float(value))) / 1000, "#,##0.00", locale=locale
+            )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent, get_decimal_symbol, get_group_symbol
 
 from ingufu.core.errors import InvalidInput
 from ingufu.core.money import decimals
@@ -197,4 +197,14 @@ def _whole(number: int, locale: Locale) -> str:
 
 
 def _decimal(value: Decimal | float, divisor: int, places: int, locale: Locale) -> str:
-    return format_decimal(Decimal(str(value)) / divisor, "#,##0." + "0" * places, locale=locale)
+    number = Decimal(str(value)) / divisor
+    if number.is_finite() and number >= 0:  # as nearly all are: the same digits, without a detour by patterns
+        group, point = _signs(locale)
+        return f"{number:,.{places}f}".replace(",", "\0").replace(".", point).replace("\0", group)
+    return str(format_decimal(number, "#,##0." + "0" * places, locale=locale))
+
+
+@lru_cache
+def _signs(locale: Locale) -> tuple[str, str]:
+    """Return what stands between thousands, and before decimals."""
+    return get_group_symbol(locale), get_decimal_symbol(locale)
