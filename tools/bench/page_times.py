@@ -28,6 +28,7 @@ FEWER = 4
 DEEP = 12  # pages that are turned to reach the deep one
 TIMEOUT_S = 120.0
 GATHERED_S = 1800.0
+NOTICED_S = 0.2  # after which a server has noticed that nobody reads its stream any more
 LIMIT_MS, LIMIT_KB = 100.0, 300.0
 APART = re.compile(r"echarts|leaflet|charts\.|map\.|outlines")  # map and charts come after the page
 STREAM = "text/event-stream"
@@ -162,6 +163,7 @@ class Timer:
             first = b"" if kind.startswith(STREAM) else answer.read1(CHUNK)
             taken = time.perf_counter() - began
             self._connection.close()  # what streams goes on for long
+            time.sleep(NOTICED_S)
         else:
             first = answer.read()
             taken = time.perf_counter() - began
