@@ -12,7 +12,9 @@ from web.browser import OpenPage, accessibility_violations, overflows, take_pict
 from web.console_server import Console, running_console
 
 LIGHT, DARK, PHONE = ("light", 1440), ("dark", 1440), ("light", 390)
-NAMES = ("drivers", "driver", "driver-form", "driver-delete", "groups", "group", "cards", "card", "import")
+NAMES = (
+    "drivers", "driver", "driver-form", "driver-delete", "groups", "group", "cards", "card", "decisions", "import",
+)  # fmt: skip
 FILE = (
     "Nom;Courriel;Téléphone;Langue\r\n"
     "Zoé Uwase;zoe@example.org;+250 788 000 001;fr\r\n"
@@ -73,6 +75,7 @@ def address(people: People, name: str) -> str:
         "driver-delete": f"drivers/{people.driver}/delete",
         "groups": "groups",
         "group": f"groups/{people.group}",
+        "decisions": "decisions?result=all",
         "cards": "tokens",
         "card": f"tokens/{people.card}",
         "import": "imports/new?kind=drivers",

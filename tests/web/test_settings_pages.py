@@ -8,6 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
+from ingufu.infra.mail import store
+from ingufu.infra.mail.model import Content, MailRules
+from ingufu.infra.mail.service import Mails
 from web.browser import OpenPage, accessibility_violations, overflows, take_picture
 from web.console_server import PASSWORD, Console, running_console
 
@@ -64,7 +67,25 @@ async def fill(console: Console, known: Known) -> None:
             scopes=[Scope.STATIONS_READ],
             site_ids=[known.site],
         )
+    await write_mails(console)
     known.user, known.organisation, known.role, known.invited = user.id, host.id, role.id, invited.id
+
+
+async def write_mails(console: Console) -> None:
+    """Have one mail be sent, one given up, and one wait after a try that failed."""
+    services = console.services
+    rules = MailRules(server="localhost", port=1, sender="a@example.org")
+    mails = Mails(services.database, services.clock, services.ids, services.sign_in.mails._vault, rules)
+    now = services.clock.now()
+    for name, kind, values in (
+        ("sent", "reset", {"sent_at": now, "next_try_at": None, "tries": 1}),
+        ("gone", "invitation", {"failed_at": now, "next_try_at": None, "tries": 9, "last_error": "Refused (550)."}),
+        ("late", "invitation", {"tries": 1, "last_error": "The mail server cannot be asked (OSError)."}),
+    ):
+        async with services.database.work() as work:
+            key = mails.put(work, f"{name}@example.org", Content(subject="x", plain="x", html="x"), kind=kind)
+        async with services.database.work() as work:
+            store.change(work, key, values)
 
 
 def address(known: Known, name: str) -> str:
@@ -72,6 +93,7 @@ def address(known: Known, name: str) -> str:
         "sites": "sites", "site": f"sites/{known.site}", "users": "users", "user": f"users/{known.user}",
         "new-user": "users/new", "organisations": "organisations", "organisation": f"organisations/{known.organisation}",
         "roles": "roles", "role": f"roles/{known.role}", "keys": "api-keys", "new-key": "api-keys/new",
+        "mails": "mails",
     }[name]  # fmt: skip
 
 
@@ -81,7 +103,7 @@ def desk(console: Console, open_page: OpenPage, path: str, email: str = ADMIN, *
 
 @pytest.mark.parametrize(("scheme", "width"), [LIGHT, DARK, PHONE], ids=["light", "dark", "phone"])
 @pytest.mark.parametrize(
-    "name", ["sites", "site", "users", "user", "new-user", "organisations", "organisation", "roles", "role", "keys", "new-key"]
+    "name", ["sites", "site", "users", "user", "new-user", "organisations", "organisation", "roles", "role", "keys", "new-key", "mails"]
 )  # fmt: skip
 def test_page_is_accessible_and_whole(
     console: Console, known: Known, open_page: OpenPage, name: str, scheme: str, width: int

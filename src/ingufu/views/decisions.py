@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select
 
 from ingufu.authorization.model import Occasion, VerdictReason, VerdictStatus
 from ingufu.authorization.tables import decisions, tokens
@@ -23,11 +23,13 @@ class DecisionQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     station: Annotated[str, Meta(max_length=100, description="Id or identity of the station.")] | None = None
     token_id: Annotated[str, Meta(max_length=100)] | None = None
+    token: Annotated[str, Meta(max_length=255, description="The whole value of the token, in any case.")] | None = None
     driver_id: Annotated[str, Meta(max_length=100, description="On tokens that they have now.")] | None = None
     group_id: Annotated[str, Meta(max_length=100, description="On tokens that are in it now.")] | None = None
     transaction_id: Annotated[str, Meta(max_length=100)] | None = None
     status: VerdictStatus | None = None
     is_refused: bool | None = None
+    reason: VerdictReason | None = None
     since: Annotated[Instant | None, Meta(description="At this instant or later.")] = None
     until: Annotated[Instant | None, Meta(description="Before this instant.")] = None
     limit: Limit = 50
@@ -73,6 +75,8 @@ async def list_decisions(
     if query.station is not None:
         ids = select(stations.c.id).where(named(query.station))
         statement = statement.where(decisions.c.station_id.in_([row["id"] for row in await database.select(ids)]))
+    if query.token is not None:
+        statement = statement.where(await _of_value(database, query.token.strip().casefold()))
     if fleet_id is not None:
         statement = statement.where(decisions.c.token_id.in_(_tokens_of(tokens.c.organisation_id == fleet_id)))
     elif site_ids is not None:
@@ -104,11 +108,26 @@ def _decision_conditions(query: DecisionQuery) -> list[ColumnElement[bool]]:
         found.append(decisions.c.status != accepted)  # in the words of the partial index
     if query.is_refused is False:
         found.append(decisions.c.status == VerdictStatus.ACCEPTED.value)
+    return found + _more_conditions(query)
+
+
+def _more_conditions(query: DecisionQuery) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if query.reason is not None:
+        found.append(decisions.c.reason == query.reason.value)
     if query.since is not None:
         found.append(decisions.c.at >= query.since)
     if query.until is not None:
         found.append(decisions.c.at < query.until)
     return found
+
+
+async def _of_value(database: Database, value: str) -> ColumnElement[bool]:
+    """Return the condition on decisions on a token of this value: by its id if it is known, else on unknown ones."""
+    known = [row["id"] for row in await database.select(_tokens_of(tokens.c.value_key == value))]
+    if known:
+        return decisions.c.token_id.in_(known)
+    return and_(decisions.c.token_id.is_(None), func.lower(decisions.c.token_value) == value)
 
 
 def _tokens_of(condition: ColumnElement[bool]) -> Select[Any]:

@@ -89,7 +89,7 @@ async def test_every_list_page_takes_saved_views(house: House, net: Network) -> 
     """Of every list there is, a filter of its own is saved as a tab."""
     admin = await person(house, Role.ADMIN)
     found = list_pages(house.app)
-    assert len(found) >= 25
+    assert len(found) >= 27
     for path, route in found.items():
         names = [name for name in route.query.__struct_fields__ if name in FILTERS]
         assert names, f"{path} has no filter that this test knows"

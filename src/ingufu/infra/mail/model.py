@@ -27,6 +27,14 @@ class MailRules(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 300.0  # so long one process has for one mail before another takes it up
 
 
+class MailState(StrEnum):
+    """What became of a mail."""
+
+    WAITING = "waiting"  # to be sent, or to be tried again
+    SENT = "sent"
+    FAILED = "failed"  # given up: what it said is gone
+
+
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in a mail."""
 
@@ -47,3 +55,10 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
     failed_at: datetime | None = None
     last_error: str | None = None
+    kind: str = ""  # what it is about: invitation, reset
+
+    @property
+    def state(self) -> MailState:
+        if self.sent_at is not None:
+            return MailState.SENT
+        return MailState.WAITING if self.next_try_at is not None else MailState.FAILED

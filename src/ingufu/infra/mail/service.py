@@ -6,10 +6,10 @@ import msgspec
 import structlog
 
 from ingufu.core.clock import Clock
-from ingufu.core.errors import Conflict, PartnerFailed, Unavailable
+from ingufu.core.errors import Conflict, NotFound, PartnerFailed, Unavailable
 from ingufu.core.ids import IdMaker
 from ingufu.infra.mail import smtp, store
-from ingufu.infra.mail.model import Content, Mail, MailRules
+from ingufu.infra.mail.model import Content, Mail, MailRules, MailState
 from ingufu.infra.storage.database import Database, Work
 from ingufu.infra.vault import Vault
 
@@ -36,7 +36,7 @@ class Mails:
         """Whether the settings name a mail server."""
         return bool(self._rules.server)
 
-    def put(self, work: Work, recipient: str, content: Content) -> str:
+    def put(self, work: Work, recipient: str, content: Content, *, kind: str = "") -> str:
         """Have a mail be sent once the unit is committed; return its id. Raises Unavailable without a server."""
         if not self.is_on:
             raise Unavailable("No mail server is set.")
@@ -48,6 +48,7 @@ class Mails:
             created_at=now,
             next_try_at=now,
             tries=0,
+            kind=kind,
         )
         store.add(work, mail)
         return mail.id
@@ -64,6 +65,37 @@ class Mails:
     async def latest(self, most: int = 100) -> list[Mail]:
         """Return the newest mails, their content sealed."""
         return await store.latest(self._database, most)
+
+    async def page(
+        self, *, state: MailState | None = None, recipient: str = "", before_id: str | None = None, limit: int = 50
+    ) -> list[Mail]:
+        """Return mails before one, the newest first, their content sealed."""
+        return await store.page(
+            self._database, state=state, recipient=recipient.strip(), before_id=before_id, limit=limit
+        )
+
+    async def retry(self, work: Work, mail_id: str) -> Mail:
+        """Have a mail that waits be tried now. Raises NotFound, and Conflict for one that waits no more."""
+        mail = await self._find(mail_id)
+        if mail.state is not MailState.WAITING:
+            raise Conflict("It waits no more, and what it said is gone: send a new one instead.")
+        after = msgspec.structs.replace(mail, next_try_at=self._clock.now())
+        store.change(work, mail_id, {"next_try_at": after.next_try_at})
+        return after
+
+    async def drop(self, work: Work, mail_id: str) -> Mail:
+        """Let a mail that was not sent be gone, and return it. Raises NotFound, and Conflict for one that was sent."""
+        mail = await self._find(mail_id)
+        if mail.state is MailState.SENT:
+            raise Conflict("It was sent already.")
+        store.drop(work, mail_id)
+        return mail
+
+    async def _find(self, mail_id: str) -> Mail:
+        found = await store.find(self._database, mail_id)
+        if found is None:
+            raise NotFound("There is no such mail.")
+        return found
 
     async def prune(self) -> None:
         """Forget mails that were sent or given up a while ago."""

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, func, not_, select, update
 
-from ingufu.infra.mail.model import Mail
+from ingufu.infra.mail.model import Mail, MailState
 from ingufu.infra.mail.tables import outgoing_mail
 from ingufu.infra.storage.database import Database, Work
 from ingufu.infra.storage.statements import insert
@@ -40,6 +40,36 @@ async def due(database: Database, now: datetime) -> list[Mail]:
 
 async def latest(database: Database, most: int) -> list[Mail]:
     return msgspec.convert(await database.fetch_all(_LATEST, {"most": most}), list[Mail])
+
+
+async def find(database: Database, mail_id: str) -> Mail | None:
+    rows = await database.select(select(outgoing_mail).where(outgoing_mail.c.id == mail_id))
+    return msgspec.convert(rows[0], Mail) if rows else None
+
+
+async def page(
+    database: Database, *, state: MailState | None, recipient: str, before_id: str | None, limit: int
+) -> list[Mail]:
+    """Return mails of a state (None: all) whose recipient has this text in it, the newest first."""
+    known = outgoing_mail.c
+    statement = select(outgoing_mail).order_by(known.id.desc()).limit(limit)
+    if state is not None:
+        is_sent, waits = known.sent_at.is_not(None), known.next_try_at.is_not(None)
+        wanted = {
+            MailState.SENT: is_sent,
+            MailState.WAITING: and_(not_(is_sent), waits),
+            MailState.FAILED: and_(not_(is_sent), not_(waits)),
+        }
+        statement = statement.where(wanted[state])
+    if recipient:
+        statement = statement.where(func.lower(known.recipient).contains(recipient.casefold(), autoescape=True))
+    if before_id is not None:
+        statement = statement.where(known.id < before_id)
+    return msgspec.convert(await database.select(statement), list[Mail])
+
+
+def drop(work: Work, mail_id: str) -> None:
+    work.execute_once(delete(outgoing_mail).where(outgoing_mail.c.id == mail_id))
 
 
 def claim(work: Work, mail: Mail, until: datetime) -> None:

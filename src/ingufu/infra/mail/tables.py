@@ -18,5 +18,6 @@ outgoing_mail = Table(
     Column("sent_at", Instant),
     Column("failed_at", Instant),
     Column("last_error", Text),
+    Column("kind", Text, nullable=False),  # what it is about: invitation, reset
     Index("outgoing_mail_due", "next_try_at"),
 )

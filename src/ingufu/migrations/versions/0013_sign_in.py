@@ -118,5 +118,6 @@ def _outgoing_mail() -> None:
         sa.Column("sent_at", Instant),
         sa.Column("failed_at", Instant),
         sa.Column("last_error", sa.Text),
+        sa.Column("kind", sa.Text, nullable=False),
     )
     op.create_index("outgoing_mail_due", "outgoing_mail", ["next_try_at"])

@@ -17,6 +17,7 @@ from ingufu.web.console import (
     commands,
     configuration,
     customers,
+    decisions,
     desired,
     doctoring,
     drivers,
@@ -29,6 +30,7 @@ from ingufu.web.console import (
     ledger_jobs,
     log,
     login,
+    mails,
     meter_keys,
     metering,
     organisations,
@@ -92,6 +94,7 @@ ROUTES = (
     *customers.ROUTES,
     *admission.ROUTES,
     *tokens.ROUTES,
+    *decisions.ROUTES,
     *drivers.ROUTES,
     *groups.ROUTES,
     *imports.ROUTES,
@@ -114,6 +117,7 @@ ROUTES = (
     *organisations.ROUTES,
     *roles.ROUTES,
     *api_keys.ROUTES,
+    *mails.ROUTES,
 )
 ROOT_ROUTES = (*login.ROOT_ROUTES, *static.ROUTES)
 

@@ -44,6 +44,7 @@ SECTIONS: tuple[Section, ...] = (
     _section(
         Area.PEOPLE, "tokens", "/tokens", "credit-card", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True
     ),
+    _section(Area.PEOPLE, "decisions", "/decisions", "shield", Scope.TOKENS_READ, is_for_fleets=True),
     _section(Area.PEOPLE, "groups", "/groups", "id", Scope.TOKENS_READ, is_for_network=True, is_for_fleets=True),
     _section(Area.MONEY, "tariffs", "/tariffs", "tag", Scope.TARIFFS_READ),
     _section(Area.MONEY, "charge-records", "/charge-records", "receipt", Scope.MONEY_READ, is_for_fleets=True),
@@ -57,6 +58,7 @@ SECTIONS: tuple[Section, ...] = (
     _section(Area.SETTINGS, "organisations", "/organisations", "building", Scope.USERS_READ, is_for_network=True),
     _section(Area.SETTINGS, "roles", "/roles", "lock", Scope.USERS_READ, is_for_network=True),
     _section(Area.SETTINGS, "keys", "/api-keys", "key", Scope.USERS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "mails", "/mails", "message", Scope.ADMIN, is_for_network=True),
     _section(Area.SETTINGS, "audit", "/audit", "history", Scope.AUDIT_READ, is_for_network=True),
 )
 

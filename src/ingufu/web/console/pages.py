@@ -56,6 +56,7 @@ class May(msgspec.Struct, frozen=True, kw_only=True):
     see_network: bool = False  # not only some sites of it, or what is of a fleet
     handle_money: bool = False
     see_audit: bool = False
+    see_cards: bool = False
 
 
 class Toast(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -316,6 +317,7 @@ def _may(principal: Principal | None) -> May:
         see_tariffs=Scope.TARIFFS_READ in principal.scopes and principal.fleet_id is None,
         see_network=principal.site_ids is None,
         handle_money=Scope.MONEY_WRITE in principal.scopes,
+        see_cards=Scope.TOKENS_READ in principal.scopes,
         see_audit=Scope.AUDIT_READ in principal.scopes and principal.site_ids is None,
     )
 

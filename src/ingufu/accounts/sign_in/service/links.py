@@ -102,7 +102,7 @@ class Links:
         """Have the letter be sent with the unit of work; False without a mail server."""
         if not self._mails.is_on:
             return False
-        self._mails.put(work, user.email, write(letter))
+        self._mails.put(work, user.email, write(letter), kind=letter.kind)
         return True
 
     async def look(self, token: str, kind: LinkKind, address: str) -> tuple[Link, User]:
