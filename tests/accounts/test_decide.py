@@ -77,8 +77,10 @@ def test_nobody_of_a_host_or_fleet_is_above_its_ceiling(kind, role):
     principal = seen(user(RoleGrant(role=role)), kind, owned=("a",))
     assert principal.scopes <= CEILINGS[kind]
     assert principal.site_ids is not None
+    assert principal.people_of == "o"
+    assert (Scope.DRIVERS_READ in principal.scopes) == (role is Role.ADMIN and kind is OrganisationKind.HOST)
     assert not principal.scopes & {
-        Scope.ADMIN, Scope.USERS_READ, Scope.USERS_WRITE, Scope.AUDIT_READ, Scope.MONEY_WRITE, Scope.TARIFFS_WRITE,
+        Scope.ADMIN, Scope.AUDIT_READ, Scope.MONEY_WRITE, Scope.TARIFFS_WRITE, Scope.FRAMES_READ,
     }  # fmt: skip
     key = ApiKey(id="k", organisation_id="o", name="n", prefix="p", scopes=tuple(Scope), created_at=NOW)
     bearer = decide.principal_of_key(key, Bounds(organisation_id="o", kind=kind), NOW, None)

@@ -26,6 +26,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"  # reads, and who did what
     HOST = "host"  # its own sites and their money
     FLEET_MANAGER = "fleet-manager"  # its own drivers and what they charge
+    ORGANISATION_ADMIN = "organisation-admin"  # of a host or a fleet: all that is its own, its people and keys too
 
 
 class Scope(StrEnum):
@@ -63,11 +64,24 @@ _READS = frozenset(
         Scope.REPORTS_READ,
     }
 )
-_PEOPLE = frozenset({Scope.USERS_READ, Scope.USERS_WRITE, Scope.AUDIT_READ})
+_MANAGES_PEOPLE = frozenset({Scope.USERS_READ, Scope.USERS_WRITE})
+_PEOPLE = _MANAGES_PEOPLE | {Scope.AUDIT_READ}
+_OF_HOSTS = frozenset(
+    {
+        Scope.STATIONS_READ,
+        Scope.STATIONS_COMMAND,
+        Scope.TRANSACTIONS_READ,
+        Scope.TARIFFS_READ,
+        Scope.MONEY_READ,
+        Scope.EVENTS_READ,
+        Scope.REPORTS_READ,
+    }
+)
+_OF_FLEETS = frozenset({Scope.TOKENS_READ, Scope.TOKENS_WRITE, Scope.TRANSACTIONS_READ, Scope.MONEY_READ})
 
 ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.ADMIN: frozenset(Scope),
-    Role.OPERATOR: frozenset(Scope) - _PEOPLE - {Scope.ADMIN},
+    Role.OPERATOR: frozenset(Scope) - _PEOPLE - {Scope.ADMIN, Scope.DRIVERS_READ},
     Role.SUPPORT: _READS - {Scope.REPORTS_READ} | {Scope.STATIONS_COMMAND, Scope.TOKENS_WRITE},
     Role.TECHNICIAN: frozenset(
         {
@@ -82,18 +96,9 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.FINANCE: _READS - {Scope.FRAMES_READ} | {Scope.TARIFFS_WRITE, Scope.MONEY_WRITE},
     Role.VIEWER: _READS,
     Role.AUDITOR: _READS | {Scope.AUDIT_READ, Scope.USERS_READ},
-    Role.HOST: frozenset(
-        {
-            Scope.STATIONS_READ,
-            Scope.STATIONS_COMMAND,
-            Scope.TRANSACTIONS_READ,
-            Scope.TARIFFS_READ,
-            Scope.MONEY_READ,
-            Scope.EVENTS_READ,
-            Scope.REPORTS_READ,
-        }
-    ),
-    Role.FLEET_MANAGER: frozenset({Scope.TOKENS_READ, Scope.TOKENS_WRITE, Scope.TRANSACTIONS_READ, Scope.MONEY_READ}),
+    Role.HOST: _OF_HOSTS,
+    Role.FLEET_MANAGER: _OF_FLEETS,
+    Role.ORGANISATION_ADMIN: _OF_HOSTS | _OF_FLEETS | _MANAGES_PEOPLE,  # what of it its organisation can have
 }
 ROLE_WORDS: Mapping[Role, tuple[str, str]] = {
     Role.ADMIN: ("Administrator", "Everything, people and keys included."),
@@ -105,11 +110,15 @@ ROLE_WORDS: Mapping[Role, tuple[str, str]] = {
     Role.AUDITOR: ("Auditor", "Reads everything, also the audit trail and who may do what."),
     Role.HOST: ("Site host", "Its own sites: stations, sessions, commands, and the money of these sites."),
     Role.FLEET_MANAGER: ("Fleet manager", "Its own drivers, groups and cards, and what they charged."),
+    Role.ORGANISATION_ADMIN: (
+        "Organisation administrator",
+        "Of a host or a fleet: everything that is its own, its people and API keys included.",
+    ),
 }
 CEILINGS: Mapping[OrganisationKind, frozenset[Scope]] = {  # what nobody of such an organisation is above
     OrganisationKind.OPERATOR: frozenset(Scope),
-    OrganisationKind.HOST: ROLE_SCOPES[Role.HOST] | {Scope.DRIVERS_READ},
-    OrganisationKind.FLEET: ROLE_SCOPES[Role.FLEET_MANAGER],
+    OrganisationKind.HOST: _OF_HOSTS | _MANAGES_PEOPLE | {Scope.DRIVERS_READ},
+    OrganisationKind.FLEET: _OF_FLEETS | _MANAGES_PEOPLE,
 }
 
 
@@ -247,6 +256,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     organisation_id: str | None = None
+    organisation_kind: OrganisationKind = OrganisationKind.OPERATOR
     scopes: frozenset[Scope] = frozenset()
     site_ids: frozenset[str] | None = None
     fleet_id: str | None = None
@@ -256,6 +266,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     door: Door | None = None
     request_id: str | None = None
     must_enrol: bool = False  # has to set up a second factor before anything else
+
+    @property
+    def people_of(self) -> str | None:
+        """The organisation whose people and keys they may see at most; None: all of them."""
+        return None if self.organisation_kind is OrganisationKind.OPERATOR else self.organisation_id
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from msgspec import UNSET
 
-from ingufu.accounts.model import OrganisationKind, Principal
+from ingufu.accounts.model import ApiKey, OrganisationKind, Principal, User
 from ingufu.core.errors import Forbidden, InvalidInput, NotFound, StationUnavailable, Unavailable
 from ingufu.infra.storage.database import Work
 from ingufu.stations.model import Station
@@ -127,6 +127,34 @@ async def owner_of(web: WebContext, principal: Principal, organisation_id: str |
     if kind is None or kind is OrganisationKind.HOST:
         raise InvalidInput("There is no such fleet.", field="organisation_id")
     return organisation_id or own
+
+
+async def user_of(web: WebContext, principal: Principal, user_id: str) -> User:
+    """Return the user. Raises NotFound, also if they are not of the organisation whose people the principal sees."""
+    user = await web.services.accounts.user(user_id)
+    if principal.people_of not in (None, user.organisation_id):
+        raise NotFound(f"There is no user {user_id!r}.")
+    return user
+
+
+async def key_of(web: WebContext, principal: Principal, key_id: str) -> ApiKey:
+    """Return the API key. Raises NotFound, also if it is not of the organisation whose keys the principal sees."""
+    key = await web.services.accounts.key(key_id)
+    if principal.people_of not in (None, key.organisation_id):
+        raise NotFound(f"There is no API key {key_id!r}.")
+    return key
+
+
+async def employer_of(web: WebContext, principal: Principal, organisation_id: str | None) -> str:
+    """Return whose a user or key is that the principal enters: of the named organisation, else their own's.
+
+    Raises InvalidInput for an organisation that is none to them.
+    """
+    if principal.people_of is None:
+        return organisation_id or await operator_of(web)
+    if organisation_id not in (None, principal.people_of):
+        raise InvalidInput("There is no such organisation.", field="organisation_id")
+    return principal.people_of
 
 
 def merged(kind: type[DetailsT], known: msgspec.Struct, fields: Mapping[str, Any]) -> DetailsT:

@@ -119,6 +119,8 @@ def refusal(principal: Principal, route: Route) -> str | None:
     """Return why the principal may not use the route, or None."""
     if route.scope is not None and route.scope not in principal.scopes:
         return f"This needs the scope {route.scope.value}."
+    if route.is_for_organisations and principal.people_of is not None:
+        return None
     if principal.fleet_id is not None:
         is_open = route.is_for_fleets or route.scope is None
         return None if is_open else "This is not for fleets: you see your drivers and what they charged."

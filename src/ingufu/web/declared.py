@@ -26,6 +26,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_own: bool = False  # about oneself: open also to who has to set up a second factor before all else
     is_for_network: bool = False  # only for principals that are not tied to sites
     is_for_fleets: bool = False  # also for fleets, who see only what is theirs: it hands on the principal's fleet_id
+    is_for_organisations: bool = False  # also for hosts and fleets, who see only their own people (access.user_of)
     is_page: bool = False  # a browser looks at it
     is_form: bool = False  # one of our pages sends it; its CSRF token may stand in a field (web.forms)
     is_raw: bool = False  # takes its body's bytes as they are

@@ -137,6 +137,8 @@ def _operation(route: Route, by_kind: Mapping[str, Any], components: Mapping[str
         operation["description"] += f"\n\nNeeds the scope `{route.scope.value}`."
     if route.is_for_fleets:
         operation["x-for-fleets"] = True
+    if route.is_for_organisations:
+        operation["x-for-organisations"] = True
         operation["description"] += "\n\nFleets find what is theirs."
     if route.is_for_network:
         operation["x-for-network"] = True

@@ -41,6 +41,7 @@ def pages(method: str) -> list[Route]:
 async def browser_of(world: World, standing: Standing) -> httpx.AsyncClient:
     """Return a browser in which somebody of this standing is logged in."""
     house, side = world.house, world.one
+    world.show(standing.kind)
     owner = {OrganisationKind.HOST: side.host_id, OrganisationKind.FLEET: side.fleet_id}
     site_id = side.ids["site_id"] if standing.is_at_site else None
     email = f"{of(standing).replace(' ', '.')}@example.org"
@@ -152,6 +153,7 @@ class _Declared:
     def __init__(self, route: Route) -> None:
         self.scope, self.is_public = route.scope, route.is_public
         self.is_for_network, self.is_for_fleets = route.is_for_network, route.is_for_fleets
+        self.is_for_organisations = route.is_for_organisations
 
 
 def _names(route: Route, side: Side) -> bool:

@@ -12,11 +12,14 @@ from web.api.conftest import House
 from web.api.walking import ENDLESS, FILLINGS, Operation, Standing, operations
 from web.api.world import Side, World, build, key_of
 
-NETWORK = [Standing(role, OrganisationKind.OPERATOR) for role in Role if role not in {Role.HOST, Role.FLEET_MANAGER}]
+OF_OTHERS = {Role.HOST, Role.FLEET_MANAGER, Role.ORGANISATION_ADMIN}
+NETWORK = [Standing(role, OrganisationKind.OPERATOR) for role in Role if role not in OF_OTHERS]
 BOUND = [
     *(Standing(role, OrganisationKind.OPERATOR, is_at_site=True) for role in (Role.OPERATOR, Role.FINANCE)),
     Standing(Role.HOST, OrganisationKind.HOST),
     Standing(Role.FLEET_MANAGER, OrganisationKind.FLEET),
+    Standing(Role.ORGANISATION_ADMIN, OrganisationKind.HOST),
+    Standing(Role.ORGANISATION_ADMIN, OrganisationKind.FLEET),
 ]
 KNOWN_BY_ALL = {  # what everyone may who is known: their own affairs, and what they find by what they may see
     "log_out", "get_me", "change_own_password", "get_openapi", "list_saved_views", "create_saved_view",
@@ -28,7 +31,7 @@ KNOWN_BY_ALL = {  # what everyone may who is known: their own affairs, and what 
 FILTERED = {"search", "get_run", "list_run_results", "export_run_results"}  # of what they did
 ENDS = {  # what would take away what the rest of the walk asks for
     "cancel_reservation", "delete_driver", "delete_group", "delete_station", "delete_token", "log_out", "refuse_station",
-    "retire_meter_key", "void_invoice", "credit_charge_record", "credit_invoice", "correct_charge_record",
+    "delete_user", "revoke_key", "retire_meter_key", "void_invoice", "credit_charge_record", "credit_invoice", "correct_charge_record",
 }  # fmt: skip
 NOTHING_YET = {  # what nobody has asked the station for, or what it has to say more for than the stand-in does
     "adjust_stream", "ask_sampling", "export_run_results", "get_report", "get_run", "list_run_results", "list_stream_values", "send_network_profile", "set_network_priority",
@@ -53,6 +56,7 @@ async def world(house: House) -> World:
 
 
 async def client_of(world: World, standing: Standing) -> httpx.AsyncClient:
+    world.show(standing.kind)
     side = None if standing.sees_all else world.one
     key = await key_of(world, standing.role, kind=standing.kind, side=side)
     transport = httpx.ASGITransport(app=world.house.app)  # type: ignore[arg-type]

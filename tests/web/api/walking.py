@@ -14,13 +14,20 @@ DOCUMENT = json.loads(document_bytes())
 ENDLESS = {"listen"}  # it streams
 FILLINGS = {  # what is the same on both sides
     "evse": "1", "connector": "1", "action": "Reset", "number": "1", "slot": "1", "report": "1", "line": "1", "run_id": "1",
-    "kind": "tokens",
+    "kind": "tokens", "role_id": "organisation-admin",
 }  # fmt: skip
 BODIES: dict[str, dict[str, Any]] = {
     "accept_proposals": {"items": [{"transaction_id": "{item}", "number": 1}]},
     "ask_sampling": {"occasion": "started"},
     "add_meter_key": {"station": "{station}", "public_key": "00" * 40},
     "create_station": {"identity": "NEW", "site_id": "{site_id}"},
+    "create_user": {
+        "email": "new@example.net",
+        "name": "New",
+        "organisation_id": "{organisation_id}",
+        "grants": [{"role": "organisation-admin"}],
+    },
+    "create_key": {"name": "New", "scopes": ["transactions:read"], "organisation_id": "{organisation_id}"},
     "create_token": {"value": "NEW", "group_id": "{group_id}", "driver_id": "{driver_id}"},
     "credit_charge_record": {"reason": "seen"},
     "credit_invoice": {"reason": "seen"},
@@ -40,6 +47,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "set_password": {"password": "0123456789abcdef"},
     "set_priority": {"priority": 1},
     "set_site_evidence": {"demands_signatures": True},
+    "set_user_password": {"password": "a new password of theirs"},
     "set_variables": {"values": [{"variable": "OCPPCommCtrlr.HeartbeatInterval", "value": "60"}]},
     "start": {"token": "X", "force": True},
     "stop": {"transaction": "{transaction_id}"},
@@ -72,6 +80,7 @@ class Operation:
     is_public: bool
     is_for_network: bool
     is_for_fleets: bool
+    is_for_organisations: bool
     query: tuple[str, ...]
 
     @property
@@ -112,6 +121,8 @@ class Standing:
             return True
         if operation.scope not in ROLE_SCOPES[self.role] & CEILINGS[self.kind]:
             return False
+        if operation.is_for_organisations and self.kind is not OrganisationKind.OPERATOR:
+            return True
         if self.kind is OrganisationKind.FLEET:
             return operation.is_for_fleets
         return self.sees_all or not operation.is_for_network
@@ -128,6 +139,7 @@ def operations() -> Iterator[Operation]:
                 is_public=declared.get("security") == [],
                 is_for_network=declared.get("x-for-network", False),
                 is_for_fleets=declared.get("x-for-fleets", False),
+                is_for_organisations=declared.get("x-for-organisations", False),
                 query=tuple(one["name"] for one in declared["parameters"] if one["in"] == "query"),
             )
 

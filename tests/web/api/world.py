@@ -34,6 +34,7 @@ class Side:
     ids: dict[str, str] = field(default_factory=dict)  # by the parameter of paths that it fills
     host_id: str = ""
     fleet_id: str = ""
+    people: dict[OrganisationKind, dict[str, str]] = field(default_factory=dict)  # ids of its host's and its fleet's
     marks: set[str] = field(default_factory=set)  # what nobody else may be told
     personal: set[str] = field(default_factory=set)  # of the driver: what a host is not told of its own site either
 
@@ -46,6 +47,11 @@ class World:
     admin: httpx.AsyncClient
     one: Side
     two: Side
+
+    def show(self, kind: OrganisationKind) -> None:
+        """Have the sides name the people of their fleets, or else of their hosts."""
+        for side in (self.one, self.two):
+            side.ids |= side.people[kind if kind is OrganisationKind.FLEET else OrganisationKind.HOST]
 
 
 async def build(house: House) -> World:
@@ -88,6 +94,9 @@ async def _side(house: House, admin: httpx.AsyncClient, name: str, seller_id: st
         fleet = await services.accounts.create_organisation(work, f"Fleet {name}", OrganisationKind.FLEET)
         site = await services.sites.create(work, organisation_id=host.id, name=f"Site {name}", country="RW")
     side.host_id, side.fleet_id = host.id, fleet.id
+    for kind, owner in ((OrganisationKind.HOST, host.id), (OrganisationKind.FLEET, fleet.id)):
+        side.people[kind] = await _employ(house, side, kind, owner)
+    side.ids |= side.people[OrganisationKind.HOST]
     identity = f"CP-{name}"
     station = await house.station(identity, is_online=True, site_id=site.id)
     side.ids |= {"site_id": site.id, "site": site.id, "station": station}
@@ -108,6 +117,20 @@ async def _side(house: House, admin: httpx.AsyncClient, name: str, seller_id: st
     side.marks |= {value for name_, value in side.ids.items() if name_ not in {"reservation_id", "frame"}}
     side.marks |= {name, side.host_id, side.fleet_id}
     return side
+
+
+async def _employ(house: House, side: Side, kind: OrganisationKind, owner: str) -> dict[str, str]:
+    """Have somebody who works for the organisation, and a key of it; return the ids by what they fill."""
+    email = f"keza@{kind}-{side.name}.example"
+    async with house.database.work() as work:
+        user = await house.services.accounts.create_user(
+            work, organisation_id=owner, email=email, name=f"Keza {side.name}", roles=[Role.ORGANISATION_ADMIN]
+        )
+        key, _ = await house.services.accounts.create_key(
+            work, organisation_id=owner, name=f"Key {side.name}", scopes=[Scope.TRANSACTIONS_READ]
+        )
+    side.marks |= {user.id, key.id, email}
+    return {"user_id": user.id, "key_id": key.id, "organisation_id": owner}
 
 
 async def _register(house: House, side: Side) -> None:

@@ -1,6 +1,6 @@
 """API keys: secrets for programs, with permissions, sites and an end."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -15,6 +15,7 @@ from ingufu.web.routes import route
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 SiteId = Annotated[str, Meta(max_length=100)]
+_OPEN: dict[str, Any] = {"is_for_network": True, "is_for_organisations": True}
 _CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict, errors.Forbidden)
 
 
@@ -28,7 +29,7 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(description="Only these sites; null: all that its organisation sees."),
     ] = None
     expires_at: Instant | None = None
-    organisation_id: Annotated[str | None, Meta(description="Whose it is; else of the operator.")] = None
+    organisation_id: Annotated[str | None, Meta(description="Whose it is; else one's own.")] = None
 
 
 class KeyWithSecret(ApiKey, frozen=True, kw_only=True):
@@ -37,20 +38,21 @@ class KeyWithSecret(ApiKey, frozen=True, kw_only=True):
     secret: Annotated[str, Meta(description="What is sent as Bearer token. It is shown this once.")]
 
 
-@route("GET", "/api-keys", scope=Scope.USERS_READ, is_for_network=True)
-async def list_keys(web: WebContext) -> list[ApiKey]:
+@route("GET", "/api-keys", scope=Scope.USERS_READ, **_OPEN)
+async def list_keys(web: WebContext, principal: Principal) -> list[ApiKey]:
     """List API keys
 
-    Also those that are good no longer. Their secrets cannot be found out again.
+    Also those that are good no longer. Their secrets cannot be found out again. Hosts and fleets see their own.
     """
-    return await web.services.accounts.keys()
+    keys = await web.services.accounts.keys()
+    return [key for key in keys if principal.people_of in (None, key.organisation_id)]
 
 
 @route(
     "POST",
     "/api-keys",
     scope=Scope.USERS_WRITE,
-    is_for_network=True,
+    **_OPEN,
     body=NewKey,
     shows_secret=True,
     raises=_CHANGES,
@@ -62,7 +64,7 @@ async def create_key(web: WebContext, principal: Principal, given: NewKey) -> Ke
     """
     for site_id in given.site_ids or ():
         await access.check_site_exists(web, site_id)
-    organisation_id = given.organisation_id or await access.operator_of(web)
+    organisation_id = await access.employer_of(web, principal, given.organisation_id)
     async with web.services.database.work() as work:
         key, secret = await web.services.accounts.create_key(
             work,
@@ -78,22 +80,22 @@ async def create_key(web: WebContext, principal: Principal, given: NewKey) -> Ke
     return KeyWithSecret(**msgspec.structs.asdict(key), secret=secret)
 
 
-@route("GET", "/api-keys/{key_id:str}", scope=Scope.USERS_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_key(web: WebContext, key_id: str) -> ApiKey:
+@route("GET", "/api-keys/{key_id:str}", scope=Scope.USERS_READ, **_OPEN, raises=(errors.NotFound,))
+async def get_key(web: WebContext, principal: Principal, key_id: str) -> ApiKey:
     """Get an API key
 
     What it may, and when it was last used.
     """
-    return await web.services.accounts.key(key_id)
+    return await access.key_of(web, principal, key_id)
 
 
-@route("DELETE", "/api-keys/{key_id:str}", scope=Scope.USERS_WRITE, is_for_network=True, raises=(errors.NotFound,))
+@route("DELETE", "/api-keys/{key_id:str}", scope=Scope.USERS_WRITE, **_OPEN, raises=(errors.NotFound,))
 async def revoke_key(web: WebContext, principal: Principal, key_id: str) -> None:
     """Revoke an API key
 
     It is good no longer, everywhere within seconds.
     """
-    before = await web.services.accounts.key(key_id)
+    before = await access.key_of(web, principal, key_id)
     async with web.services.database.work() as work:
         await web.services.accounts.revoke_key(work, key_id)
         after = msgspec.structs.replace(before, revoked_at=before.revoked_at or web.services.clock.now())

@@ -1,6 +1,6 @@
 """Organisations: the operator, hosts with the sites they own, fleets with their drivers."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -15,6 +15,7 @@ from ingufu.web.context import WebContext
 from ingufu.web.routes import route
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+_OPEN: dict[str, Any] = {"is_for_network": True, "is_for_organisations": True}
 _CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
 
 
@@ -37,13 +38,14 @@ class OwnedSites(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     site_ids: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=1000)]
 
 
-@route("GET", "/organisations", scope=Scope.USERS_READ, is_for_network=True)
-async def list_organisations(web: WebContext) -> list[OrganisationRow]:
+@route("GET", "/organisations", scope=Scope.USERS_READ, **_OPEN)
+async def list_organisations(web: WebContext, principal: Principal) -> list[OrganisationRow]:
     """List organisations
 
-    The operator, hosts, fleets, each with its sites and how many users, keys and drivers it has.
+    The operator, hosts, fleets, each with its sites and how many users, keys and drivers it has. Hosts and fleets
+    see themselves.
     """
-    return await views.list_organisations(web.services.database)
+    return await seen_organisations(web, principal)
 
 
 @route(
@@ -69,14 +71,16 @@ async def create_organisation(web: WebContext, principal: Principal, given: NewO
     "GET",
     "/organisations/{organisation_id:str}",
     scope=Scope.USERS_READ,
-    is_for_network=True,
+    **_OPEN,
     raises=(errors.NotFound,),
 )
-async def get_organisation(web: WebContext, organisation_id: str) -> OrganisationRow:
+async def get_organisation(web: WebContext, principal: Principal, organisation_id: str) -> OrganisationRow:
     """Get an organisation
 
     With its sites, and how many users, keys and drivers it has.
     """
+    if principal.people_of not in (None, organisation_id):
+        raise errors.NotFound(f"There is no organisation {organisation_id!r}.")
     return await views.get_organisation(web.services.database, organisation_id)
 
 
@@ -160,6 +164,12 @@ async def delete_organisation(web: WebContext, principal: Principal, organisatio
     async with web.services.database.work() as work:
         await web.services.accounts.delete_organisation(work, organisation_id)
         access.note(web, work, principal, "organisation.delete", organisation_id, {"name": found.name}, before=found)
+
+
+async def seen_organisations(web: WebContext, principal: Principal) -> list[OrganisationRow]:
+    """Return the organisations that the principal may see: all, or the own one."""
+    known = await views.list_organisations(web.services.database)
+    return [one for one in known if principal.people_of in (None, one.id)]
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (

@@ -1,12 +1,13 @@
 """Roles: what each may, those that are built in and those of one's own."""
 
-from typing import Annotated
+from collections import Counter
+from typing import Annotated, Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Meta, UnsetType
 
-from ingufu.accounts.model import CEILINGS, OrganisationKind, Principal, RoleDefinition, Scope
+from ingufu.accounts.model import CEILINGS, OrganisationKind, Principal, Role, RoleDefinition, Scope
 from ingufu.core import errors
 from ingufu.web import access
 from ingufu.web.context import WebContext
@@ -15,6 +16,7 @@ from ingufu.web.routes import route
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Description = Annotated[str, Meta(max_length=1000)]
 Scopes = Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=40, description="What its holders may.")]
+_OPEN: dict[str, Any] = {"is_for_network": True, "is_for_organisations": True}
 _CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict, errors.Forbidden)
 
 
@@ -55,7 +57,7 @@ class RoleRemoval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = None
 
 
-@route("GET", "/permissions", scope=Scope.USERS_READ, is_for_network=True)
+@route("GET", "/permissions", scope=Scope.USERS_READ, **_OPEN)
 async def list_permissions() -> list[Permission]:
     """List permissions
 
@@ -67,15 +69,15 @@ async def list_permissions() -> list[Permission]:
     ]
 
 
-@route("GET", "/roles", scope=Scope.USERS_READ, is_for_network=True)
-async def list_roles(web: WebContext) -> list[RoleView]:
+@route("GET", "/roles", scope=Scope.USERS_READ, **_OPEN)
+async def list_roles(web: WebContext, principal: Principal) -> list[RoleView]:
     """List roles
 
-    Those that are built in, then those of one's own, each with how many users hold it.
+    Those that are built in, then those of one's own, each with how many users hold it. Hosts and fleets see those that
+    their people can have.
     """
-    accounts = web.services.accounts
-    holders = await accounts.role_holders()
-    return [_view(role, holders) for role in await accounts.roles()]
+    holders = await _holders(web, principal)
+    return [_view(role, holders) for role in await seen_roles(web, principal)]
 
 
 @route("POST", "/roles", scope=Scope.USERS_WRITE, is_for_network=True, body=NewRole, raises=_CHANGES)
@@ -92,14 +94,16 @@ async def create_role(web: WebContext, principal: Principal, given: NewRole) -> 
     return _view(added, {})
 
 
-@route("GET", "/roles/{role_id:str}", scope=Scope.USERS_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_role(web: WebContext, role_id: str) -> RoleView:
+@route("GET", "/roles/{role_id:str}", scope=Scope.USERS_READ, **_OPEN, raises=(errors.NotFound,))
+async def get_role(web: WebContext, principal: Principal, role_id: str) -> RoleView:
     """Get a role
 
     With its permissions.
     """
-    accounts = web.services.accounts
-    return _view(await accounts.role(role_id), await accounts.role_holders())
+    role = await web.services.accounts.role(role_id)
+    if not is_seen(role, principal):
+        raise errors.NotFound(f"There is no role {role_id!r}.")
+    return _view(role, await _holders(web, principal))
 
 
 @route("PATCH", "/roles/{role_id:str}", scope=Scope.USERS_WRITE, is_for_network=True, body=RoleChange, raises=_CHANGES)
@@ -137,6 +141,27 @@ async def delete_role(web: WebContext, principal: Principal, role_id: str, given
         await accounts.delete_role(work, role_id, replace_with=given.replace_with, by=principal)
         details = {"name": before.name, "replace_with": given.replace_with}
         access.note(web, work, principal, "role.delete", role_id, details, before=before)
+
+
+async def seen_roles(web: WebContext, principal: Principal) -> list[RoleDefinition]:
+    """Return the roles that the principal may see: of a host or fleet those that its people can have."""
+    return [role for role in await web.services.accounts.roles() if is_seen(role, principal)]
+
+
+def is_seen(role: RoleDefinition, principal: Principal) -> bool:
+    """Return whether the principal may see the role."""
+    if principal.people_of is None or role.id == Role.ORGANISATION_ADMIN:
+        return True
+    return principal.scopes.issuperset(role.scopes)
+
+
+async def _holders(web: WebContext, principal: Principal) -> dict[str, int]:
+    """Return how many hold each role, of those whom the principal may see."""
+    accounts = web.services.accounts
+    if principal.people_of is None:
+        return await accounts.role_holders()
+    own = [user for user in await accounts.users() if user.organisation_id == principal.people_of]
+    return Counter(role for user in own for role in {grant.role for grant in user.grants})
 
 
 def _view(role: RoleDefinition, holders: dict[str, int]) -> RoleView:

@@ -1,6 +1,6 @@
 """How a user gets in: invitations, ways back in, their second factors and log-ins."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -17,6 +17,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.routes import route
 
 _CONSOLE = "/console"  # where links lead
+_OPEN: dict[str, Any] = {"is_for_network": True, "is_for_organisations": True}
 _CHANGES = (errors.NotFound, errors.Conflict, errors.Forbidden)
 
 
@@ -29,7 +30,7 @@ class LinkMade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @route(
-    "POST", "/users/{user_id:str}/invitation", scope=Scope.USERS_WRITE, is_for_network=True, shows_secret=True,
+    "POST", "/users/{user_id:str}/invitation", scope=Scope.USERS_WRITE, **_OPEN, shows_secret=True,
     raises=_CHANGES,
 )  # fmt: skip
 async def invite_user(web: WebContext, request: Asked, principal: Principal, user_id: str) -> LinkMade:
@@ -37,6 +38,7 @@ async def invite_user(web: WebContext, request: Asked, principal: Principal, use
 
     Who has no password yet. They choose how to sign in by a link that is good once; earlier ones are void.
     """
+    await access.user_of(web, principal, user_id)
     async with web.services.database.work() as work:
         user, token = await web.services.sign_in.links.invite(work, user_id, principal)
         made = _sent(web, request, work, user, LinkKind.INVITATION, token)
@@ -45,7 +47,7 @@ async def invite_user(web: WebContext, request: Asked, principal: Principal, use
 
 
 @route(
-    "POST", "/users/{user_id:str}/password-reset", scope=Scope.USERS_WRITE, is_for_network=True, shows_secret=True,
+    "POST", "/users/{user_id:str}/password-reset", scope=Scope.USERS_WRITE, **_OPEN, shows_secret=True,
     raises=_CHANGES,
 )  # fmt: skip
 async def send_password_reset(web: WebContext, request: Asked, principal: Principal, user_id: str) -> LinkMade:
@@ -53,6 +55,7 @@ async def send_password_reset(web: WebContext, request: Asked, principal: Princi
 
     By a link that is good once. Until they do, the present password stays.
     """
+    await access.user_of(web, principal, user_id)
     async with web.services.database.work() as work:
         token = await web.services.sign_in.links.make_reset(work, user_id, principal)
         user = await web.services.accounts.user(user_id)
@@ -61,22 +64,23 @@ async def send_password_reset(web: WebContext, request: Asked, principal: Princi
     return made
 
 
-@route("GET", "/users/{user_id:str}/factors", scope=Scope.USERS_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_user_factors(web: WebContext, user_id: str) -> FactorsView:
+@route("GET", "/users/{user_id:str}/factors", scope=Scope.USERS_READ, **_OPEN, raises=(errors.NotFound,))
+async def get_user_factors(web: WebContext, principal: Principal, user_id: str) -> FactorsView:
     """Get a user's second factors
 
     Which they have, and whether one is needed.
     """
+    await access.user_of(web, principal, user_id)
     return await factors_of(web, user_id)
 
 
-@route("DELETE", "/users/{user_id:str}/factors", scope=Scope.USERS_WRITE, is_for_network=True, raises=_CHANGES)
+@route("DELETE", "/users/{user_id:str}/factors", scope=Scope.USERS_WRITE, **_OPEN, raises=_CHANGES)
 async def reset_user_factors(web: WebContext, principal: Principal, user_id: str) -> None:
     """Reset a user's second factors
 
     As when a telephone was lost: app, recovery codes and passkeys are gone, and every log-in ends.
     """
-    user = await web.services.accounts.user(user_id)
+    user = await access.user_of(web, principal, user_id)
     await web.services.accounts.check_over(user, principal)
     before = await factors_of(web, user_id)
     async with web.services.database.work() as work:
@@ -84,23 +88,23 @@ async def reset_user_factors(web: WebContext, principal: Principal, user_id: str
         access.note(web, work, principal, "user.reset_factors", user_id, before=before)
 
 
-@route("GET", "/users/{user_id:str}/sessions", scope=Scope.USERS_READ, is_for_network=True, raises=(errors.NotFound,))
+@route("GET", "/users/{user_id:str}/sessions", scope=Scope.USERS_READ, **_OPEN, raises=(errors.NotFound,))
 async def list_user_logins(web: WebContext, principal: Principal, user_id: str) -> list[LoginView]:
     """List where a user is logged in
 
     What was used last first.
     """
-    await web.services.accounts.user(user_id)
+    await access.user_of(web, principal, user_id)
     return await logins_of(web, user_id, principal.login_id)
 
 
-@route("DELETE", "/users/{user_id:str}/sessions", scope=Scope.USERS_WRITE, is_for_network=True, raises=_CHANGES)
+@route("DELETE", "/users/{user_id:str}/sessions", scope=Scope.USERS_WRITE, **_OPEN, raises=_CHANGES)
 async def end_user_logins(web: WebContext, principal: Principal, user_id: str) -> None:
     """End all of a user's log-ins
 
     They have to log in anew.
     """
-    user = await web.services.accounts.user(user_id)
+    user = await access.user_of(web, principal, user_id)
     await web.services.accounts.check_over(user, principal)
     async with web.services.database.work() as work:
         await web.services.accounts.revoke_logins(work, user_id)

@@ -1,7 +1,7 @@
 """Users: who can log in, with which role, and where."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -21,6 +21,7 @@ Grants = Annotated[
     tuple[RoleGrant, ...],
     Meta(min_length=1, max_length=100, description="One role, everywhere that the organisation sees, or at sites."),
 ]
+_OPEN: dict[str, Any] = {"is_for_network": True, "is_for_organisations": True}
 _CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict, errors.Forbidden)
 
 
@@ -46,7 +47,7 @@ class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     password: Password | None = None
     grants: Grants
     language: Language = "en"
-    organisation_id: Annotated[str | None, Meta(description="Whose they are; else of the operator.")] = None
+    organisation_id: Annotated[str | None, Meta(description="Whose they are; else one's own.")] = None
 
 
 class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,16 +65,16 @@ class SetUserPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     password: Password
 
 
-@route("GET", "/users", scope=Scope.USERS_READ, is_for_network=True)
-async def list_users(web: WebContext) -> list[UserView]:
+@route("GET", "/users", scope=Scope.USERS_READ, **_OPEN)
+async def list_users(web: WebContext, principal: Principal) -> list[UserView]:
     """List users
 
-    Everyone who can log in, and with which role.
+    Everyone who can log in, and with which role. Hosts and fleets see their own people.
     """
-    return [view_of(user) for user in await web.services.accounts.users()]
+    return [view_of(user) for user in await seen_users(web, principal)]
 
 
-@route("POST", "/users", scope=Scope.USERS_WRITE, is_for_network=True, body=NewUser, raises=_CHANGES)
+@route("POST", "/users", scope=Scope.USERS_WRITE, **_OPEN, body=NewUser, raises=_CHANGES)
 async def create_user(web: WebContext, principal: Principal, given: NewUser) -> UserView:
     """Enter a user
 
@@ -81,7 +82,7 @@ async def create_user(web: WebContext, principal: Principal, given: NewUser) -> 
     of hosts and fleets see what is their organisation's, whatever their role says.
     """
     await _check_sites(web, given.grants)
-    organisation_id = given.organisation_id or await access.operator_of(web)
+    organisation_id = await access.employer_of(web, principal, given.organisation_id)
     async with web.services.database.work() as work:
         user = await web.services.accounts.create_user(
             work,
@@ -97,16 +98,16 @@ async def create_user(web: WebContext, principal: Principal, given: NewUser) -> 
     return view_of(user)
 
 
-@route("GET", "/users/{user_id:str}", scope=Scope.USERS_READ, is_for_network=True, raises=(errors.NotFound,))
-async def get_user(web: WebContext, user_id: str) -> UserView:
+@route("GET", "/users/{user_id:str}", scope=Scope.USERS_READ, **_OPEN, raises=(errors.NotFound,))
+async def get_user(web: WebContext, principal: Principal, user_id: str) -> UserView:
     """Get a user
 
     With their roles.
     """
-    return view_of(await web.services.accounts.user(user_id))
+    return view_of(await access.user_of(web, principal, user_id))
 
 
-@route("PATCH", "/users/{user_id:str}", scope=Scope.USERS_WRITE, is_for_network=True, body=UserChange, raises=_CHANGES)
+@route("PATCH", "/users/{user_id:str}", scope=Scope.USERS_WRITE, **_OPEN, body=UserChange, raises=_CHANGES)
 async def update_user(web: WebContext, principal: Principal, user_id: str, given: UserChange) -> UserView:
     """Change a user
 
@@ -115,7 +116,7 @@ async def update_user(web: WebContext, principal: Principal, user_id: str, given
     """
     fields = access.given_fields(given)
     await _check_sites(web, fields.get("grants", ()))
-    before = await web.services.accounts.user(user_id)
+    before = await access.user_of(web, principal, user_id)
     async with web.services.database.work() as work:
         user = await web.services.accounts.update_user(work, user_id, by=principal, **fields)
         details = {"fields": sorted(fields)}
@@ -127,7 +128,7 @@ async def update_user(web: WebContext, principal: Principal, user_id: str, given
     "PUT",
     "/users/{user_id:str}/password",
     scope=Scope.USERS_WRITE,
-    is_for_network=True,
+    **_OPEN,
     body=SetUserPassword,
     raises=_CHANGES,
 )
@@ -136,22 +137,29 @@ async def set_user_password(web: WebContext, principal: Principal, user_id: str,
 
     Their log-ins end.
     """
+    await access.user_of(web, principal, user_id)
     async with web.services.database.work() as work:
         await web.services.accounts.set_user_password(work, user_id, given.password, by=principal)
         web.services.sign_in.links.void(work, user_id)
         access.note(web, work, principal, "user.password", user_id)
 
 
-@route("DELETE", "/users/{user_id:str}", scope=Scope.USERS_WRITE, is_for_network=True, raises=_CHANGES)
+@route("DELETE", "/users/{user_id:str}", scope=Scope.USERS_WRITE, **_OPEN, raises=_CHANGES)
 async def delete_user(web: WebContext, principal: Principal, user_id: str) -> None:
     """Delete a user
 
     The audit trail keeps their name. The last administrator stays.
     """
-    user = await web.services.accounts.user(user_id)
+    user = await access.user_of(web, principal, user_id)
     async with web.services.database.work() as work:
         await web.services.accounts.delete_user(work, user_id, by=principal)
         access.note(web, work, principal, "user.delete", user_id, {"email": user.email}, before=view_of(user))
+
+
+async def seen_users(web: WebContext, principal: Principal) -> list[User]:
+    """Return the users that the principal may see, by address."""
+    users = await web.services.accounts.users()
+    return [user for user in users if principal.people_of in (None, user.organisation_id)]
 
 
 def view_of(user: User) -> UserView:

@@ -9,8 +9,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from ingufu.views import console_sites, organisations
+from ingufu.views import console_sites
+from ingufu.web import access
 from ingufu.web.api import api_keys as api
+from ingufu.web.api.organisations import seen_organisations
 from ingufu.web.console import present
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.console.roles import scopes_of
@@ -19,16 +21,17 @@ from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
 
+_OPEN: dict[str, bool] = {"is_for_network": True, "is_for_organisations": True}
 _PROBLEMS = (InvalidInput, Conflict, Forbidden, NotFound)
 _TEXTS = ("name", "organisation_id", "expires_on", "where")
 
 
-@page("/api-keys", scope=Scope.USERS_READ, is_for_network=True)
+@page("/api-keys", scope=Scope.USERS_READ, **_OPEN)
 async def show_keys(web: WebContext, pages: Pages, principal: Principal, request: Asked) -> Response[str]:
     """Show the API keys"""
-    owners = await organisations.list_organisations(web.services.database)
-    places = await console_sites.list_places(web.services.database, None)
-    keys = await web.services.accounts.keys()
+    owners = await seen_organisations(web, principal)
+    places = await console_sites.list_places(web.services.database, principal.site_ids)
+    keys = await function_of(api.list_keys)(web, principal)
     return await pages.show(
         request,
         "pages/api_keys/list.html",
@@ -39,13 +42,13 @@ async def show_keys(web: WebContext, pages: Pages, principal: Principal, request
     )
 
 
-@page("/api-keys/new", scope=Scope.USERS_WRITE, is_for_network=True)
+@page("/api-keys/new", scope=Scope.USERS_WRITE, **_OPEN)
 async def show_new_key(web: WebContext, pages: Pages, request: Asked) -> Response[str]:
     """Show the form of a new API key"""
     return await _show(web, pages, request, present.Entered({"where": "everywhere"}))
 
 
-@action("/api-keys/new", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/api-keys/new", scope=Scope.USERS_WRITE, **_OPEN)
 async def add_key(web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form) -> Response[Any]:
     """Make an API key"""
     try:
@@ -68,10 +71,10 @@ async def add_key(web: WebContext, pages: Pages, principal: Principal, request: 
     return await pages.show(request, "pages/api_keys/made.html", key=made)
 
 
-@action("/api-keys/{key_id:str}/revoke", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/api-keys/{key_id:str}/revoke", scope=Scope.USERS_WRITE, **_OPEN)
 async def revoke_key(web: WebContext, pages: Pages, principal: Principal, request: Asked, key_id: str) -> Response[Any]:
     """Revoke an API key"""
-    key = await web.services.accounts.key(key_id)
+    key = await access.key_of(web, principal, key_id)
     await function_of(api.revoke_key)(web, principal, key_id)
     toast = Toast(message=pages.text(request, "The key is good no longer"), detail=key.name)
     return pages.done(request, toast, to=path_of("api-keys"))
@@ -87,8 +90,8 @@ async def _show(
     errors: Sequence[tuple[str, str]] = (),
 ) -> Response[str]:
     principal: Principal = request.scope["user"]
-    owners = await organisations.list_organisations(web.services.database)
-    places = await console_sites.list_places(web.services.database, None)
+    owners = await seen_organisations(web, principal)
+    places = await console_sites.list_places(web.services.database, principal.site_ids)
     return await pages.show(
         request,
         "pages/api_keys/new.html",

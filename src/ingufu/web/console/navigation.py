@@ -27,12 +27,14 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope | None = None  # what the reader must hold; None: being known is enough
     is_for_network: bool = False  # not for those who are tied to sites
     is_for_fleets: bool = False  # for fleets, who see what is theirs
+    is_for_organisations: bool = False  # for hosts and fleets, who see their own people
 
 
 def _section(area: Area, key: str, path: str, icon: str, scope: Scope | None, **who: bool) -> Section:
     return Section(key=key, area=area, path=path, icon=icon, scope=scope, **who)
 
 
+_OWN_PEOPLE = {"is_for_network": True, "is_for_organisations": True}
 SECTIONS: tuple[Section, ...] = (
     _section(Area.NETWORK, "overview", "", "layout-dashboard", Scope.STATIONS_READ),
     _section(Area.NETWORK, "stations", "/stations", "charging-pile", Scope.STATIONS_READ),
@@ -54,10 +56,10 @@ SECTIONS: tuple[Section, ...] = (
     _section(Area.OPERATIONS, "configuration", "/configuration", "adjustments-horizontal", Scope.STATIONS_READ),
     _section(Area.OPERATIONS, "attempts", "/attempts", "plug-connected-x", Scope.STATIONS_READ),
     _section(Area.OPERATIONS, "admission", "/admission", "id", Scope.STATIONS_READ, is_for_network=True),
-    _section(Area.SETTINGS, "users", "/users", "user", Scope.USERS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "users", "/users", "user", Scope.USERS_READ, **_OWN_PEOPLE),
     _section(Area.SETTINGS, "organisations", "/organisations", "building", Scope.USERS_READ, is_for_network=True),
     _section(Area.SETTINGS, "roles", "/roles", "lock", Scope.USERS_READ, is_for_network=True),
-    _section(Area.SETTINGS, "keys", "/api-keys", "key", Scope.USERS_READ, is_for_network=True),
+    _section(Area.SETTINGS, "keys", "/api-keys", "key", Scope.USERS_READ, **_OWN_PEOPLE),
     _section(Area.SETTINGS, "mails", "/mails", "message", Scope.ADMIN, is_for_network=True),
     _section(Area.SETTINGS, "audit", "/audit", "history", Scope.AUDIT_READ, is_for_network=True),
 )
@@ -78,6 +80,8 @@ def first_path(principal: Principal) -> str | None:
 def _is_open(section: Section, principal: Principal) -> bool:
     if section.scope is not None and section.scope not in principal.scopes:
         return False
+    if section.is_for_organisations and principal.people_of is not None:
+        return True
     if principal.fleet_id is not None:
         return section.is_for_fleets
     return not (section.is_for_network and principal.site_ids is not None)

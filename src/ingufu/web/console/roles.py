@@ -27,7 +27,7 @@ async def show_roles(web: WebContext, pages: Pages, principal: Principal, reques
     return await pages.show(
         request,
         "pages/roles/list.html",
-        rows=await function_of(api.list_roles)(web),
+        rows=await function_of(api.list_roles)(web, principal),
         scopes=list(Scope),
         may_change=Scope.USERS_WRITE in principal.scopes,
     )
@@ -54,9 +54,9 @@ async def add_role(web: WebContext, pages: Pages, principal: Principal, request:
 
 
 @page("/roles/{role_id:str}", scope=Scope.USERS_READ, is_for_network=True)
-async def show_role(web: WebContext, pages: Pages, request: Asked, role_id: str) -> Response[str]:
+async def show_role(web: WebContext, pages: Pages, principal: Principal, request: Asked, role_id: str) -> Response[str]:
     """Show a role"""
-    it: RoleView = await function_of(api.get_role)(web, role_id)
+    it: RoleView = await function_of(api.get_role)(web, principal, role_id)
     entered = present.Entered({"name": it.name, "description": it.description})
     return await _show(web, pages, request, it, entered, frozenset(it.scopes))
 
@@ -66,7 +66,7 @@ async def change_role(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, role_id: str, form: Form
 ) -> Response[Any]:
     """Change a role"""
-    it: RoleView = await function_of(api.get_role)(web, role_id)
+    it: RoleView = await function_of(api.get_role)(web, principal, role_id)
     try:
         given = api.RoleChange(
             name=form.text("name")[:100], description=form.text("description")[:1000], scopes=scopes_of(form)

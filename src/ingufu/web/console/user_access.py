@@ -13,15 +13,17 @@ from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.routes import function_of
 
+_OPEN: dict[str, bool] = {"is_for_network": True, "is_for_organisations": True}
 
-@action("/users/{user_id:str}/invite", scope=Scope.USERS_WRITE, is_for_network=True)
+
+@action("/users/{user_id:str}/invite", scope=Scope.USERS_WRITE, **_OPEN)
 async def invite(web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str) -> Response[Any]:
     """Invite a user to set up how they log in"""
     made: LinkMade = await function_of(api.invite_user)(web, request, principal, user_id)
     return await _told(web, pages, request, user_id, made)
 
 
-@action("/users/{user_id:str}/password-reset", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}/password-reset", scope=Scope.USERS_WRITE, **_OPEN)
 async def send_reset(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str
 ) -> Response[Any]:
@@ -30,7 +32,7 @@ async def send_reset(
     return await _told(web, pages, request, user_id, made)
 
 
-@action("/users/{user_id:str}/reset-factors", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}/reset-factors", scope=Scope.USERS_WRITE, **_OPEN)
 async def reset_factors(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str
 ) -> Response[Any]:
@@ -40,7 +42,7 @@ async def reset_factors(
     return pages.leave(request, path_of("users", user_id), toast)
 
 
-@action("/users/{user_id:str}/end-logins", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}/end-logins", scope=Scope.USERS_WRITE, **_OPEN)
 async def end_logins(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str
 ) -> Response[Any]:

@@ -8,11 +8,14 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
-from ingufu.accounts.model import Principal, Role, RoleGrant, Scope, User
+from ingufu.accounts.model import OrganisationKind, Principal, Role, RoleGrant, Scope, User
 from ingufu.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from ingufu.views import console_sites, organisations
+from ingufu.views import console_sites
+from ingufu.web import access
 from ingufu.web.api import me
 from ingufu.web.api import users as api
+from ingufu.web.api.organisations import seen_organisations
+from ingufu.web.api.roles import seen_roles
 from ingufu.web.console import present, translations
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.console.your_account import device_of
@@ -21,7 +24,13 @@ from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
 
+_FIRST_ROLES = {  # what a form proposes
+    OrganisationKind.OPERATOR: Role.VIEWER,
+    OrganisationKind.HOST: Role.HOST,
+    OrganisationKind.FLEET: Role.FLEET_MANAGER,
+}
 _TEXTS = ("email", "name", "role", "organisation_id", "language")
+_OPEN: dict[str, bool] = {"is_for_network": True, "is_for_organisations": True}
 _PROBLEMS = (InvalidInput, Conflict, Forbidden, NotFound)
 
 
@@ -34,13 +43,13 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_list: ClassVar[bool] = True  # its filters are saved, though it has one page
 
 
-@page("/users", scope=Scope.USERS_READ, is_for_network=True, query=ListQuery)
+@page("/users", scope=Scope.USERS_READ, **_OPEN, query=ListQuery)
 async def show_users(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: ListQuery
 ) -> Response[str]:
     """Show the users"""
-    users = await web.services.accounts.users()
-    owners = {one.id: one for one in await organisations.list_organisations(web.services.database)}
+    users = await api.seen_users(web, principal)
+    owners = {one.id: one for one in await seen_organisations(web, principal)}
     wanted = criteria.q.casefold()
     return await pages.show(
         request,
@@ -56,19 +65,20 @@ async def show_users(
         roles=await role_options(web, pages, request),
         owners=owners,
         owner_options=[(one.id, one.name) for one in owners.values()],
-        places=await _places(web),
+        places=await _places(web, principal),
         may_change=Scope.USERS_WRITE in principal.scopes,
         me=principal.id,
     )
 
 
-@page("/users/new", scope=Scope.USERS_WRITE, is_for_network=True)
-async def show_new_user(web: WebContext, pages: Pages, request: Asked) -> Response[str]:
+@page("/users/new", scope=Scope.USERS_WRITE, **_OPEN)
+async def show_new_user(web: WebContext, pages: Pages, principal: Principal, request: Asked) -> Response[str]:
     """Show the form of a new user"""
-    return await _show(web, pages, request, None, present.Entered({"role": Role.VIEWER.value, "language": "en"}))
+    entered = {"role": _FIRST_ROLES[principal.organisation_kind].value, "language": "en"}
+    return await _show(web, pages, request, None, present.Entered(entered))
 
 
-@action("/users/new", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/new", scope=Scope.USERS_WRITE, **_OPEN)
 async def add_user(web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form) -> Response[Any]:
     """Enter a user"""
     try:
@@ -87,19 +97,19 @@ async def add_user(web: WebContext, pages: Pages, principal: Principal, request:
     return pages.go(request, path_of("users", made.id), toast)
 
 
-@page("/users/{user_id:str}", scope=Scope.USERS_READ, is_for_network=True)
-async def show_user(web: WebContext, pages: Pages, request: Asked, user_id: str) -> Response[str]:
+@page("/users/{user_id:str}", scope=Scope.USERS_READ, **_OPEN)
+async def show_user(web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str) -> Response[str]:
     """Show a user"""
-    user = await web.services.accounts.user(user_id)
+    user = await access.user_of(web, principal, user_id)
     return await _show(web, pages, request, user, _as_entered(user), _as_sites(user))
 
 
-@action("/users/{user_id:str}", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}", scope=Scope.USERS_WRITE, **_OPEN)
 async def change_user(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str, form: Form
 ) -> Response[Any]:
     """Change a user"""
-    user = await web.services.accounts.user(user_id)
+    user = await access.user_of(web, principal, user_id)
     try:
         given = api.UserChange(name=form.text("name")[:100], language=form.text("language")[:8], grants=_grants(form))
         await function_of(api.update_user)(web, principal, user_id, given)
@@ -109,7 +119,7 @@ async def change_user(
     return pages.go(request, path_of("users", user_id), Toast(message=pages.text(request, "Saved")))
 
 
-@action("/users/{user_id:str}/disable", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}/disable", scope=Scope.USERS_WRITE, **_OPEN)
 async def disable_user(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str
 ) -> Response[Any]:
@@ -119,7 +129,7 @@ async def disable_user(
     return pages.leave(request, path_of("users", user_id), toast)
 
 
-@action("/users/{user_id:str}/enable", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}/enable", scope=Scope.USERS_WRITE, **_OPEN)
 async def enable_user(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str
 ) -> Response[Any]:
@@ -129,12 +139,12 @@ async def enable_user(
     return pages.leave(request, path_of("users", user_id), toast)
 
 
-@action("/users/{user_id:str}/password", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}/password", scope=Scope.USERS_WRITE, **_OPEN)
 async def set_password(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str, form: Form
 ) -> Response[Any]:
     """Set a user's password"""
-    user = await web.services.accounts.user(user_id)
+    user = await access.user_of(web, principal, user_id)
     try:
         given = api.SetUserPassword(password=form.exact("password")[:200])
         await function_of(api.set_user_password)(web, principal, user_id, given)
@@ -145,12 +155,12 @@ async def set_password(
     return pages.go(request, path_of("users", user_id), toast)
 
 
-@action("/users/{user_id:str}/delete", scope=Scope.USERS_WRITE, is_for_network=True)
+@action("/users/{user_id:str}/delete", scope=Scope.USERS_WRITE, **_OPEN)
 async def delete_user(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, user_id: str
 ) -> Response[Any]:
     """Delete a user"""
-    user = await web.services.accounts.user(user_id)
+    user = await access.user_of(web, principal, user_id)
     await function_of(api.delete_user)(web, principal, user_id)
     toast = Toast(message=pages.text(request, "Deleted"), detail=user.name)
     return pages.leave(request, path_of("users"), toast)
@@ -158,10 +168,11 @@ async def delete_user(
 
 async def role_options(web: WebContext, pages: Pages, request: Asked) -> list[tuple[str, str]]:
     """Return the roles to choose from: those that are built in by their word in the reader's language."""
+    principal: Principal = request.scope["user"]
     words = pages.environment(request).get_template("parts/words.html").module
     return [
         (role.id, str(words.role_word(role.id)).strip() if role.is_built_in else role.name)  # type: ignore[attr-defined]  # a macro
-        for role in await web.services.accounts.roles()
+        for role in await seen_roles(web, principal)
     ]
 
 
@@ -175,7 +186,7 @@ async def _show(
     errors: Sequence[tuple[str, str]] = (),
 ) -> Response[str]:
     principal: Principal = request.scope["user"]
-    owners = await organisations.list_organisations(web.services.database)
+    owners = await seen_organisations(web, principal)
     return await pages.show(
         request,
         "pages/users/user.html",
@@ -185,7 +196,7 @@ async def _show(
         errors=list(errors),
         roles=await role_options(web, pages, request),
         owners=[(one.id, one.name) for one in owners],
-        places=await _places(web),
+        places=await _places(web, principal),
         chosen_sites=chosen,
         tongues=list(translations.NAMES.items()),
         may_change=Scope.USERS_WRITE in principal.scopes,
@@ -196,8 +207,9 @@ async def _show(
     )
 
 
-async def _places(web: WebContext) -> dict[str, str]:
-    return {place.id: place.name for place in await console_sites.list_places(web.services.database, None)}
+async def _places(web: WebContext, principal: Principal) -> dict[str, str]:
+    places = await console_sites.list_places(web.services.database, principal.site_ids)
+    return {place.id: place.name for place in places}
 
 
 def _grants(form: Form) -> tuple[RoleGrant, ...]:
