@@ -22,7 +22,7 @@ def demo() -> Iterator[Demo]:
 def state(demo: Demo, browser: Browser) -> Any:
     """A log-in with what the demo printed, typed into its form; kept as a browser keeps it."""
     context = browser.new_context()
-    context.set_default_timeout(2 * DEADLINE_MS)
+    context.set_default_timeout(4 * DEADLINE_MS)  # the first page of a server that has just begun
     expect.set_options(timeout=2 * DEADLINE_MS)
     page = context.new_page()
     page.goto(demo.url)

@@ -17,7 +17,7 @@ from app.processes import Program
 from web.browser import OpenPage
 
 T = TypeVar("T")
-DAYS = 14  # a week to look at, and one to compare it with
+DAYS = 9  # a week to look at, and days to compare it with
 SLOW_S = 110.0  # for the filling; some seconds on an idle machine
 PATIENCE_S = 30.0
 LATER_MS = 60_000  # for what a station or a clock has to do first
