@@ -178,3 +178,28 @@ async def test_old_attempts_are_pruned_and_young_ones_stay(database, stations, c
     await database.writer.flush()
     await stations.prune_attempts(clock.now() - timedelta(hours=1))
     assert [row["id"] for row in await database.fetch_all(ATTEMPTS)] == ["a2"]
+
+
+async def test_attempts_of_a_rush_are_written_a_few_at_a_time_after_it(database, stations, clock):
+    stations.rush(is_on=True)
+    for number in range(5):
+        stations.record_attempt(attempt(clock, f"a{number}", AttemptOutcome.CONNECTED))
+    stations.record_attempt(attempt(clock, "b", AttemptOutcome.BAD_IDENTITY))
+    stations.flush_attempts()
+    await database.writer.flush()
+    assert [row["id"] for row in await database.fetch_all(ATTEMPTS)] == ["b"]
+    stations.rush(is_on=False)
+    assert stations.write_fresh(3)
+    assert not stations.write_fresh(3)
+    await database.writer.flush()
+    assert sorted(row["id"] for row in await database.fetch_all(ATTEMPTS)) == ["a0", "a1", "a2", "a3", "a4", "b"]
+
+
+async def test_attempt_of_a_rush_that_ends_in_it_is_written_with_its_end(database, stations, clock):
+    stations.rush(is_on=True)
+    stations.record_attempt(attempt(clock, "a1", AttemptOutcome.CONNECTED))
+    stations.close_attempt("a1", clock.now(), 1000, "bye")
+    stations.record_attempt(attempt(clock, "a2", AttemptOutcome.CONNECTED))
+    stations.flush_attempts(is_last=True)
+    await database.writer.flush()
+    assert {row["id"]: row["close_code"] for row in await database.fetch_all(ATTEMPTS)} == {"a1": 1000, "a2": None}

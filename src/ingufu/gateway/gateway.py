@@ -21,6 +21,7 @@ from ingufu.gateway.lane import Lane
 from ingufu.gateway.link import Connections
 from ingufu.gateway.polling import Poller
 from ingufu.gateway.provisioning import ROUND_S, Provisioner
+from ingufu.gateway.rush import Rush
 from ingufu.gateway.websocket import CloseCode, Closure, Counters, Endpoint, ServerLimits, WebSocketServer
 from ingufu.infra.delays import Delays
 from ingufu.infra.storage.database import Work
@@ -35,9 +36,6 @@ STORE_TRIES = 3  # of what other writers may overtake
 STORE_AGAIN_S = 2.0  # after storage failed
 GRACE_S = 6.0  # for what is in hand when everything ends; a socket waits 5 s for its half of the closing handshake
 AT_WORK = 500  # messages in hand; more wait as they came, as each in hand takes ten times the memory of one that waits
-RUSH_SHARE, RUSH_S = 0.9, 10.0  # so many stations are back after a crash, or so much time has passed: the rush is over
-RUSH_PAUSE_S, RUSH_LOOK_S = 3.0, 0.1  # or for so long none has come
-RUSH_UNITS = 50  # and no more is written from look to look, or waits for its turn
 
 log = structlog.get_logger(__name__)
 
@@ -132,38 +130,14 @@ class Gateway:
         That is when little is written any more, and most of them are connected or no more come. False if this process
         stops before.
         """
-        self._rush(is_on=True)
-        try:
-            return await self._await_calm()
-        finally:
-            self._rush(is_on=False)
+        rush = Rush(self._services, self.connections, self._frames)
+        is_over = await rush.last(self.lost, self._in_hand, self._is_stopping_within)
+        self.run(rush.catch_up(self._is_stopping_within))
+        return is_over and not self._stopping.is_set()
 
-    async def _await_calm(self) -> bool:
-        clock, writer = self._services.clock, self._services.database.writer
-        began = came_at = clock.monotonic()
-        count, units, is_calm = 0, writer.units, False
-        while clock.monotonic() - began < RUSH_S:
-            is_back = count >= RUSH_SHARE * self.lost or clock.monotonic() - came_at >= RUSH_PAUSE_S
-            if is_back and is_calm:
-                break
-            if await self._is_stopping_within(RUSH_LOOK_S):
-                return False
-            is_calm = (
-                max(writer.units - units, len(self._tasks) + len(self._queued), self._handshakes_open) < RUSH_UNITS
-            )
-            units = writer.units
-            if len(self.connections) > count:
-                count, came_at = len(self.connections), clock.monotonic()
-        return not self._stopping.is_set()
-
-    def _rush(self, *, is_on: bool) -> None:
-        """Have what nobody waits for wait, or no longer."""
-        self._services.database.writer.rush(is_on=is_on)
-        self._frames.rush(is_on=is_on)
-
-    @property
-    def _handshakes_open(self) -> int:
-        return 0 if self.counters is None else self.counters.handshakes_open
+    def _in_hand(self) -> int:
+        handshakes = 0 if self.counters is None else self.counters.handshakes_open
+        return max(handshakes, len(self._tasks) + len(self._queued))
 
     def flush(self) -> None:
         """Hand on what has gathered of frames and of counted refusals, for storage to write soon."""

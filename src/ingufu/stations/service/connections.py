@@ -1,5 +1,6 @@
 """Whether stations are connected, since when, and every attempt to be."""
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
@@ -27,6 +28,8 @@ class Connections:
         self._forget_reports = forget  # what is held of a station, which another process may write once it has left
         self._refusals = Refusals(rules.attempt_window_s)
         self._open: dict[str, Attempt] = {}  # by attempt id: what close_attempt completes
+        self._fresh: deque[Attempt] = deque()  # successful ones of a rush, not yet handed on to be written
+        self._is_rush = False
         self._seen_at: dict[str, datetime] = {}
         self._skews = Skews()
 
@@ -145,7 +148,10 @@ class Connections:
         """
         if attempt.outcome is AttemptOutcome.CONNECTED:
             self._open[attempt.id] = attempt
-            store.save_attempts(self._database, [attempt])
+            if self._is_rush:
+                self._fresh.append(attempt)
+            else:
+                store.save_attempts(self._database, [attempt])
             return
         is_first, due = self._refusals.note(attempt)
         store.save_attempts(self._database, due)
@@ -159,8 +165,20 @@ class Connections:
             )
             self._database.publish([refused])
 
+    def rush(self, *, is_on: bool) -> None:
+        """Keep successful attempts in memory while a fleet comes back; `write_fresh` hands them on after it."""
+        self._is_rush = is_on
+
+    def write_fresh(self, most: int) -> bool:
+        """Let so many of the attempts that a rush kept be written; return whether there are more."""
+        if self._fresh and most:
+            some = [self._fresh.popleft() for _ in range(min(most, len(self._fresh)))]
+            store.save_attempts(self._database, some)
+        return bool(self._fresh)
+
     def close_attempt(self, attempt_id: str, at: datetime, code: int | None, reason: str) -> None:
         """Let it be written soon when and how the connection ended."""
+        self.write_fresh(len(self._fresh))  # one attempt's rows keep their order
         attempt = self._open.pop(attempt_id, None)
         if attempt is None:
             store.close_attempt_soon(self._database, attempt_id, at, code, reason)
@@ -170,6 +188,8 @@ class Connections:
 
     def flush_attempts(self, *, is_last: bool = False) -> None:
         """Let the grown counts of repeated refusals be written: every few seconds, and with `is_last` at the end."""
+        if is_last:
+            self.write_fresh(len(self._fresh))
         store.save_attempts(self._database, self._refusals.due(self._clock.now(), is_last=is_last))
 
     async def prune_attempts(self, before: datetime) -> None:
