@@ -10,6 +10,7 @@ from ingufu.tariffs.model import (
     Element,
     PriceComponent,
     PriceLimit,
+    ReservationPart,
     Restrictions,
     Tax,
     TaxBasis,
@@ -101,3 +102,23 @@ def rule(policy, rounding="half-up"):
 def as_shown(fraction):
     """Return a fraction with the decimals that a price shows."""
     return Decimal(round(Fraction(fraction) * 10**24)).scaleb(-24).normalize()
+
+
+def minutes(count):
+    return timedelta(minutes=count)
+
+
+RESERVED = ReservationPart.RESERVATION
+EXPIRES = ReservationPart.RESERVATION_EXPIRES
+
+
+def reservable(*elements):
+    return terms(*elements, element(flat("0.50", "20")), element(energy("0.25", "10")))
+
+
+IDLE = terms(element(energy("1")), element(parking("60", grace_s=900)))
+V1 = terms(element(energy("0.25", "10")))  # examples of OCPI's, by their numbers in test_vectors.py
+V2 = terms(element(flat("0.50", "20")), element(energy("0.25", "10")))
+V12 = reservable(
+    element(time_("2", "20", step_size=600), reservation=RESERVED), element(flat("4.00", "20"), reservation=EXPIRES)
+)

@@ -1,124 +1,38 @@
-"""Configuration of simulated stations of all versions: read, set, reported, desired, and in step again."""
+"""Configuration of simulated stations of all versions: read, set, and reported."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import ocpp_schemas
-from ingufu.app.settings import ConfigurationSettings
 from ingufu.configuration.model import (
-    DesiredChange,
-    ItemOutcome,
-    Reach,
     Report,
     ReportState,
-    ResetState,
-    TemplateFields,
-    Variable,
-    Wanted,
-    WishState,
 )
-from ingufu.configuration.service import Reading, ReportWish
-from ingufu.core.commands import ResetKind
-from ingufu.core.configuration import Criterion, NetworkProfile, Place, ReadItem, ReportBase, WriteItem
-from ingufu.core.errors import Conflict, InvalidInput, StationUnsupported
-from ingufu.core.ids import IdMaker
-from ingufu.core.variables import parse
-from ingufu.infra.storage.database import Database
+from ingufu.core.configuration import Criterion, Place, ReportBase
+from ingufu.core.errors import Conflict, StationUnsupported
 from ingufu.simulator.dialect import Answer
-from ingufu.simulator.script import Script
 from ingufu.simulator.timeline import VirtualTimeline
-from running import PASSWORD, Running
-from scenarios.virtual import START, station, virtual_house
+from running import Running
+from scenarios.configuring import (
+    EACH,
+    NEWER,
+    by,
+    caring,
+    house,
+    known,
+    read,
+    report,
+    sent,
+    statuses,
+    timeline,
+    until,
+    write,
+)
+from scenarios.virtual import station
 
+__all__ = ["caring", "house", "timeline"]
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
-EACH = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
-NEWER = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-PATIENCE_S = 20.0
-SAMPLES = parse("SampledDataCtrlr.TxUpdatedInterval")
-OFFLINE = parse("AuthCtrlr.LocalAuthorizeOffline")
-OURS = ("GetConfiguration", "ChangeConfiguration", "GetVariables", "SetVariables", "GetBaseReport", "GetReport",
-        "SetNetworkProfile", "Reset", "GetMonitoringReport")  # fmt: skip
-
-
-@pytest.fixture
-def timeline() -> VirtualTimeline:
-    return VirtualTimeline(START)
-
-
-@pytest.fixture
-async def house(database: Database, timeline: VirtualTimeline, ids: IdMaker, tmp_path: Path) -> AsyncIterator[Running]:
-    """A gateway that does nothing by itself."""
-    calm = ConfigurationSettings(takes_inventory=False, applies_desired=False, repairs_drift=False)
-    async with virtual_house(database, timeline, ids, configuration=calm, data=str(tmp_path)) as running:
-        yield running
-
-
-@pytest.fixture
-async def caring(database: Database, timeline: VirtualTimeline, ids: IdMaker, tmp_path: Path) -> AsyncIterator[Running]:
-    """A gateway that looks after stations at once."""
-    eager = ConfigurationSettings(quiet_s=0.0, spread_s=0.0)
-    options = {"configuration": eager, "data": str(tmp_path), "provisioning_round_s": 0.05}
-    async with virtual_house(database, timeline, ids, **options) as running:
-        yield running
-
-
-async def until(happened: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await happened():
-            await asyncio.sleep(0.02)  # what is waited for is written in the background
-
-
-def by(house: Running) -> Reading:
-    return Reading(link=house.link, actor="keza", timeout_s=10.0)
-
-
-async def known(house: Running, station_id: str) -> dict[str, Variable]:
-    return {one.name.text: one for one in await house.services.configuration.variables(station_id)}
-
-
-async def read(house: Running, station_id: str, *names: str) -> list[ItemOutcome]:
-    at = await house.services.stations.get(station_id)
-    items = [ReadItem(name=parse(name)) for name in names]
-    return await house.services.configuration.asking.read(by(house), at, items)
-
-
-async def write(house: Running, station_id: str, values: dict[str, str], **how: Any) -> list[ItemOutcome]:
-    at = await house.services.stations.get(station_id)
-    items = [WriteItem(name=parse(name), value=value) for name, value in values.items()]
-    return await house.services.configuration.asking.write(by(house), at, items, **how)
-
-
-async def report(house: Running, station_id: str, **wish: Any) -> Report:
-    at = await house.services.stations.get(station_id)
-    return await house.services.configuration.reporting.request(by(house), at, ReportWish(**wish))
-
-
-async def desire(house: Running, station_id: str, values: dict[str, str | None]) -> None:
-    changes = [DesiredChange(name=parse(name), value=value) for name, value in values.items()]
-    async with house.services.database.work() as work:
-        await house.services.configuration.desire(work, station_id, changes, actor="keza")
-
-
-async def wanted(house: Running, station_id: str) -> dict[str, Wanted]:
-    return {one.name.text: one for one in await house.services.configuration.wishes.wanted(station_id)}
-
-
-def statuses(outcomes: list[ItemOutcome]) -> list[str]:
-    return [one.status for one in outcomes]
-
-
-def sent(script: Script, *actions: str) -> list[Any]:
-    """Return what was asked of the station; each is valid by the standard's own schema."""
-    version = script.station.spec.version.value
-    frames = [frame for frame in script.calls_received() if frame.action in (actions or OURS)]
-    for frame in frames:
-        assert ocpp_schemas.oracle(ocpp_schemas.message(version, frame.action), frame.payload) is None, frame
-    return [frame.payload for frame in frames]
 
 
 @EACH
@@ -385,273 +299,3 @@ async def test_monitors_are_kept_with_their_variables(house: Running, timeline: 
         (kept,) = await house.services.configuration.monitors(station_id)
         assert (kept.key, kept.kind, kept.value, kept.severity) == ("evse@1.power", "UpperThreshold", 5.0, 4)
         sent(script)
-
-
-@EACH
-async def test_desired_values_are_set_after_a_boot_and_shown_as_in_step(
-    caring: Running, timeline: VirtualTimeline, version: str
-):
-    station_id = await caring.add_station("CS")
-    async with caring.services.database.work() as work:
-        template = await caring.services.configuration.wishes.create_template(
-            work, TemplateFields(name="All", reach=Reach.EVERYONE)
-        )
-    async with caring.services.database.work() as work:
-        values = [
-            DesiredChange(name=SAMPLES, value="45"),
-            DesiredChange(name=OFFLINE, value="FALSE"),
-            DesiredChange(name=parse("SampledDataCtrlr.TxStartedMeasurands"), value="Energy.Active.Import.Register"),
-        ]
-        await caring.services.configuration.wishes.desire_of_template(work, template.id, values)
-    await desire(caring, station_id, {"SampledDataCtrlr.TxUpdatedInterval": "40"})
-    async with station(caring, timeline, version) as script:
-        await script.boot()
-
-        async def is_in_step() -> bool:
-            state = await caring.services.configuration.state(station_id)
-            return state.looked_at is not None and state.inventory_at is not None
-
-        await until(is_in_step)
-        found = await wanted(caring, station_id)
-        interval = found["SampledDataCtrlr.TxUpdatedInterval"]
-        assert (interval.state, interval.reported, interval.source_kind) == (WishState.IN_STEP, "40", "station")
-        assert "'45' of All" in interval.why
-        assert found["AuthCtrlr.LocalAuthorizeOffline"].state is WishState.IN_STEP
-        started = found["SampledDataCtrlr.TxStartedMeasurands"]
-        assert started.state is (WishState.NOT_FITTING if version == "1.6" else WishState.IN_STEP)
-        assert script.station.dialect.settings().sample_s == 40.0
-        count = len(sent(script, "SetVariables", "ChangeConfiguration"))
-        assert count == (2 if version == "1.6" else 1)
-        await script.power_cut(5.0)
-        await script.boot()
-        looked_at = (await caring.services.configuration.state(station_id)).looked_at
-
-        async def looked_again() -> bool:
-            return (await caring.services.configuration.state(station_id)).looked_at != looked_at
-
-        await until(looked_again)
-        assert len(sent(script, "SetVariables", "ChangeConfiguration")) == count  # once is enough
-        inventories = sent(script, "GetBaseReport") or [one for one in sent(script, "GetConfiguration") if not one]
-        assert len(inventories) == 1
-
-
-@EACH
-async def test_a_refused_value_says_why_and_is_asked_once(caring: Running, timeline: VirtualTimeline, version: str):
-    station_id = await caring.add_station("CS")
-    await desire(caring, station_id, {"SampledDataCtrlr.TxUpdatedInterval": "40"})
-    async with station(caring, timeline, version) as script:
-        if version == "1.6":
-            script.on("ChangeConfiguration", {"status": "Rejected"})
-        else:
-            script.on(
-                "SetVariables",
-                lambda payload: {
-                    "setVariableResult": [
-                        {
-                            "component": one["component"],
-                            "variable": one["variable"],
-                            "attributeStatus": "Rejected",
-                            "attributeStatusInfo": {"reasonCode": "TooSmall", "additionalInfo": "at least 60"},
-                        }
-                        for one in payload["setVariableData"]
-                    ]
-                },
-            )
-        await script.boot()
-
-        async def is_refused() -> bool:
-            found = (await wanted(caring, station_id)).get("SampledDataCtrlr.TxUpdatedInterval")
-            return found is not None and found.state is WishState.REFUSED
-
-        await until(is_refused)
-        found = (await wanted(caring, station_id))["SampledDataCtrlr.TxUpdatedInterval"]
-        assert found.status == "Rejected"
-        assert found.reason == ("" if version == "1.6" else "TooSmall: at least 60")
-        for _ in range(3):
-            await caring.services.configuration.care.look_after(by(caring), station_id)
-        assert len(sent(script, "SetVariables", "ChangeConfiguration")) == 1
-        assert (await caring.services.configuration.state(station_id)).drift == 1
-        await caring.services.configuration.care.apply(by(caring), station_id, tries_again=True)
-        assert len(sent(script, "SetVariables", "ChangeConfiguration")) == 2
-
-
-async def test_a_value_that_is_taken_and_clamped_is_given_up_after_some_tries(
-    house: Running, timeline: VirtualTimeline
-):
-    station_id = await house.add_station("CS")
-    await desire(house, station_id, {"SampledDataCtrlr.TxUpdatedInterval": "10"})
-    async with station(house, timeline, "1.6") as script:
-        await script.boot()
-        script.on("ChangeConfiguration", {"status": "Accepted"})  # quirk 26: it keeps what it has
-        for _ in range(6):
-            await house.services.configuration.care.apply(by(house), station_id)
-            await script.advance(3 * 3600.0)
-        found = (await wanted(house, station_id))["SampledDataCtrlr.TxUpdatedInterval"]
-        assert (found.state, found.tries) == (WishState.REFUSED, 3)
-        assert "keeps" in found.reason
-        assert len(sent(script, "ChangeConfiguration")) == 3
-
-
-@EACH
-async def test_a_change_at_the_station_is_seen_and_repaired(caring: Running, timeline: VirtualTimeline, version: str):
-    station_id = await caring.add_station("CS")
-    await desire(caring, station_id, {"AuthCtrlr.LocalAuthorizeOffline": "false"})
-    async with station(caring, timeline, version) as script:
-        await script.boot()
-
-        async def is_in_step() -> bool:
-            found = (await wanted(caring, station_id)).get("AuthCtrlr.LocalAuthorizeOffline")
-            return found is not None and found.state is WishState.IN_STEP
-
-        await until(is_in_step)
-        if version == "1.6":
-            script.station.dialect._memory.configuration.put("LocalAuthorizeOffline", "true")
-        else:
-            script.station.dialect._memory.device_model.put("AuthCtrlr", "LocalAuthorizeOffline", "true")
-        await read(caring, station_id, "AuthCtrlr.LocalAuthorizeOffline")
-        state = await caring.services.configuration.wishes.reassess(station_id)
-        assert state.drift == 1
-        await until(is_in_step)
-        assert (await caring.services.configuration.state(station_id)).drift == 0
-
-
-@EACH
-async def test_the_heartbeat_that_is_desired_is_the_one_that_a_boot_is_answered(
-    house: Running, timeline: VirtualTimeline, version: str
-):
-    station_id = await house.add_station("CS")
-    await desire(house, station_id, {"OCPPCommCtrlr.HeartbeatInterval": "777"})
-    await house.services.configuration.wishes.reassess(station_id)
-    async with station(house, timeline, version) as script:
-        assert (await script.boot())["interval"] == 777
-
-
-@EACH
-async def test_a_password_is_sealed_set_and_used_at_once(house: Running, timeline: VirtualTimeline, version: str):
-    station_id = await house.add_station("CS")
-    password = "00112233445566778899aabbccddeeff00112233"
-    await desire(house, station_id, {"SecurityCtrlr.BasicAuthPassword": password})
-    async with station(house, timeline, version) as script:
-        await script.boot()
-        outcomes = await house.services.configuration.care.apply(by(house), station_id)
-        assert statuses(outcomes) == ["Accepted"]
-        at = await house.services.stations.get(station_id)
-        assert house.services.stations.password_matches(at, password.encode())
-        assert not house.services.stations.password_matches(at, PASSWORD.encode())
-        found = (await wanted(house, station_id))["SecurityCtrlr.BasicAuthPassword"]
-        assert (found.state, found.value, found.is_secret) == (WishState.IN_STEP, None, True)
-        assert password not in str(await known(house, station_id))
-        assert password not in (found.sealed or "")
-
-
-@NEWER
-async def test_network_profiles_are_kept_with_the_answer_and_never_lower_security(
-    house: Running, timeline: VirtualTimeline, version: str
-):
-    station_id = await house.add_station("CS")
-    network = house.services.configuration.network
-    async with station(house, timeline, version) as script:
-        await script.boot()
-        at = await house.services.stations.get(station_id)
-        with pytest.raises(InvalidInput, match="slot 2"):
-            await network.prioritise(by(house), at, [2, 1])
-        safe = NetworkProfile(url="wss://csms.example/ocpp", security_profile=2)
-        kept = await network.send(by(house), at, 2, safe)
-        assert kept.status == "Accepted"
-        assert (await network.send(by(house), at, 9, safe)).status == "Rejected"
-        with pytest.raises(Conflict, match="security profile 1"):
-            await network.send(by(house), at, 3, NetworkProfile(url="ws://csms.example/ocpp", security_profile=0))
-        await read(
-            house, station_id, "OCPPCommCtrlr.ActiveNetworkProfile", "OCPPCommCtrlr.NetworkConfigurationPriority"
-        )
-        with pytest.raises(Conflict, match="uses slot 1"):
-            await network.send(by(house), at, 1, safe)
-        with pytest.raises(InvalidInput):
-            await network.send(by(house), at, 2, NetworkProfile(url="http://x", security_profile=2))
-        outcome = await network.prioritise(by(house), at, [2, 1])
-        assert outcome.status == "RebootRequired"
-        assert (await house.services.configuration.state(station_id)).reboot_needed_since is not None
-        assert [(one.slot, one.status) for one in await network.profiles(station_id)] == [
-            (2, "Accepted"), (9, "Rejected"),
-        ]  # fmt: skip
-        first = sent(script, "SetNetworkProfile")[0]["connectionData"]
-        assert (first["ocppVersion"], first["ocppTransport"], first["securityProfile"]) == ("OCPP20", "JSON", 2)
-
-
-@EACH
-async def test_a_scheduled_reset_stays_pending_until_the_station_boots(
-    house: Running, timeline: VirtualTimeline, version: str
-):
-    station_id = await house.add_station("CS")
-    resetting = house.services.configuration.resetting
-    async with station(house, timeline, version) as script:
-        await script.boot()
-        script.on("Reset", {"status": "Accepted" if version == "1.6" else "Scheduled"})
-        outcome = await resetting.reset(by(house), station_id, ResetKind.ON_IDLE)
-        assert outcome.is_accepted
-        (record,) = await resetting.resets(station_id)
-        assert record.state is (ResetState.ACCEPTED if version == "1.6" else ResetState.SCHEDULED)
-        await resetting.settle_open()
-        assert (await resetting.resets(station_id))[0].ended_at is None
-        await script.power_cut(5.0)
-        await script.boot()
-        (record,) = await resetting.resets(station_id)
-        assert (record.state, record.asked_by) == (ResetState.DONE, "keza")
-        script.on("Reset", {"status": "Rejected"})
-        assert not (await resetting.reset(by(house), station_id, ResetKind.IMMEDIATE)).is_accepted
-        assert (await resetting.resets(station_id))[0].state is ResetState.REFUSED
-        kinds = ["Soft", "Hard"] if version == "1.6" else ["OnIdle", "Immediate"]
-        assert [one["type"] for one in sent(script, "Reset")] == kinds
-
-
-async def test_a_reset_of_an_evse_ends_when_the_evse_is_back_and_one_that_does_not_show_is_told(
-    house: Running, timeline: VirtualTimeline
-):
-    station_id = await house.add_station("CS")
-    resetting = house.services.configuration.resetting
-    async with station(house, timeline, "2.1") as script:
-        await script.boot()
-        await script.advance(30.0)
-        await resetting.reset(by(house), station_id, ResetKind.RESUME, 1)
-        await script.advance(30.0)
-        await script.settle()
-        await resetting.settle_open()
-        (record,) = await resetting.resets(station_id)
-        assert (record.state, record.evse, record.kind) == (ResetState.DONE, 1, "immediate-and-resume")
-        script.on("Reset", {"status": "Accepted"})
-        await resetting.reset(by(house), station_id, ResetKind.IMMEDIATE)
-        await script.advance(3600.0)
-        await resetting.settle_open()
-        assert (await resetting.resets(station_id))[0].state is ResetState.NOT_SEEN
-
-
-@NEWER
-async def test_absurd_reports_are_taken_without_harm(house: Running, timeline: VirtualTimeline, version: str):
-    station_id = await house.add_station("CS")
-    odd = ["", " ", ".", "a.b[c]@1:2", "%2E_", "\u0000x", "<b>", "ß" * 50, "'; DROP TABLE variables;--"]
-    data = [
-        {
-            "component": {"name": name, "instance": name, "evse": {"id": 2**31 - 1, "connectorId": 2**31 - 1}},
-            "variable": {"name": name, "instance": name},
-            "variableAttribute": [{"value": "x" * 1000}, {"type": "Target"}, {"type": "MinSet", "value": ""}],
-            "variableCharacteristics": {
-                "dataType": "decimal", "supportsMonitoring": True, "minLimit": -1e307, "maxLimit": 1e307,
-            },
-        }
-        for name in odd
-    ]  # fmt: skip
-    async with station(house, timeline, version) as script:
-        await script.boot()
-        for number in (0, 0, 2**31 - 1):
-            said = {
-                "requestId": -(2**31), "generatedAt": "0001-01-01T00:00:00Z", "seqNo": number, "tbc": False,
-                "reportData": data,
-            }  # fmt: skip
-            assert await script.call("NotifyReport", said) == {}
-        assert (
-            await script.call("NotifyReport", {"requestId": 7, "generatedAt": "2026-03-01T08:00:00Z", "seqNo": 0}) == {}
-        )
-        found = await known(house, station_id)
-        assert len(found) == len(odd) - 2  # one key each; those without letters are left out
-        for text, one in found.items():
-            assert parse(text) == one.name

@@ -43,6 +43,7 @@ async def test_keeper_that_is_told_looks_at_once(world: World) -> None:
                 await asyncio.sleep(0.02)
     finally:
         running.cancel()
+    assert len(await world.issued(transaction_id)) == 1
 
 
 async def test_session_is_rated_only_when_its_readings_are_in_their_table(world: World) -> None:
