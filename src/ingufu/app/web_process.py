@@ -32,10 +32,12 @@ from ingufu.reports.jobs import ReportKeeper
 from ingufu.tariffs.jobs import FeedKeeper
 from ingufu.web.app import close_streams, create_app
 from ingufu.web.console import letters
+from ingufu.web.console.translations import SOURCE_LANGUAGE
 from ingufu.web.context import WebContext, WebSettings
 
 HUB_WAIT_S = 2.0  # then it serves all the same, and says of stations that they cannot be reached
 GRACE_S = 5.0  # for requests in hand
+WARM_S = 5.0  # after the start
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +124,10 @@ async def _serve(settings: Settings, process: AskingProcess, listener: socket.so
     # A server that is told to stop while it starts would leave all of what it has begun (uvicorn's `_serve`).
     if await _first(serving, server.is_up):
         log.info("web.started", pid=os.getpid())
+        # The first reader shall not wait for templates, nor stations that come back for their being made ready.
+        warming = asyncio.get_running_loop().call_later(WARM_S, app.state["pages"].warm, SOURCE_LANGUAGE)
         await _first(serving, stop)
+        warming.cancel()
         close_streams(app)
         server.should_exit = True
     await serving

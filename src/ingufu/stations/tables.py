@@ -1,10 +1,12 @@
 """Tables of stations, EVSEs, connectors, connection attempts and frames."""
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
 from ingufu.infra.storage.columns import BigId, Instant, Json
 
 metadata = MetaData()
+
+IS_FAULTED = text("status = 'faulted'")  # few of all connectors; said as queries say it
 
 stations = Table(
     "stations",
@@ -85,6 +87,7 @@ connectors = Table(
     Column("error_info", Text),
     Column("vendor_id", Text),
     Column("vendor_error_code", Text),
+    Index("connectors_faulted", "station_id", sqlite_where=IS_FAULTED, postgresql_where=IS_FAULTED),
 )
 
 attempts = Table(

@@ -10,8 +10,9 @@ from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.outbox import events
 from ingufu.sites.tables import sites
-from ingufu.stations.model import Approval, ConnectorStatus
+from ingufu.stations.model import Approval
 from ingufu.stations.tables import connectors, stations
+from ingufu.views.console_sites import approved_of_them, is_faulted
 from ingufu.views.stations import SiteIds, seen
 from ingufu.views.timeline import EventRow
 
@@ -118,12 +119,7 @@ def _plugs() -> Any:  # a join, whose type SQLAlchemy does not name
 
 
 def _broken(site_ids: SiteIds) -> tuple[ColumnElement[bool], ...]:
-    return (
-        connectors.c.status == ConnectorStatus.FAULTED.value,
-        stations.c.is_online.is_(True),
-        stations.c.approval == Approval.APPROVED.value,
-        seen(site_ids),
-    )
+    return (is_faulted(), stations.c.is_online.is_(True), approved_of_them(), seen(site_ids))
 
 
 def _stations(source: Any, *chosen: ColumnElement[Any]) -> Select[Any]:  # a table or a join of it

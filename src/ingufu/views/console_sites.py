@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, case, func, select, true
+from sqlalchemy import ColumnElement, Select, case, func, literal_column, select, true
 
 from ingufu.charging.tables import transactions
 from ingufu.infra.storage.database import Database
@@ -45,6 +45,17 @@ class SiteState(SitePlace, frozen=True, kw_only=True):
         if self.charging_count:
             return "active"
         return "ok" if self.station_count else "idle"
+
+
+def is_faulted() -> ColumnElement[bool]:
+    """Return the condition that a connector reports a fault, in the words of the partial index."""
+    fault: ColumnElement[str] = literal_column(f"'{ConnectorStatus.FAULTED.value}'")
+    return connectors.c.status == fault
+
+
+def approved_of_them() -> ColumnElement[bool]:
+    """Return the condition that a station is approved, where few were found already: not by the index of them all."""
+    return stations.c.approval.concat("") == Approval.APPROVED.value
 
 
 _PLACE = [sites.c[name] for name in SitePlace.__struct_fields__]
@@ -91,9 +102,9 @@ def _faulted(site_ids: SiteIds) -> Select[Any]:
         select(stations.c.site_id, func.count(stations.c.id.distinct()).label("faulted_count"))
         .select_from(connectors.join(stations, stations.c.id == connectors.c.station_id))
         .where(
-            connectors.c.status == ConnectorStatus.FAULTED.value,
+            is_faulted(),
             stations.c.is_online.is_(True),
-            stations.c.approval == Approval.APPROVED.value,
+            approved_of_them(),
             seen(site_ids),
         )
         .group_by(stations.c.site_id)

@@ -124,4 +124,4 @@ async def _closing(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await pages.runs.close()
+        await pages.close()

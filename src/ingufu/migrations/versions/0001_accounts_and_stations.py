@@ -214,6 +214,10 @@ def _connectors() -> None:
         sa.Column("vendor_id", sa.Text),
         sa.Column("vendor_error_code", sa.Text),
     )
+    is_faulted = sa.text("status = 'faulted'")
+    op.create_index(
+        "connectors_faulted", "connectors", ["station_id"], sqlite_where=is_faulted, postgresql_where=is_faulted
+    )
 
 
 def _evses() -> None:

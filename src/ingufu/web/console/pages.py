@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
+from threading import Event
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -77,6 +78,7 @@ class Pages:
     runs: Runs
     uploads: Uploads
     warming: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # by language
+    is_closed: Event = field(default_factory=Event)
 
     def warm(self, language: str) -> None:
         """Have the templates of a language made ready in the background, once: the first page need not wait for it."""
@@ -86,7 +88,14 @@ class Pages:
     def _load_all(self, language: str) -> None:
         environment = self.environments[language]
         for name in environment.list_templates(filter_func=lambda name: name.startswith(("pages/", "parts/"))):
+            if self.is_closed.is_set():
+                return
             environment.get_template(name)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        self.is_closed.set()
+        await self.runs.close()
 
     def environment(self, request: Asked) -> Environment:
         """Return the environment of the reader's language."""
