@@ -28,6 +28,7 @@ FEWER = 4
 DEEP = 12  # pages that are turned to reach the deep one
 TIMEOUT_S = 120.0
 GATHERED_S = 1800.0
+STARTED_S = 20.0  # after which people may come to a server that has started
 NOTICED_S = 0.2  # after which a server has noticed that nobody reads its stream any more
 LIMIT_MS, LIMIT_KB = 100.0, 300.0
 APART = re.compile(r"echarts|leaflet|charts\.|map\.|outlines")  # map and charts come after the page
@@ -84,6 +85,7 @@ def measure(size: Size, *, repeats: int = REPEATS, folder: Path | None = None, o
             with serving.serving(str(folder), pin=False) as target:
                 await_pages(target.http_port)
                 _put_online(folder / DATABASE)
+                time.sleep(STARTED_S)
                 times += Timer(target, reader, cookie, repeats).time_all([one for one in asked if only in one.address])
                 longest = max(longest, _wal_mb(folder))
     return PageTimes(
