@@ -144,7 +144,7 @@ async def _live_through(
     }
     await _register_keys(desk, list(stations.values()))
     since = {planned.spec.identity: _put_up_at(planned, days, now) for planned in network.stations}
-    teller = Teller(stations, await _tokens(database), min(since.values()))
+    teller = Teller(stations, await _tokens(database), min(since.values()), now)
     arrivals = Arrivals(stations, since, network.seed)
     attempts: list[Attempt] = []
     extra: list[Event] = []
