@@ -1,5 +1,6 @@
 """The audit log in a browser: found, read with before and after, checked, broken and noticed."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -62,6 +63,7 @@ def test_somebody_is_found_out_and_a_changed_row_is_noticed(
     page.get_by_role("textbox", name="Who").fill("uwase")
     page.get_by_role("textbox", name="Who").press("Tab")
     rows = page.locator("#audit-list tbody tr")
+    expect(page).to_have_url(re.compile("actor=uwase"))  # the next filter would end this request
     expect(rows).to_have_count(2)
     page.get_by_label("Refused").select_option("no")
     expect(rows).to_have_count(1)
