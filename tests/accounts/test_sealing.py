@@ -15,6 +15,7 @@ from ingufu.accounts.model import ActorKind, Principal
 from ingufu.accounts.service import Accounts
 from ingufu.core.errors import IngufuError, InvalidInput
 from ingufu.core.ids import IdMaker
+from ingufu.infra.ending import end
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.witness import Witness
 
@@ -288,8 +289,7 @@ async def test_keeper_seals_soon_after_an_entry_and_once_more_when_it_ends(datab
                 await asyncio.sleep(0.01)
         await note(database, accounts, "b")
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
     assert (await accounts.audit_head()).head_number == 2
     assert (await accounts.verify_audit()).is_whole
 
@@ -304,7 +304,6 @@ async def test_keeper_lets_go_what_is_too_old_and_checks_the_rest(database, acco
             while accounts.verification is None:
                 await asyncio.sleep(0.01)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
     assert accounts.verification.is_whole
     assert [entry.object_id for entry in await accounts.audit_trail(object_kind="tariff")] == ["c"]

@@ -12,6 +12,7 @@ from ingufu.app.compose import gateway_process
 from ingufu.app.housekeeping import figures, keep_house, metrics_responder, tidy
 from ingufu.app.retention import retention_rules
 from ingufu.app.settings import OcppSettings, RetentionSettings, Settings
+from ingufu.infra.ending import end
 from ingufu.infra.storage.migrate import migrate
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.stations.model import Attempt, AttemptOutcome
@@ -71,8 +72,7 @@ async def test_a_failure_is_tried_again_and_ends_nothing(desk, monkeypatch):
     task = asyncio.create_task(keep_house(desk.services, RetentionSettings(), first_s=0))
     await asyncio.wait_for(came.wait(), 10)
     assert not task.done()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end(task)
 
 
 @pytest.fixture

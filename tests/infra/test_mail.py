@@ -18,6 +18,7 @@ from aiosmtpd.smtp import AuthResult, Envelope
 
 from ingufu.core.clock import FrozenClock
 from ingufu.core.ids import IdMaker
+from ingufu.infra.ending import end
 from ingufu.infra.mail import store
 from ingufu.infra.mail.jobs import keep_mailing
 from ingufu.infra.mail.model import Content, MailRules, Security
@@ -210,6 +211,5 @@ async def test_job_sends_what_comes(database, clock, ids, rules, office, tmp_pat
     async with asyncio.timeout(20):
         while not office.taken:
             await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end(task)
     assert len(office.taken) == 1

@@ -11,6 +11,7 @@ from ingufu.app.parts import EVENTS_TOPIC
 from ingufu.authorization.jobs import ListKeeper
 from ingufu.core.commands import StationLink
 from ingufu.infra.bus.port import Bus
+from ingufu.infra.ending import end
 from ingufu.reservations.jobs import ReservationKeeper
 from ingufu.services import Services
 
@@ -82,6 +83,4 @@ async def keeping(services: Services, link: StationLink, bus: Bus, uniform: Call
         yield
     finally:
         unsubscribe()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)

@@ -24,6 +24,7 @@ from ingufu.app.settings import Settings
 from ingufu.app.settings_loading import hand_over
 from ingufu.app.web_supervisor import WebSupervisor, console_url
 from ingufu.core.errors import SettingsError, Unavailable
+from ingufu.infra.ending import end
 from ingufu.infra.telemetry import METRICS_SUBJECT
 from ingufu.services import Services
 
@@ -83,8 +84,7 @@ async def serving(settings: Settings, say: Say) -> AsyncIterator[Server]:
                     async with keeping:
                         yield await _start(process, web, settings, address, say)
                 finally:
-                    chores.cancel()
-                    await asyncio.gather(process.gateway.stop(), web.stop())
+                    await asyncio.gather(end(chores), process.gateway.stop(), web.stop())
         finally:
             await web.stop()
 
@@ -191,7 +191,8 @@ async def until_stopped(process: GatewayProcess, stop: asyncio.Event) -> None:
         if database.failure is not None:
             raise Unavailable(f"The database can no longer be written: {database.failure}")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), STORAGE_LOOK_S)
+            async with asyncio.timeout(STORAGE_LOOK_S):
+                await stop.wait()
 
 
 async def migrate(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from ingufu.billing.fiscal.jobs import keep_signing
 from ingufu.billing.invoices.jobs import keep_invoicing
 from ingufu.billing.records.jobs import CostKeeper, RecordKeeper
 from ingufu.core.errors import Unavailable
+from ingufu.infra.ending import end
 from ingufu.infra.mail.jobs import keep_mailing
 from ingufu.ledger.jobs import keep_ledger
 from ingufu.ocpp.catalogue import Catalogue
@@ -110,9 +111,7 @@ async def billing(settings: Settings, process: AskingProcess) -> AsyncIterator[N
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
 
 
 async def _serve(settings: Settings, process: AskingProcess, listener: socket.socket, stop: asyncio.Event) -> None:

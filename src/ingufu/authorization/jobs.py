@@ -78,7 +78,8 @@ class ListKeeper:
                 except Exception:
                     log.exception("local_list.not_kept")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), LOOK_S)
+                    async with asyncio.timeout(LOOK_S):
+                        await self._wake.wait()
                     continue
                 self._concerns_all = True
                 self._tokens = None

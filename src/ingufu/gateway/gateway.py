@@ -24,6 +24,7 @@ from ingufu.gateway.provisioning import ROUND_S, Provisioner
 from ingufu.gateway.rush import Rush
 from ingufu.gateway.websocket import CloseCode, Closure, Counters, Endpoint, ServerLimits, WebSocketServer
 from ingufu.infra.delays import Delays
+from ingufu.infra.ending import end
 from ingufu.infra.storage.database import Work
 from ingufu.ocpp.rpc import Peer
 from ingufu.ocpp.session import Session
@@ -172,9 +173,7 @@ class Gateway:
         hanging = tuple(self._tasks)
         for task in hanging:
             log.error("gateway.task_hangs", task=repr(task.get_coro())[:200])
-            task.cancel()
-        if hanging:
-            await asyncio.wait(hanging)
+        await end(*hanging)
 
     def _connect(self, admitted: Admitted, station: Station) -> StationConnection:
         version = admitted.version

@@ -76,7 +76,8 @@ class ReservationKeeper:
                 except Exception:
                     log.exception("reservation.not_kept")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
         finally:
             self._settling.close()
             self._silent.close()

@@ -35,7 +35,8 @@ class FeedKeeper:
             except Exception:
                 log.exception("feeds.not_fetched")
             with contextlib.suppress(TimeoutError):  # spread, so that processes do not look all at once
-                await asyncio.wait_for(self._feeds.stirred.wait(), wait_s + self._uniform())
+                async with asyncio.timeout(wait_s + self._uniform()):
+                    await self._feeds.stirred.wait()
 
     async def step(self) -> float:
         """Fetch what is due, and return after how many seconds to look again."""

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 
 from ingufu.core.errors import IngufuError
+from ingufu.infra.ending import end
 from ingufu.views.power import PowerCurve
 from ingufu.web import checking, errors, exchange, health
 from ingufu.web.auth import Authentication, guard
@@ -107,8 +108,7 @@ async def _warming(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
 
 
 async def _warm(curve: PowerCurve) -> None:

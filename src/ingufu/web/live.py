@@ -13,6 +13,7 @@ import structlog
 from ingufu.core.clock import Clock
 from ingufu.core.errors import IngufuError, TooManyRequests
 from ingufu.infra.bus.port import Bus, Unsubscribe
+from ingufu.infra.ending import end
 from ingufu.infra.storage.database import Database
 from ingufu.views import timeline
 from ingufu.views.stations import SiteIds
@@ -119,9 +120,7 @@ class LiveHub:
             self._unsubscribe()
             self._unsubscribe = None
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
 
     def close_streams(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import msgspec
 
 from ingufu.core.commands import RawReply
+from ingufu.infra.ending import end
 from ingufu.stations.quirks import reading
 from ingufu.stations.quirks.model import Does, Quirk
 from ingufu.stations.tables import meetings
@@ -78,8 +79,7 @@ class Asked:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        await end(self.task)
 
     async def hears(self) -> list[Any]:
         """Return the CALL that reached the station."""

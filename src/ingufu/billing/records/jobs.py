@@ -43,7 +43,8 @@ class RecordKeeper:
             except Exception:
                 log.exception("records.not_kept")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
 
     async def step(self) -> float:
         """Do one batch of what is due, and return after how many seconds to look again."""

@@ -84,7 +84,8 @@ class PostgresqlEngine:
         for connections in (writer, pool):
             if connections is not None:
                 try:
-                    await asyncio.wait_for(connections.close(), CLOSE_TIMEOUT_S)
+                    async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                        await connections.close()
                 except (*_LOST, asyncpg.PostgresError, asyncpg.InterfaceError):
                     connections.terminate()
 
