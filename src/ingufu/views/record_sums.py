@@ -27,8 +27,11 @@ async def sum_records(database: Database, query: RecordQuery, site_ids: SiteIds)
     others = set(RecordQuery.__struct_fields__) - _KEPT_BY
     if isinstance(site_ids, OfFleet) or any(getattr(query, name) is not None for name in others):
         return await charge_records.sum_records(database, query, site_ids)
-    first = None if query.since is None else _day_from(query.since)
-    beyond = None if query.until is None else _day_of(query.until)
+    try:
+        first = None if query.since is None else _day_from(query.since)
+        beyond = None if query.until is None else _day_of(query.until)
+    except OverflowError:  # at the ends of time
+        return await charge_records.sum_records(database, query, site_ids)
     if first is not None and beyond is not None and first >= beyond:
         return await charge_records.sum_records(database, query, site_ids)
     found = [*await _of_days(database, query, site_ids, first, beyond)]
