@@ -74,8 +74,30 @@ _BY_HAND = (
 )
 
 
+# Files that take long come first, so that no worker is left alone with one at the end; demos not all in one moment.
+_FIRST = (
+    "tests/demo/test_network_jobs.py",
+    "tests/web/api/test_walk",
+    "tests/web/test_pages",
+    "tests/demo/test_office_jobs.py",
+    "tests/web/test_",
+    "tests/demo/test_settings_jobs.py",
+    "tests/app/",
+    "tests/faults/",
+    "tests/simulation/",
+    "tests/infra/storage/",
+    "tests/web/api/",
+)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Return when it is the turn of this test."""
+    return next((turn for turn, begin in enumerate(_FIRST) if item.nodeid.startswith(begin)), len(_FIRST))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, where CI is set, what is named above."""
+    """Begin with what takes long, and leave out, where CI is set, what is named above."""
+    items.sort(key=_turn)
     if "CI" not in os.environ:
         return
     left_out = {

@@ -4,10 +4,13 @@ import csv
 import io
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from demo.living import LATER_MS, Person, downloaded, eventually, is_live, menu, number, toast, unlike
 from web.browser import take_picture
+
+pytestmark = pytest.mark.timeout(400)  # some wait for what takes time in a demo, beside other demos
 
 
 def total(page: Page) -> int:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from demo.living import LATER_MS, Person, eventually, is_live, menu, toast, unlike
@@ -9,6 +10,8 @@ from demo.visitor import knock, visiting
 from web.browser import take_picture
 
 PASSWORD = "long enough for a station"
+
+pytestmark = pytest.mark.timeout(400)  # some wait for what takes time in a demo, beside other demos
 
 
 def add_station(page: Page, identity: str) -> None:

@@ -14,6 +14,8 @@ from web.browser import take_picture
 
 PASSWORD = "quite another battery"
 
+pytestmark = pytest.mark.timeout(400)  # some wait for what takes time in a demo, beside other demos
+
 
 def enter_user(page: Page, name: str, email: str, role: str, *, site: str | None = None) -> None:
     menu(page, "Users")
