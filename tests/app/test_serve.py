@@ -236,7 +236,7 @@ def test_both_processes_are_lean(shared):
     shared.request("/health")
     gateway = psutil.Process(shared.process.pid)
     assert gateway.memory_info().rss < 120e6
-    assert shared.web().memory_info().rss < 150e6
+    assert shared.web().memory_info().rss < 200e6  # with all templates made ready, a third of it
 
 
 def test_a_data_folder_serves_one_server(shared):

@@ -22,7 +22,7 @@ from simulation.tally import Outcome
 PORTION = 20
 PORTIONS = 10
 ROOT = Path(__file__).parents[2]
-FOUND_WITHIN = 60  # seeds
+FOUND_WITHIN = 200  # seeds; the rarest shows in every fiftieth
 
 
 @cache

@@ -188,12 +188,12 @@ def test_host_is_paid_out_and_the_bank_has_paid(
     dialog.get_by_label("Amount").fill("1560")
     dialog.get_by_role("button", name="Make the payout").click()
     expect(toast(page)).to_contain_text("It is booked")
-    expect(page.get_by_text("On its way")).to_be_visible()
+    expect(page.get_by_role("cell").get_by_text("On its way")).to_be_visible()
     page.get_by_role("link", name="Paid…").click()
     dialog.get_by_label("Reference of the bank").fill("BK-2026-001")
     dialog.get_by_role("button", name="Book it").click()
     expect(page.get_by_text("BK-2026-001")).to_be_visible()
-    expect(page.get_by_text("On its way")).to_have_count(0)
+    expect(page.get_by_role("cell").get_by_text("On its way")).to_have_count(0)
 
 
 def test_difference_in_a_report_is_resolved_by_booking_it(
