@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from litestar import Response
@@ -26,7 +26,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
 from ingufu.web.reading import criteria_of
 from ingufu.web.routes import function_of
-from ingufu.web.runs import Run, Runs, State
+from ingufu.web.runs import Result, Run, Runs, State
 
 SHOWN = 200  # results on a page; the file has all
 NAMED = 60  # of those that are asked about
@@ -39,6 +39,13 @@ _CHANGES = ("block", "unblock", "set-group", "set-expiry", "delete")
 _FIRST = (State.FAILED, State.ANSWERED, State.ASKING)  # what a person looks for
 
 Noun = Literal["tokens", "drivers"]
+
+
+class Shown(NamedTuple):
+    """A run as it was in one instant: it goes on while its page is being made."""
+
+    is_over: bool
+    results: list[Result]
 
 
 @action("/stations/bulk", scope=Scope.STATIONS_COMMAND)
@@ -237,13 +244,12 @@ def _chosen_action(pages: Pages, request: Asked, form: Form, known: tuple[str, .
     return what
 
 
-def _shown(run: Run) -> list[Any]:
+def _shown(run: Run) -> Shown:
     """Return the results that a page shows: what needs a look before the rest."""
     first = [one for one in run.results if one.state in _FIRST][:SHOWN] if len(run.results) > SHOWN else run.results
-    if len(run.results) <= SHOWN or len(first) == SHOWN:
-        return list(first)
     rest = (one for one in run.results if one.state not in _FIRST)
-    return [*first, *(one for one, _ in zip(rest, range(SHOWN - len(first)), strict=False))]
+    more = [] if first is run.results else [one for one, _ in zip(rest, range(SHOWN - len(first)), strict=False)]
+    return Shown(is_over=run.ended_at is not None, results=[*first, *more])
 
 
 async def _templates(web: WebContext, principal: Principal, what: str) -> list[tuple[str, str]]:
