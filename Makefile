@@ -38,7 +38,7 @@ demo: setup ## Start the server with a simulated network and print where to look
 
 test: export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 test: setup ## Run all tests, one more at a time than there are cores: many wait for servers and browsers
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: setup ## Format, lint, types, imports, spelling, generated files
 	$(BIN)/ruff format --check .

@@ -71,21 +71,31 @@ _BY_HAND = (
     ("tests/configuration/", "postgresql"),
     ("tests/scenarios/", "postgresql"),
     ("tests/conformance/", "postgresql"),
+    ("tests/authorization/", "postgresql"),
+    ("tests/reservations/", "postgresql"),
+    ("tests/importing/", "postgresql"),
+    ("tests/demo/test_office_jobs.py", ""),  # the gate does the jobs of the network; each file has a demo of its own
+    ("tests/demo/test_settings_jobs.py", ""),
 )
 
 
 # Files that take long come first, so that no worker is left alone with one at the end; demos not all in one moment.
 _FIRST = (
     "tests/demo/test_network_jobs.py",
+    "tests/app/test_serve.py",
     "tests/web/api/test_walk",
+    "tests/app/test_demo.py",
     "tests/web/test_pages",
     "tests/demo/test_office_jobs.py",
-    "tests/web/test_",
-    "tests/demo/test_settings_jobs.py",
-    "tests/app/",
-    "tests/faults/",
     "tests/simulation/",
+    "tests/app/",
+    "tests/web/test_",
+    "tests/faults/",
+    "tests/demo/test_settings_jobs.py",
     "tests/infra/storage/",
+    "tests/simulator/",
+    "tests/reports/",
+    "tests/gateway/",
     "tests/web/api/",
 )
 

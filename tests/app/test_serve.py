@@ -339,7 +339,10 @@ def test_the_web_process_serves_alone_too(shared, data):
     web = Program("web", "--data", shared.data, "--http", f"127.0.0.1:{port}")
     try:
         web.until("web.started")
-        assert ask_console(("127.0.0.1", port), "/health")[0] == 200
+        until = time.monotonic() + PATIENCE_S
+        while (status := ask_console(("127.0.0.1", port), "/health")[0]) == 503 and time.monotonic() < until:
+            time.sleep(0.1)  # what is busy for the moment
+        assert status == 200
         assert web.end() == 0
     finally:
         web.destroy()
