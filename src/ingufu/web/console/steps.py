@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
+from ingufu.billing.records.model import SessionPrice
 from ingufu.charging.model import AsKnown
 from ingufu.tariffs.model import AppliedTariff
 from ingufu.views import transactions as transaction_views
@@ -23,6 +24,8 @@ from ingufu.web.console.session import zone_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.routes import function_of
+
+_KEPT_S = 30.0  # what was worked out for a step
 
 
 class StepQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,7 +53,7 @@ async def show_steps(
     place = _place(found.items, criteria.step)
     chosen = found.items[place] if found.items else None
     zone = await zone_of(web.services.database, it)
-    known = None if chosen is None else await web.services.charging.as_known(it.id, chosen.at)
+    known = None if chosen is None else await _known(web, pages, it, chosen)
     then = session_at(it.updated_at if chosen is None else chosen.at, known, principal.site_ids)
     return await pages.show(
         request,
@@ -66,7 +69,7 @@ async def show_steps(
         after=found.items[place + 1].id if place + 1 < len(found.items) else "",
         then=then,
         tariff=criteria.tariff,
-        pricing=None if chosen is None else await _pricing(web, principal, it, known, chosen, criteria.tariff),
+        pricing=None if chosen is None else await _pricing(web, pages, principal, it, known, chosen, criteria.tariff),
     )
 
 
@@ -75,8 +78,15 @@ def _place(moments: Sequence[Moment], wanted: str) -> int:
     return places.get(wanted, max(len(moments) - 1, 0))
 
 
-async def _pricing(
+async def _known(web: WebContext, pages: Pages, it: TransactionView, chosen: Moment) -> AsKnown | None:
+    """Return what was known: all its readings are gone through, so it is kept for who steps to and fro."""
+    key = ("known", it.id, it.updated_at, chosen.at)
+    return await pages.memo.of(key, _KEPT_S, lambda: web.services.charging.as_known(it.id, chosen.at))
+
+
+async def _pricing(  # what there is to price, by what, and for whom
     web: WebContext,
+    pages: Pages,
     principal: Principal,
     it: TransactionView,
     known: AsKnown | None,
@@ -92,8 +102,13 @@ async def _pricing(
     tariffs: tuple[AppliedTariff, ...] = ()
     if tariff_id in named:
         tariffs = (await records.tariff_at(tariff_id, it.started_at, until=it.ended_at),)
+
+    async def cost() -> SessionPrice | None:
+        return None if known is None else await records.of_known(known.transaction, chosen.at, tariffs)
+
+    key = ("known-cost", it.id, it.updated_at, chosen.at, tariff_id if tariffs else "")
     return {
-        "cost": None if known is None else await records.of_known(known.transaction, chosen.at, tariffs),
+        "cost": await pages.memo.of(key, _KEPT_S, cost),
         "tariffs": options,
         "by": named.get(tariff_id, ""),
         "choice": await records.choice_of(it.id),
