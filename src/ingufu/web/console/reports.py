@@ -27,7 +27,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.routes import function_of
 
 SITES_OFFERED = 300
-SITES_SHOWN = 100
+SITES_SHOWN = 50
 LEVELS = 6  # shades of an hour
 _HIGH = 100.0  # of a picture
 _COMPARED: Mapping[str, Compare] = {  # unless another is chosen
