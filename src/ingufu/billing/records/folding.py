@@ -136,7 +136,8 @@ def _last_heard(transaction: Transaction, events: Sequence[TransactionEvent], re
 
 def _curve(events: Sequence[TransactionEvent], readings: Sequence[Reading], started: int, ended: int) -> list[_Mark]:
     """Return how much was delivered by when, as registers tell it; where there are none, as power does."""
-    points = sorted({*make_points(readings), *_register_points(events)})
+    told = sorted([*make_points(readings), *_register_points(events)])
+    points = [*told[:1], *(point for before, point in itertools.pairwise(told) if point != before)]
     if len(points) > MAX_POINTS:
         points = [*points[: -1 : len(points) // MAX_POINTS + 1], points[-1]]
     track, marks, latest = Track(), list[_Mark](), started
