@@ -79,7 +79,7 @@ def _place(moments: Sequence[Moment], wanted: str) -> int:
 
 
 async def _known(web: WebContext, pages: Pages, it: TransactionView, chosen: Moment) -> AsKnown | None:
-    """Return what was known: all its readings are gone through, so it is kept for who steps to and fro."""
+    """Return what was known: all its readings are gone through, so it is kept for who steps back and forth."""
     key = ("known", it.id, it.updated_at, chosen.at)
     return await pages.memo.of(key, _KEPT_S, lambda: web.services.charging.as_known(it.id, chosen.at))
 
