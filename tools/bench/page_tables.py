@@ -64,9 +64,11 @@ def _judged(found: PageTimes) -> list[str]:
     slow, heavy = misses(found)
     times = f"Server time under {LIMIT_MS:g} ms (p95) on every page and list: "
     loads = f"First load under {LIMIT_KB:g} kB without map and charts: "
+    over, asked = sum(one.over for one in found.times), sum(one.asked for one in found.times)
     most = max((one.load_kb for one in found.times), default=0.0)
     return [
         times + ("reached." if not slow else f"**not reached** by {len(slow)} of {len(found.times)}."),
+        f"Of all {asked:,} answers {over} took longer: what is kept for some seconds is worked out anew then.",
         loads + (f"reached, {most:.0f} kB at the most." if not heavy else f"**not reached** by {len(heavy)}."),
     ]
 

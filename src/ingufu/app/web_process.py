@@ -33,6 +33,7 @@ from ingufu.reports.jobs import ReportKeeper
 from ingufu.tariffs.jobs import FeedKeeper
 from ingufu.web.app import close_streams, create_app
 from ingufu.web.console import letters
+from ingufu.web.console.pages import Pages
 from ingufu.web.console.translations import SOURCE_LANGUAGE
 from ingufu.web.context import WebContext, WebSettings
 
@@ -114,6 +115,12 @@ async def billing(settings: Settings, process: AskingProcess) -> AsyncIterator[N
         await end(*tasks)
 
 
+def _warm(pages: Pages) -> None:
+    """Make all templates ready; they live as long as the process, and need not be looked at again."""
+    pages.warm(SOURCE_LANGUAGE)
+    pages.warming[SOURCE_LANGUAGE].add_done_callback(lambda _: gc.freeze())
+
+
 async def _serve(settings: Settings, process: AskingProcess, listener: socket.socket, stop: asyncio.Event) -> None:
     app = create_app(web_context(settings, process))
     server = Server(_config(settings, app))
@@ -124,7 +131,7 @@ async def _serve(settings: Settings, process: AskingProcess, listener: socket.so
     if await _first(serving, server.is_up):
         log.info("web.started", pid=os.getpid())
         # The first reader shall not wait for templates, nor stations that come back for their being made ready.
-        warming = asyncio.get_running_loop().call_later(WARM_S, app.state["pages"].warm, SOURCE_LANGUAGE)
+        warming = asyncio.get_running_loop().call_later(WARM_S, _warm, app.state["pages"])
         await _first(serving, stop)
         warming.cancel()
         close_streams(app)

@@ -1,5 +1,6 @@
 """How stations were used: figures of each in a period, the most first; and how many different cards charged."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -170,16 +171,25 @@ async def _first(
         .order_by(ranked.c.figure.desc(), func.coalesce(stations.c.identity, ""), ranked.c.station_id)
         .limit(query.limit)
     )
-    rows = await database.select(statement)
-    ids, total = [row["station_id"] for row in rows], rows[0]["number"] if rows else 0
-    if with_money:
-        earners = _sums(taking_cells, (), query.site_id, site_ids, days).subquery()
-        used = _sums(cells, (), query.site_id, site_ids, days).where(cells.c.station_id == earners.c.station_id)
-        others = select(func.count().label("number")).select_from(earners).where(~used.correlate(earners).exists())
-        total += (await database.select(others))[0]["number"]
-    if len(ids) < query.limit and len(ids) < total:  # others have earned in the period, and done nothing else
+    rows, others = await asyncio.gather(  # beside each other: either looks at all that was gathered of these days
+        database.select(statement), _count_earners(database, query, site_ids, days) if with_money else _none()
+    )
+    ids, total = [row["station_id"] for row in rows], (rows[0]["number"] if rows else 0) + others
+    if len(ids) < query.limit and len(ids) < total:
         return await _all_ids(database, query, site_ids, days), total
     return ids, total
+
+
+async def _count_earners(database: Database, query: StationsQuery, site_ids: SiteIds, days: tuple[date, date]) -> int:
+    """Return how many stations have earned in the period, and done nothing else."""
+    earners = _sums(taking_cells, (), query.site_id, site_ids, days).subquery()
+    used = _sums(cells, (), query.site_id, site_ids, days).where(cells.c.station_id == earners.c.station_id)
+    others = select(func.count().label("number")).select_from(earners).where(~used.correlate(earners).exists())
+    return int((await database.select(others))[0]["number"])
+
+
+async def _none() -> int:
+    return 0
 
 
 async def _all_ids(database: Database, query: StationsQuery, site_ids: SiteIds, days: tuple[date, date]) -> list[str]:

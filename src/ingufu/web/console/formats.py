@@ -86,15 +86,18 @@ def price(amount: Decimal | None, currency: str, locale: Locale) -> str:
 
 
 def _money(amount: Decimal | None, currency: str, locale: Locale, most: int) -> str:
-    if amount is None:
-        return MISSING
+    return MISSING if amount is None else _written(Decimal(str(amount)), currency, locale, most)
+
+
+@lru_cache(maxsize=5000)  # a page writes many of its amounts more than once
+def _written(amount: Decimal, currency: str, locale: Locale, most: int) -> str:
     try:
         places = decimals(currency)
     except InvalidInput:  # a form that is being filled in
         places = 2
     pattern = copy.copy(locale.currency_formats["standard"])
     pattern.frac_prec = (places, max(places, most))
-    shown = Decimal(str(amount)).quantize(Decimal(1).scaleb(-pattern.frac_prec[1]), ROUND_HALF_UP)
+    shown = amount.quantize(Decimal(1).scaleb(-pattern.frac_prec[1]), ROUND_HALF_UP)
     written: str = pattern.apply(shown + 0, locale, currency=currency, currency_digits=False)
     return _TOUCHING.sub(NO_BREAK, written)
 
@@ -171,8 +174,12 @@ def _date_and_time(local: datetime, locale: Locale) -> str:
 
 def day(of: date | str, locale: Locale) -> str:
     """Return a date with the month's short name; as text it is that of ISO 8601."""
-    known = date.fromisoformat(of) if isinstance(of, str) else of
-    return format_date(known, spans.DATES.get(locale.language, "medium"), locale=locale)
+    return _day(date.fromisoformat(of) if isinstance(of, str) else of, locale)
+
+
+@lru_cache(maxsize=5000)
+def _day(of: date, locale: Locale) -> str:
+    return format_date(of, spans.DATES.get(locale.language, "medium"), locale=locale)
 
 
 def time_of_day(at: datetime | None, zone: tzinfo) -> str:
