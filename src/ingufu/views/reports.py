@@ -1,11 +1,12 @@
 """How the network is used: figures of days by site, put together for a period, with the one before beside it."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -179,24 +180,25 @@ async def get_report(
     """Return the figures of a period at the sites that one may see. Raises InvalidInput for an odd period."""
     since, until = period_of(query.since, query.until, now)
     places = _places(query.site_id, site_ids)
-    capacity = await find_capacity(database, query.site_id, site_ids, now)
-    rows = await _days(database, places, since, until)
-    earned = await _earned(database, places, since, until) if with_money else []
     earlier_days = earlier(since, until, query.compare)
-    before = await _whole(database, places, *earlier_days, with_money=with_money)
-    before_s = capacity.seconds(*earlier_days)
-    slots = _slots(rows, earned, capacity, since, until, query.by)
-    known = await database.fetch_one(_STATE)
+    capacity, rows, earned, before, by_site, known = await asyncio.gather(  # none needs another
+        find_capacity(database, query.site_id, site_ids, now),
+        _days(database, places, since, until),
+        _earned(database, places, since, until, with_money=with_money),
+        _whole(database, places, *earlier_days, with_money=with_money),
+        _by_site(database, query.site_id, site_ids, since, until, with_money=with_money),
+        database.fetch_one(_STATE),
+    )
     return Report(
         since=since,
         until=until,
         by=query.by,
         whole=use_of(rows, earned, capacity.seconds(since, until)),
-        before=msgspec.structs.replace(before, available_s=before_s),
+        before=msgspec.structs.replace(before, available_s=capacity.seconds(*earlier_days)),
         before_since=earlier_days[0],
         before_until=earlier_days[1],
-        slots=slots,
-        sites=await _sites(database, query.site_id, site_ids, since, until, capacity, with_money=with_money),
+        slots=_slots(rows, earned, capacity, since, until, query.by),
+        sites=_sites(by_site, capacity, since, until),
         hours=_hours(rows),
         gathered_at=None if known is None else known["gathered_at"],
         is_gathering=known is not None and known["next_day"] is not None,
@@ -270,8 +272,11 @@ async def _days(database: Database, places: Sequence[str], since: date, until: d
     return list(await database.select(statement))
 
 
-async def _earned(database: Database, places: Sequence[str], since: date, until: date) -> list[dict[str, Any]]:
-    if not places:
+async def _earned(
+    database: Database, places: Sequence[str], since: date, until: date, *, with_money: bool
+) -> list[dict[str, Any]]:
+    """Return what was earned on each day, by currency."""
+    if not places or not with_money:
         return []
     statement = _sum(taking_totals, EARNED, "period", "currency")
     conditions = (*on_days(taking_totals, since, until), taking_totals.c.place.in_(places))
@@ -292,18 +297,30 @@ async def _whole(database: Database, places: Sequence[str], since: date, until: 
     return use_of(rows, earned, 0)
 
 
-async def _sites(
-    database: Database, site_id: str | None, site_ids: SiteIds, since: date, until: date, capacity: Capacity, *,
-    with_money: bool,
-) -> tuple[SiteUse, ...]:  # fmt: skip
+class _BySite(NamedTuple):
+    """The figures of sites, what they earned, and how they are called."""
+
+    rows: Mapping[str, dict[str, Any]]
+    earned: Mapping[str, list[dict[str, Any]]]
+    names: Mapping[str, str]
+
+
+async def _by_site(
+    database: Database, site_id: str | None, site_ids: SiteIds, since: date, until: date, *, with_money: bool
+) -> _BySite:
     conditions = (within(totals, since, until), _sites_of(totals, site_id, site_ids))
-    rows = {row["place"]: row for row in await database.select(_sum(totals, SUMS, "place").where(*conditions))}
+    rows = await database.select(_sum(totals, SUMS, "place").where(*conditions))
     earned: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     if with_money:
         conditions = (within(taking_totals, since, until), _sites_of(taking_totals, site_id, site_ids))
         for row in await database.select(_sum(taking_totals, EARNED, "place", "currency").where(*conditions)):
             earned[row["place"]].append(row)
-    names = {row["id"]: row["name"] for row in await database.select(select(sites.c.id, sites.c.name))}
+    names = await database.select(select(sites.c.id, sites.c.name))
+    return _BySite({row["place"]: row for row in rows}, earned, {row["id"]: row["name"] for row in names})
+
+
+def _sites(read: _BySite, capacity: Capacity, since: date, until: date) -> tuple[SiteUse, ...]:
+    rows, earned, names = read
     found = [
         SiteUse(
             site_id=place or None,
@@ -378,14 +395,16 @@ def use_of(rows: Iterable[dict[str, Any]], earned: Iterable[dict[str, Any]], ava
 
 
 def _by_currency(rows: Iterable[dict[str, Any]]) -> tuple[Earned, ...]:
-    found: dict[str, Earned] = {}
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        known = found.get(row["currency"], Earned(currency=row["currency"]))
-        found[row["currency"]] = Earned(
-            currency=row["currency"],
-            records=known.records + int(row["records"]),
-            credits=known.credits + int(row["credits"]),
-            net=known.net + Decimal(row["net"]),
-            gross=known.gross + Decimal(row["gross"]),
+        found[row["currency"]].append(row)
+    return tuple(
+        Earned(
+            currency=currency,
+            records=sum(int(row["records"]) for row in members),
+            credits=sum(int(row["credits"]) for row in members),
+            net=sum((Decimal(row["net"]) for row in members), Decimal(0)),
+            gross=sum((Decimal(row["gross"]) for row in members), Decimal(0)),
         )
-    return tuple(found[currency] for currency in sorted(found))
+        for currency, members in sorted(found.items())
+    )

@@ -95,10 +95,25 @@ def _written(amount: Decimal, currency: str, locale: Locale, most: int) -> str:
         places = decimals(currency)
     except InvalidInput:  # a form that is being filled in
         places = 2
+    shown = amount.quantize(Decimal(1).scaleb(-max(places, most)), ROUND_HALF_UP) + 0
+    if shown >= 0 and most <= places:  # as nearly all are
+        before, after = _around_amount(currency, locale, places)
+        return f"{before}{_grouped(shown, places, locale)}{after}"
+    return _by_pattern(shown, currency, locale, (places, max(places, most)))
+
+
+@lru_cache(maxsize=500)
+def _around_amount(currency: str, locale: Locale, places: int) -> tuple[str, str]:
+    """Return what the language writes before and after an amount that is not negative."""
+    nothing = _by_pattern(Decimal(0), currency, locale, (places, places))
+    before, _, after = nothing.partition(_grouped(Decimal(0), places, locale))
+    return before, after
+
+
+def _by_pattern(amount: Decimal, currency: str, locale: Locale, places: tuple[int, int]) -> str:
     pattern = copy.copy(locale.currency_formats["standard"])
-    pattern.frac_prec = (places, max(places, most))
-    shown = amount.quantize(Decimal(1).scaleb(-pattern.frac_prec[1]), ROUND_HALF_UP)
-    written: str = pattern.apply(shown + 0, locale, currency=currency, currency_digits=False)
+    pattern.frac_prec = places
+    written: str = pattern.apply(amount, locale, currency=currency, currency_digits=False)
     return _TOUCHING.sub(NO_BREAK, written)
 
 
@@ -200,15 +215,22 @@ def relative(at: datetime, now: datetime, locale: Locale) -> str:
 
 
 def _whole(number: int, locale: Locale) -> str:
-    return str(number) if 0 <= number < _KILO else str(format_decimal(number, locale=locale))
+    if number >= 0:
+        return str(number) if number < _KILO else _grouped(Decimal(number), 0, locale)
+    return str(format_decimal(number, locale=locale))
 
 
 def _decimal(value: Decimal | float, divisor: int, places: int, locale: Locale) -> str:
     number = Decimal(str(value)) / divisor
     if number.is_finite() and number >= 0:  # as nearly all are: the same digits, without a detour by patterns
-        group, point = _signs(locale)
-        return f"{number:,.{places}f}".replace(",", "\0").replace(".", point).replace("\0", group)
+        return _grouped(number, places, locale)
     return str(format_decimal(number, "#,##0." + "0" * places, locale=locale))
+
+
+def _grouped(number: Decimal, places: int, locale: Locale) -> str:
+    """Return a number that is not negative with the signs of the language."""
+    group, point = _signs(locale)
+    return f"{number:,.{places}f}".replace(",", "\0").replace(".", point).replace("\0", group)
 
 
 @lru_cache
