@@ -61,6 +61,12 @@ _BY_HAND = (
     ("tests/web/test_right_to_left.py", "390"),
     ("tests/web/test_styleguide.py", "[390-"),
     ("tests/web/test_styleguide.py", "dark]"),
+    ("tests/web/test_docs_page.py", "[dark-"),
+    ("tests/web/test_docs_page.py", "-360]"),
+    ("tests/web/test_search_pages.py", "[dark]"),
+    ("tests/web/test_search_pages.py", "[phone]"),
+    ("tests/web/test_spreadsheets.py::test_hundred_thousand_rows", "[parquet]"),
+    ("tests/app/test_serve.py::test_console_waits_for_a_large_fleet", ""),
     ("tests/app/test_demo_", "postgresql"),
     ("tests/web/", "postgresql"),  # what pages and the API ask of storage is shown on both where it is written
     ("tests/gateway/", "postgresql"),

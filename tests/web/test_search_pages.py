@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from web.browser import OpenPage, accessibility_violations, overflows, take_picture
 from web.console_server import Console, running_console
@@ -53,6 +53,31 @@ def test_everything_is_found_by_keyboard_alone(console: Console, state: dict[str
     expect(palette.get_by_role("option", selected=True)).to_have_text("Review queue")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/console/review-queue$"))
+
+
+def test_what_was_stepped_to_stays_chosen_when_the_list_comes_late(
+    console: Console, state: dict[str, Any], open_page: OpenPage
+) -> None:
+    """Whoever types and steps faster than the server answers opens what they stepped to."""
+    page = open_page(f"{console.url}/console", storage_state=state)
+    palette = page.get_by_role("dialog", name="Search everything")
+    page.keyboard.press("/")
+    page.keyboard.type("nya-")
+    options = palette.get_by_role("group", name="Stations").get_by_role("option")
+    expect(options).to_have_count(3)
+    held: list[Route] = []
+    page.route(re.compile(r"/search/hits\?q=nya-0$"), lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request(re.compile(r"/search/hits\?q=nya-0$")):
+        page.keyboard.type("0")
+        page.keyboard.press("ArrowDown")
+        expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(palette).to_have_attribute("data-state", "")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("NYA-02")
 
 
 def test_filters_are_saved_opened_by_themselves_and_given_up(

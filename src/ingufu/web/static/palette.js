@@ -7,6 +7,7 @@ const state = dialog.querySelector("[role=status]");
 let timer = 0;
 let running = null;
 let shown = null; // the text for which the list is
+let chosen = null; // address of what was stepped to since something was typed: a list that comes late keeps it
 
 const options = () => [...list.querySelectorAll("a[role=option]")];
 const active = () => list.querySelector("[aria-selected=true]");
@@ -39,6 +40,7 @@ function step(by) {
   if (!all.length) return;
   const at = all.indexOf(active());
   choose(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : (at + by + all.length) % all.length]);
+  chosen = active().href;
 }
 
 async function ask() {
@@ -53,8 +55,9 @@ async function ask() {
     if (!answer.ok) throw new Error(answer.statusText);
     list.innerHTML = await answer.text();
     shown = text;
-    choose(text ? options()[0] : null);
-    state.textContent = dialog.dataset.count.replace("{number}", options().length);
+    const all = options();
+    choose(all.find((option) => option.href === chosen) ?? (text ? all[0] : null));
+    state.textContent = dialog.dataset.count.replace("{number}", all.length);
     dialog.dataset.state = "";
   } catch (error) {
     if (error.name === "AbortError") return undefined;
@@ -81,6 +84,7 @@ function follow(href, event) {
 
 input.addEventListener("input", () => {
   clearTimeout(timer);
+  chosen = null;
   timer = setTimeout(ask, WAIT_MS);
 });
 
@@ -103,5 +107,5 @@ dialog.addEventListener("close", () => {
   running?.abort();
   list.replaceChildren();
   state.textContent = "";
-  shown = null;
+  shown = chosen = null;
 });
