@@ -205,6 +205,12 @@ async def get_report(
     )
 
 
+async def last_gathered(database: Database) -> datetime | None:
+    """Return when figures were gathered last: until then no report says anything new. None: not yet."""
+    known = await database.fetch_one(_STATE)
+    return None if known is None else known["gathered_at"]
+
+
 async def list_days(
     database: Database, query: DaysQuery, site_ids: SiteIds, *, now: datetime, with_money: bool
 ) -> AsyncIterator[Sequence[DayUse]]:

@@ -11,17 +11,16 @@ from msgspec import Meta
 from ingufu.accounts.model import Principal, Scope
 from ingufu.views import console_sites
 from ingufu.views.report_stations import CardReport, StationReport, StationSort, StationsQuery, StationUse
-from ingufu.views.reports import DaysQuery
+from ingufu.views.reports import DaysQuery, last_gathered
 from ingufu.web.api import reports as api
 from ingufu.web.console.pages import Pages, page, path_of
-from ingufu.web.console.reports import Asking, shown_period, zone_of
+from ingufu.web.console.reports import KEPT_S, Asking, shown_period, zone_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.routes import function_of
 
 SHOWN = 100
 _CARDS_AGE_S = 300.0
-_RANKING_AGE_S = 30.0  # its figures are gathered about once a minute
 
 
 class RankingQuery(Asking, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,14 +63,15 @@ async def show_ranking(
 
 
 async def _ranking(web: WebContext, pages: Pages, principal: Principal, asked: StationsQuery) -> StationReport:
-    """Return the ranking as it was at most half a minute ago: the figures of every station are summed for it."""
+    """Return the ranking as it is since figures were gathered last: those of every station are summed for it."""
 
     async def rank() -> StationReport:
         found: StationReport = await function_of(api.get_stations_report)(web, principal, asked)
         return found
 
-    key = ("ranking", principal.site_ids, Scope.MONEY_READ in principal.scopes, asked)
-    return await pages.memo.of(key, _RANKING_AGE_S, rank)
+    gathered_at = await last_gathered(web.services.database)
+    key = ("ranking", principal.site_ids, Scope.MONEY_READ in principal.scopes, asked, gathered_at)
+    return await pages.memo.of(key, KEPT_S, rank)
 
 
 async def _cards(web: WebContext, pages: Pages, principal: Principal, asked: DaysQuery) -> CardReport:

@@ -18,7 +18,7 @@ from ingufu.reports.days import month_ends
 from ingufu.views import console_sites
 from ingufu.views.console_sites import SitePlace
 from ingufu.views.report_periods import Compare, period_of
-from ingufu.views.reports import Grain, HourUse, Report, ReportQuery, SiteUse, Slot, Use
+from ingufu.views.reports import Grain, HourUse, Report, ReportQuery, SiteUse, Slot, Use, last_gathered
 from ingufu.web.api import reports as api
 from ingufu.web.console import present
 from ingufu.web.console.pages import Pages, page, path_of
@@ -28,6 +28,7 @@ from ingufu.web.routes import function_of
 
 SITES_OFFERED = 300
 SITES_SHOWN = 50
+KEPT_S = 30.0  # what was summed up
 LEVELS = 6  # shades of an hour
 _HIGH = 100.0  # of a picture
 _COMPARED: Mapping[str, Compare] = {  # unless another is chosen
@@ -97,7 +98,7 @@ async def show_report(
         by=criteria.by or _fitting(since, until),
         compare=criteria.compare or _COMPARED.get(criteria.span, Compare.BEFORE),
     )
-    it: Report = await function_of(api.get_network_report)(web, principal, query)
+    it = await _report(web, pages, principal, query)
     asked: dict[str, str] = {name: str(value) for name, value in msgspec.to_builtins(criteria).items()}
     days = {"since": since.isoformat(), "until": until.isoformat()}
     files = urlencode(days | ({"site_id": criteria.site} if criteria.site else {}))
@@ -135,6 +136,18 @@ async def show_report(
         parquet_href=f"/api/v1/reports/export.parquet?{files}",
         see_money=Scope.MONEY_READ in principal.scopes,
     )
+
+
+async def _report(web: WebContext, pages: Pages, principal: Principal, query: ReportQuery) -> Report:
+    """Return the report as it is since figures were gathered last."""
+
+    async def make() -> Report:
+        found: Report = await function_of(api.get_network_report)(web, principal, query)
+        return found
+
+    gathered_at = await last_gathered(web.services.database)
+    key = ("report", principal.site_ids, Scope.MONEY_READ in principal.scopes, query, gathered_at)
+    return await pages.memo.of(key, KEPT_S, make)
 
 
 def zone_of(places: Sequence[SitePlace], site_id: str) -> str:

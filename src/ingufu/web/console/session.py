@@ -32,7 +32,7 @@ from ingufu.web.exchange import Asked
 from ingufu.web.live import LiveEvent, LiveHub
 
 POINTS = 400  # of the curve
-READINGS = 200
+READINGS = 100
 EVENTS = 200
 FRAMES = 20
 PARTS = "pages/sessions/session_parts.html"
