@@ -372,6 +372,8 @@ def test_session_is_followed_to_its_end(desk: Desk) -> None:
     desk.console.run(end(desk.console, "MUS-01-live"))
     expect(page.locator("#session-status")).to_have_text("Ended")
     expect(page.locator("#session-facts")).to_contain_text("Vehicle unplugged")
+    expect(page.locator("#session-reports tbody tr").last).to_contain_text("Ended")
+    expect(page.locator("#session-readings tbody tr").first).to_contain_text("21.5")
     expect(page.get_by_role("link", name="Stop charging…")).to_have_count(0)
     assert_not_reloaded(page)
 

@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, select
+from sqlalchemy import ColumnElement, case, func, null, select
 
 from ingufu.accounts.tables import organisations, users
 from ingufu.accounts.trail_model import AuditEntry
-from ingufu.authorization.tables import drivers, token_groups
+from ingufu.authorization.decide import SECRET_KINDS
+from ingufu.authorization.tables import drivers, token_groups, tokens
+from ingufu.billing.invoices.tables import customers, documents, legal_entities
 from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.tariffs.tables import tariffs
 
-_NAMED: Mapping[str, tuple[Column[Any], Column[Any]]] = {  # kind of object: its id, its name
+_NAMED: Mapping[str, tuple[ColumnElement[Any], ColumnElement[Any]]] = {  # kind of object: its id, its name
     "station": (stations.c.id, stations.c.identity),
     "site": (sites.c.id, sites.c.name),
     "user": (users.c.id, users.c.name),
@@ -21,6 +23,10 @@ _NAMED: Mapping[str, tuple[Column[Any], Column[Any]]] = {  # kind of object: its
     "driver": (drivers.c.id, drivers.c.name),
     "group": (token_groups.c.id, token_groups.c.name),
     "tariff": (tariffs.c.id, tariffs.c.name),
+    "token": (tokens.c.id, case((func.lower(tokens.c.kind).in_(SECRET_KINDS), null()), else_=tokens.c.value)),
+    "invoice": (documents.c.id, documents.c.number),
+    "customer": (customers.c.id, customers.c.name),
+    "legal-entity": (legal_entities.c.id, legal_entities.c.name),
 }
 
 

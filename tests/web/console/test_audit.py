@@ -100,6 +100,17 @@ async def test_log_says_who_did_what_in_the_readers_language(house: House, net: 
     assert '<option value="station.dance" selected>' in unknown
 
 
+async def test_cards_are_named_by_their_number_and_codes_are_not(house: House, net: Network) -> None:
+    admin = await person(house, Role.ADMIN)
+    for value, kind in (("04A1B2C3", "ISO14443"), ("48151623", "KeyCode")):
+        headers = {"X-CSRF-Token": admin.token}
+        made = await admin.client.post("/api/v1/tokens", json={"value": value, "kind": kind}, headers=headers)
+        page = words(await admin.page(f"/console/audit?object_id={made.json()['id']}"))
+        assert ("04A1B2C3" in page) is (kind == "ISO14443")
+        assert (made.json()["id"] in page.replace(f"object_id={made.json()['id']}", "")) is (kind == "KeyCode")
+        assert "48151623" not in page
+
+
 async def actions(house: House) -> list[str]:
     return [entry.action for entry in await house.services.accounts.audit_trail()]
 

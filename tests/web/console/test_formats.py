@@ -1,14 +1,15 @@
 """Numbers carry units, times carry zones, in the reader's language."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 from babel import Locale
 from babel.dates import format_datetime
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 
+from ingufu.core.money import decimals
 from ingufu.web.console import formats, spans
 
 ENGLISH = Locale.parse("en_GB")
@@ -43,11 +44,25 @@ def test_energy_has_the_digits_that_matter(energy_wh: Decimal | None, text: str)
         (Decimal(12_345), "12.345 kWh"),
         (Decimal(0), "0.000 kWh"),
         (Decimal(12_345_678), "12,345.678 kWh"),
+        (Decimal("928.5"), "0.929 kWh"),  # halves go up, as on the bill
+        (Decimal("1e26"), "100,000,000,000,000,000,000,000.000 kWh"),
         (None, "\N{EN DASH}"),
     ],
 )
 def test_billed_energy_is_told_to_the_watt_hour(energy_wh: Decimal | None, text: str) -> None:
     assert plain(formats.billed_energy(energy_wh, ENGLISH)) == text
+
+
+@pytest.mark.parametrize("language", ["en_GB", "fr", "rw", "sw", "ar", "de"])
+@pytest.mark.parametrize("currency", ["RWF", "EUR", "KWD"])
+@pytest.mark.parametrize("amount", ["0", "0.4", "7.005", "1234.5", "-1234.5", "98765432109.125"])
+def test_amount_is_written_as_the_language_has_it(language: str, currency: str, amount: str) -> None:
+    locale, value = Locale.parse(language), Decimal(amount)
+    places = decimals(currency)
+    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
+    expected = format_currency(rounded, currency, locale=locale, currency_digits=True)
+    blanks = str.maketrans({"\u00a0": None, "\u202f": None, " ": None})
+    assert formats.money(value, currency, locale).translate(blanks) == expected.translate(blanks)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +198,7 @@ def test_quantities_are_written_as_their_language_writes_numbers(code: str) -> N
     for exponent in range(-3, 11):
         for digits in (0, 5, 15, 25, 12345, 99995, 99999, 123455, -12345):
             value = Decimal(digits).scaleb(exponent)
-            shown = format_decimal(value / 1000, "#,##0.00", locale=locale)
+            rounded = (value / 1000).quantize(Decimal("0.01"), ROUND_HALF_UP)
+            shown = format_decimal(rounded, "#,##0.00", locale=locale)
             assert formats.register(value, locale).number == shown
-            assert formats.register(float(value), locale).number == format_decimal(
-                Decimal(str(float(value))) / 1000, "#,##0.00", locale=locale
-            )
+            assert formats.register(float(value), locale).number == shown

@@ -186,6 +186,8 @@ async def test_session_tells_its_figures_and_its_end(house: House, operator: Per
             ended = await page.change()
     assert "Ended" in words(ended["parts"]["session-status"])
     assert ended["parts"]["stop"] == ""
+    assert words(ended["parts"]["session-reports"]).count("Ended") == 1
+    assert "140" in words(ended["parts"]["session-readings"])
 
 
 async def test_messages_are_told_as_they_come_if_they_fit(house: House, operator: Person, net: Network) -> None:

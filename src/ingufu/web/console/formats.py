@@ -23,6 +23,8 @@ _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86_400
 _PRICE_PLACES = 6  # a price per kWh is finer than the money that pays it
+_QUANTA = tuple(Decimal(1).scaleb(-places) for places in range(_PRICE_PLACES + 1))
+_ASTRONOMIC = Decimal("1e18")  # no decimals matter then
 _AT_NIGHT, _BY_DAY = time(3, 57, 46), time(13, 57, 46)
 _TOUCHING = re.compile(r"(?<=[^\W\d_])(?=\d)")  # a letter before a digit: RWF250
 
@@ -222,6 +224,8 @@ def _whole(number: int, locale: Locale) -> str:
 
 def _decimal(value: Decimal | float, divisor: int, places: int, locale: Locale) -> str:
     number = Decimal(str(value)) / divisor
+    if number.is_finite() and abs(number) < _ASTRONOMIC:
+        number = number.quantize(_QUANTA[places], ROUND_HALF_UP)  # as on bills
     if number.is_finite() and number >= 0:  # as nearly all are: the same digits, without a detour by patterns
         return _grouped(number, places, locale)
     return str(format_decimal(number, "#,##0." + "0" * places, locale=locale))

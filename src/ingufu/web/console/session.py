@@ -19,6 +19,7 @@ from ingufu.views import session as views
 from ingufu.views import transactions as transaction_views
 from ingufu.views.control import ControlView
 from ingufu.views.frames import FrameQuery
+from ingufu.views.paging import Page
 from ingufu.views.session import ReadingQuery, SeriesPoint
 from ingufu.views.timeline import EventFilter
 from ingufu.views.transactions import TransactionView
@@ -39,6 +40,7 @@ PARTS = "pages/sessions/session_parts.html"
 PRICE = "pages/sessions/price.html"
 EVIDENCE = "parts/evidence.html"
 PRICED_EVERY_S = 10.0  # while readings come in
+TOLD = "pages/sessions/told.html"
 CONTROL = "pages/sessions/steering.html"
 
 
@@ -57,7 +59,7 @@ async def show_session(
     it = await transaction_views.get_transaction(database, session, principal.site_ids)
     zone = await zone_of(database, it)
     events = await views.list_transaction_events(database, it.id, principal.site_ids)
-    readings = await views.list_readings(database, it.id, ReadingQuery(sort="-at", limit=READINGS), principal.site_ids)
+    readings = await _readings(database, it, principal)
     frames: Sequence[frame_views.Frame] = ()
     if Scope.FRAMES_READ in principal.scopes:
         wanted = FrameQuery(station=it.station_id, transaction_id=it.id, limit=FRAMES)
@@ -127,6 +129,8 @@ async def follow_session(
                 parts = await _price_part(web, pages, principal, request, first)
             return live.Change(figures=_figures(pages, request, mine), parts=parts)
         it = await transaction_views.get_transaction(database, session, principal.site_ids)
+        reports = await views.list_transaction_events(database, it.id, principal.site_ids)
+        readings = await _readings(database, it, principal)
         anomalies = await views.list_anomalies(database, it.id, principal.site_ids)
         steering, may = await _control(web, it), pages.may(request)
         parts = await _price_part(web, pages, principal, request, it) | {
@@ -135,13 +139,18 @@ async def follow_session(
             ),
             "session-tiles": pages.macro(request, PARTS, "session_tiles", it, zone),
             "session-facts": pages.macro(request, PARTS, "session_facts", it, zone, may.see_stations),
+            "session-anomalies": pages.macro(request, PARTS, "session_anomalies", anomalies, zone),
+            "session-reports": pages.macro(
+                request, TOLD, "session_reports", reports[:EVENTS], len(reports) > EVENTS, zone
+            ),
+            "session-readings": pages.macro(
+                request, TOLD, "session_readings", readings.items, readings.next is not None, zone
+            ),
             "session-status": pages.macro(request, "pages/sessions/rows.html", "session_badge", it, "session-status"),
         }
         if not it.is_open and Scope.MONEY_READ in principal.scopes:
             truth = await see_evidence(web, it.id)
             parts["energy-truth"] = pages.macro(request, EVIDENCE, "energy_truth", truth, may, it.id, zone)
-        if anomalies:
-            parts["session-anomalies"] = pages.macro(request, PARTS, "session_anomalies", anomalies, zone)
         if not it.is_open:
             parts["stop"] = ""
         return live.Change(parts=parts)
@@ -150,6 +159,11 @@ async def follow_session(
         station_ids=frozenset({first.station_id}), site_ids=principal.site_ids, transaction_ids=frozenset({first.id})
     )
     return live.stream(request, hub, principal, wanted, tell)
+
+
+async def _readings(database: Database, it: TransactionView, principal: Principal) -> Page[views.ReadingRow]:
+    wanted = ReadingQuery(sort="-at", limit=READINGS)
+    return await views.list_readings(database, it.id, wanted, principal.site_ids)
 
 
 async def _pricing(web: WebContext, principal: Principal, it: TransactionView, tariff_id: str) -> dict[str, Any] | None:
