@@ -36,7 +36,8 @@ def copy(copier: Copier, *, stations: int, sites: int, until_us: int) -> None:
         "approval": f"CASE c.lot % {NEW_ONE_IN} WHEN 1 THEN 'waiting' ELSE o.approval END",
         "created_at": f"o.created_at - {AGE_US} + c.copy * {HOUR_US}",
     }
-    copier.copy("stations", changes, joined=own.format(table="stations", key="id"), where="c.copy > 0", order="c.new")
+    joined, order = own.format(table="stations", key="id"), "c.copy, c.lot"  # no id in it: those differ with every run
+    copier.copy("stations", changes, joined=joined, where="c.copy > 0", order=order)
     for table in ("evses", "connectors", "configuration_states", "wanted_values"):
         joined = own.format(table=table, key="station_id")
         copier.copy(table, {"station_id": "c.new"}, joined=joined, where="c.copy > 0", order="c.new")
