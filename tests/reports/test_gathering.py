@@ -21,6 +21,8 @@ from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.statements import insert
 from ingufu.reports.jobs import ReportKeeper
+from ingufu.reports.model import State
+from ingufu.reports.portions import Portions
 from ingufu.reports.service import Reports
 from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
 from ingufu.sites.service import Sites
@@ -192,16 +194,21 @@ class Killed:
 
     async def gather(self, *, to_the_end: bool = False) -> None:
         reports = Reports(self.net.database, self.net.clock)
+        commit = Portions._commit
+
+        async def dying(portions: Portions, after: State) -> None:
+            if self.net.random.random() < self.chance:
+                self.kills += 1
+                raise Killing
+            await commit(portions, after)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Portions, "_commit", dying)
+            patch.setattr("ingufu.reports.portions.MOST", self.net.random.choice((1, 4, 600)))
+            await self._gather(reports, to_the_end=to_the_end)
+
+    async def _gather(self, reports: Reports, *, to_the_end: bool) -> None:
         for _ in range(200):
-            save = reports._save
-
-            def dying(work: Any, before: Any, after: Any, save: Any = save) -> None:
-                if self.net.random.random() < self.chance:
-                    self.kills += 1
-                    raise Killing
-                save(work, before, after)
-
-            reports._save = dying  # type: ignore[method-assign]
             try:
                 await reports.follow_places()
                 followed, more = await reports.follow(), await reports.gather_past()

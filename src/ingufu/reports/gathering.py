@@ -1,7 +1,8 @@
 """Gathering one day: its figures by EVSE, and what they are together by site, for the network and for the month.
 
 A day is always made whole again from what is stored, never added to. So it does not matter in which order things
-arrive, how often a day is gathered, or where a process was killed in between.
+arrive, how often a day is gathered, or where a process was killed in between. A long day is written in portions, its
+totals last: until then the figures of its EVSEs may be old or new.
 """
 
 import asyncio
@@ -9,15 +10,19 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date
 
+from sqlalchemy import true
+
 from ingufu.infra.storage.database import Database, Work
 from ingufu.reports import store
 from ingufu.reports.counting import EvseKey, TakingKey, figures_of, takings_of
 from ingufu.reports.days import day_of, month_of
 from ingufu.reports.model import DAY, MONTH, NETWORK, Figures, Place, SessionFacts, Takings
+from ingufu.reports.portions import Portions
 from ingufu.reports.spreading import Reading
 from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
 
 SESSIONS_AT_ONCE = 2000  # whose readings are held at a time
+ROWS_OF_TOTALS = 3  # that are written for a place: of the day and the month, and those in their place before
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -33,28 +38,32 @@ class Day:
         self._stations = stations
         self._sites = sites
 
-    async def gather(self, work: Work, *, with_month: bool = True) -> None:
-        """Put into the unit of work all that is to be written. `with_month`: the month's totals, too."""
+    async def gather(self, out: Portions, *, with_month: bool = True) -> None:
+        """Write the day, but for what the last portion still holds. `with_month`: the month's totals, too."""
         if self._stations is None or self._stations:
-            await self._gather_sessions(work, with_month=with_month)
+            await self._gather_sessions(out, with_month=with_month)
         if self._sites is None or self._sites:
-            await self._gather_takings(work, with_month=with_month)
+            await self._gather_takings(out, with_month=with_month)
 
     # Sessions
 
-    async def _gather_sessions(self, work: Work, *, with_month: bool) -> None:
+    async def _gather_sessions(self, out: Portions, *, with_month: bool) -> None:
         places = await store.places_of(self._database, self._stations)
         found = await self._count(places)
         before = await self._before()
         touched = {row["site_id"] for row in before} | {places[key[0]].site_id for key in found}
-        if self._stations is None:
-            store.drop(work, cells, cells.c.day == self._text)
-        else:
-            for part in store.parts_of(self._stations):
-                store.drop(work, cells, cells.c.day == self._text, cells.c.station_id.in_(part))
-        store.add_cells(work, self._day, found, places)
-        self._note_use(work, found)
-        await self._sum_sites(work, found, places, touched, with_month=with_month)
+        by_station: defaultdict[str, dict[EvseKey, Figures]] = defaultdict(dict)
+        for key, figures in found.items():
+            by_station[key[0]][key] = figures
+        for part in store.parts_of({*by_station, *(row["station_id"] for row in before)}):
+            work = await out.room(len(part) + sum(len(by_station[one]) for one in part if one in by_station))
+            store.drop(work, cells, cells.c.day == self._text, cells.c.station_id.in_(part))
+            for station_id in part:
+                store.add_cells(work, self._day, by_station.get(station_id, {}), places)
+            if used := [one for one in part if one in by_station]:
+                later = evses.c.since > self._text  # an EVSE counts from the day of its first session on
+                work.execute_once(evses.update().where(evses.c.station_id.in_(used), later).values(since=self._text))
+        await self._sum_sites(out, found, places, touched, with_month=with_month)
 
     async def _count(self, places: Mapping[str, Place]) -> dict[EvseKey, Figures]:
         sessions = [
@@ -94,15 +103,9 @@ class Day:
             rows += await store.cells_of_day(self._database, self._day, cells.c.station_id.in_(part))
         return rows
 
-    def _note_use(self, work: Work, found: Collection[EvseKey]) -> None:
-        """Let an EVSE count from the day of its first session on."""
-        for part in store.parts_of(station_id for station_id, _ in found):
-            later = evses.c.since > self._text
-            work.execute_once(evses.update().where(evses.c.station_id.in_(part), later).values(since=self._text))
-
     async def _sum_sites(
         self,
-        work: Work,
+        out: Portions,
         found: Mapping[EvseKey, Figures],
         places: Mapping[str, Place],
         touched: set[str],
@@ -113,6 +116,7 @@ class Day:
         whole = Figures()
         for figures in sums.values():
             whole.add(figures)
+        work = await out.room(len(sums) * ROWS_OF_TOTALS)
         if self._stations is None:
             store.drop(work, totals, totals.c.grain == DAY, totals.c.period == self._text)
         else:
@@ -157,18 +161,31 @@ class Day:
 
     # Money
 
-    async def _gather_takings(self, work: Work, *, with_month: bool) -> None:
+    async def _gather_takings(self, out: Portions, *, with_month: bool) -> None:
         rows = await store.records_on(self._database, self._day)
         found = takings_of(self._day, rows, await store.zones(self._database), self._sites)
+        by_station: defaultdict[str, dict[TakingKey, Takings]] = defaultdict(dict)
+        for key, one in found.items():
+            by_station[key[1]][key] = one
+        for sites in [None] if self._sites is None else store.parts_of(self._sites):
+            here = true() if sites is None else taking_cells.c.site_id.in_(sites)
+            earners = await store.earners_of_day(self._database, self._day, here)
+            earners |= {key[1] for key in found if sites is None or key[0] in sites}
+            for part in store.parts_of(earners):
+                known = {key: one for station_id in part for key, one in by_station.get(station_id, {}).items()}
+                work = await out.room(len(part) + len(known))
+                store.drop(
+                    work, taking_cells, taking_cells.c.day == self._text, taking_cells.c.station_id.in_(part), here
+                )
+                store.add_taking_cells(
+                    work, self._day, {key: one for key, one in known.items() if sites is None or key[0] in sites}
+                )
+        sums = _by_place(found)
+        work = await out.room(len(sums) * ROWS_OF_TOTALS)
         if self._sites is None:
-            store.drop(work, taking_cells, taking_cells.c.day == self._text)
             store.drop(work, taking_totals, taking_totals.c.grain == DAY, taking_totals.c.period == self._text)
         else:
-            for part in store.parts_of(self._sites):
-                store.drop(work, taking_cells, taking_cells.c.day == self._text, taking_cells.c.site_id.in_(part))
             self._drop_totals(work, taking_totals, DAY, self._text, {*self._sites, NETWORK})
-        store.add_taking_cells(work, self._day, found)
-        sums = _by_place(found)
         if self._sites is not None:
             period = (self._text, self._text)
             for row in await store.rows_of(self._database, taking_totals, DAY, period, None):

@@ -14,6 +14,7 @@ from ingufu.reports import places, store
 from ingufu.reports.days import ONE, day_of, days_between, month_ends
 from ingufu.reports.gathering import NOBODY, Day
 from ingufu.reports.model import Dirty, State
+from ingufu.reports.portions import Portions
 from ingufu.reports.spreading import LONGEST
 from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
 
@@ -68,10 +69,10 @@ class Reports:
         day, today = date.fromisoformat(known.next_day), self._today()
         is_last = day >= today
         following = None if is_last else (day + ONE).isoformat()
-        async with self._database.work() as work:
-            whole = Day(self._database, day, stations=None, sites=None)
-            await whole.gather(work, with_month=is_last or month_ends(day))
-            self._save(work, known, replace(known, next_day=following))
+        out = Portions(self._database, self._clock, known)
+        whole = Day(self._database, day, stations=None, sites=None)
+        await whole.gather(out, with_month=is_last or month_ends(day))
+        await out.close(replace(known, next_day=following))
         return following is not None
 
     async def follow(self) -> int:
@@ -233,16 +234,14 @@ class Reports:
         return days_between(day_of(started_at, zone), day_of(last, zone))
 
     async def _gather(self, known: State, dirty: Dirty, after: State) -> None:
-        """Gather these days, each in a unit of its own; the last one keeps how far we came. Raises Conflict."""
+        """Gather these days one after the other; what is written last keeps how far we came. Raises Conflict."""
+        out = Portions(self._database, self._clock, known)
         days = sorted({*dirty.sessions, *dirty.takings})
         for day in days:
+            await out.flush()  # the sum of a month is made of days as they are stored
             whole = Day(
                 self._database, day, stations=dirty.sessions.get(day, NOBODY), sites=dirty.takings.get(day, NOBODY)
             )
-            async with self._database.work() as work:
-                await whole.gather(work)
-                self._save(work, known, after if day == days[-1] else known)
-            known = replace(known, version=known.version + 1)
-        if not days and after != known:
-            async with self._database.work() as work:
-                self._save(work, known, after)
+            await whole.gather(out)
+        if days or after != known:
+            await out.close(after)

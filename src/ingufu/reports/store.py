@@ -247,6 +247,13 @@ async def cells_of_day(database: Database, day: date, where: Any = None) -> list
     return await database.select(select(*cells.columns).where(cells.c.day == day.isoformat(), condition))
 
 
+async def earners_of_day(database: Database, day: date, where: ColumnElement[bool]) -> set[str]:
+    """Return the stations that are kept as having earned on this day."""
+    known = taking_cells.c
+    rows = await database.select(select(known.station_id).where(known.day == day.isoformat(), where).distinct())
+    return {row["station_id"] for row in rows}
+
+
 async def rows_of(
     database: Database, table: Any, grain: str, periods: tuple[str, str], places: Collection[str] | None
 ) -> list[Row]:
