@@ -22,6 +22,7 @@ from ingufu.reports.spreading import Reading
 from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
 
 SESSIONS_AT_ONCE = 2000  # whose readings are held at a time
+AT_ONCE = 100  # stations whose figures go into a portion together
 ROWS_OF_TOTALS = 3  # that are written for a place: of the day and the month, and those in their place before
 NOBODY: frozenset[str] = frozenset()
 
@@ -55,7 +56,7 @@ class Day:
         by_station: defaultdict[str, dict[EvseKey, Figures]] = defaultdict(dict)
         for key, figures in found.items():
             by_station[key[0]][key] = figures
-        for part in store.parts_of({*by_station, *(row["station_id"] for row in before)}):
+        for part in store.parts_of({*by_station, *(row["station_id"] for row in before)}, AT_ONCE):
             work = await out.room(len(part) + sum(len(by_station[one]) for one in part if one in by_station))
             store.drop(work, cells, cells.c.day == self._text, cells.c.station_id.in_(part))
             for station_id in part:
@@ -171,7 +172,7 @@ class Day:
             here = true() if sites is None else taking_cells.c.site_id.in_(sites)
             earners = await store.earners_of_day(self._database, self._day, here)
             earners |= {key[1] for key in found if sites is None or key[0] in sites}
-            for part in store.parts_of(earners):
+            for part in store.parts_of(earners, AT_ONCE):
                 known = {key: one for station_id in part for key, one in by_station.get(station_id, {}).items()}
                 work = await out.room(len(part) + len(known))
                 store.drop(

@@ -9,7 +9,7 @@ from ingufu.reports.model import State
 
 replace = msgspec.structs.replace
 
-MOST = 600  # rows of a unit: some milliseconds
+MOST = 300  # rows of a unit: some milliseconds
 
 
 class Portions:

@@ -314,10 +314,10 @@ def add_taking_totals(work: Work, grain: str, period: str, found: Mapping[tuple[
         work.append(_ADD_TAKING_TOTAL, key | msgspec.structs.asdict(one))
 
 
-def parts_of(members: Iterable[str]) -> list[list[str]]:
+def parts_of(members: Iterable[str], most: int = AT_ONCE) -> list[list[str]]:
     """Return members in lists that a statement can name."""
     known = sorted(set(members))
-    return [known[place : place + AT_ONCE] for place in range(0, len(known), AT_ONCE)]
+    return [known[place : place + most] for place in range(0, len(known), most)]
 
 
 async def _in_parts(database: Database, made: Any, members: Iterable[str]) -> list[Row]:
