@@ -53,6 +53,25 @@ def free_place(person: Person, *, version: str | None = None) -> tuple[Page, Loc
     raise AssertionError(f"no EVSE is free at {names}")
 
 
+def charging(person: Person) -> Page:
+    """Open a station of OCPP 2.0.1 that charges; at an hour when none does, have one begin."""
+    page = person.choose("Stations")
+    filtered(page, Status="Charging", OCPP="2.0.1")
+    settled(page)
+    names = page.locator("#station-list tbody .lead-cell a")
+    if names.count():
+        names.first.click()
+        return page
+    token = new_card(person)
+    page, place = free_place(person, version="2.0.1")
+    place.get_by_role("link", name="Start…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name="Card").fill(token)
+    dialog.get_by_role("button", name="Start charging").click()
+    expect(toast(page)).to_contain_text("Start charging: Accepted")
+    return page
+
+
 def new_card(person: Person) -> str:
     """Register a card that nobody else has, and return its number."""
     number_ = unlike("C0FFEE")
@@ -111,6 +130,7 @@ def test_stations_are_found_chosen_and_asked_with_a_result_for_each(person: Pers
     rows = page.locator("#station-list tbody tr")
     expect(rows.filter(has_text="Fjellvik")).to_have_count(total(page))
     assert 0 < total(page) < everything
+    settled(page)
     page.get_by_role("link", name="Clear").click()
     expect(rows.filter(has_text="Akagera Works").first).to_be_visible()
 
@@ -147,10 +167,7 @@ def test_stations_are_found_chosen_and_asked_with_a_result_for_each(person: Pers
 
 
 def test_station_is_watched_asked_configured_and_understood(person: Person) -> None:
-    page = person.choose("Stations")
-    filtered(page, Status="Charging", OCPP="2.0.1")
-    settled(page)
-    page.locator("#station-list tbody .lead-cell a").first.click()
+    page = charging(person)
     is_live(page)
     power = page.locator("article.evse .evse-power .live-number").first
     before = power.inner_text()

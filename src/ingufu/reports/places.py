@@ -1,7 +1,6 @@
 """Which EVSEs there are, since when, and where: what utilisation is a part of."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from sqlalchemy import and_, delete, exists, func, or_, select
@@ -36,6 +35,7 @@ _STANDING = (
 )
 _MOVED = _STANDING.where(or_(evses.c.station_id.is_(None), evses.c.site_id != _site, evses.c.time_zone != _zone))
 _PUT = upsert(evses, ["station_id", "evse"])
+_GONE = select(evses.c.station_id).where(~exists().where(_same)).limit(1)
 _FORGET = delete(evses).where(~exists().where(_same))
 
 
@@ -80,20 +80,27 @@ async def days_of(database: Database, station_id: str) -> list[str]:
     return [row["day"] for row in await database.select(statement)]
 
 
-async def enter(work: Work, database: Database, moved: list[Moved], *, first_day: str = "") -> None:
-    """Enter EVSEs as they are now, since they were made or first used. `first_day`: what was before is not asked."""
-    first: dict[Any, str] = {}
-    if moved:
-        statement = (
-            select(cells.c.station_id, cells.c.evse, func.min(cells.c.day).label("day"))
-            .where(cells.c.day >= first_day)
-            .group_by(cells.c.station_id, cells.c.evse)
-        )
-        first = {(row["station_id"], row["evse"]): row["day"] for row in await database.select(statement)}
+async def first_days(database: Database, *, since: str = "") -> dict[tuple[str, int], str]:
+    """Return the first day on which each EVSE was used; what was before `since` is not asked."""
+    statement = (
+        select(cells.c.station_id, cells.c.evse, func.min(cells.c.day).label("day"))
+        .where(cells.c.day >= since)
+        .group_by(cells.c.station_id, cells.c.evse)
+    )
+    return {(row["station_id"], row["evse"]): row["day"] for row in await database.select(statement)}
+
+
+def enter(work: Work, moved: Iterable[Moved], first: Mapping[tuple[str, int], str]) -> None:
+    """Enter EVSEs as they are now, since they were made or `first` used."""
     for one in moved:
         since = min(one.created_day, first.get((one.station_id, one.evse), one.created_day))
         values = {"station_id": one.station_id, "evse": one.evse, "site_id": one.site_id, "time_zone": one.time_zone}
         work.execute(_PUT, values | {"since": since})
+
+
+async def are_gone(database: Database) -> bool:
+    """Return whether EVSEs are entered that are gone."""
+    return bool(await database.fetch_all(_GONE))
 
 
 def forget_gone(work: Work) -> None:

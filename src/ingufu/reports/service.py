@@ -20,6 +20,7 @@ from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, tot
 
 EVENTS_AT_ONCE = 2000
 DECISIONS_AT_ONCE = 5000
+PLACES_AT_ONCE = 300  # EVSEs that are entered in one unit
 GAP_S = 30.0  # a number that is missing for so long belongs to nothing: its unit was undone
 OVERLAP = 2000  # events followed once more when the past is gathered: some may have been on their way
 DECISIONS_AGAIN = 100
@@ -52,13 +53,14 @@ class Reports:
             gathered_at=self._clock.now(),
         )  # fmt: skip
         standing = await places.find_standing(self._database)
+        used = await places.first_days(self._database, since=after.first_day)
         if work is None:
             async with self._database.work() as own:
                 self._begin_again(own, known, after)
-                await places.enter(own, self._database, standing, first_day=after.first_day)
+                places.enter(own, standing, used)
         else:
             self._begin_again(work, known, after)
-            await places.enter(work, self._database, standing, first_day=after.first_day)
+            places.enter(work, standing, used)
         return after
 
     async def gather_past(self) -> bool:
@@ -120,9 +122,13 @@ class Reports:
             found = await places.days_of(self._database, station_id)
             around = {date.fromisoformat(day) + shift * ONE for day in found for shift in (-1, 0, 1)}
             await self._gather(known, Dirty({day: frozenset({station_id}) for day in around}), known)
-        async with self._database.work() as work:
-            await places.enter(work, self._database, moved)
-            places.forget_gone(work)
+        used = await places.first_days(self._database) if moved else {}
+        for place in range(0, len(moved), PLACES_AT_ONCE):
+            async with self._database.work() as work:
+                places.enter(work, moved[place : place + PLACES_AT_ONCE], used)
+        if await places.are_gone(self._database):
+            async with self._database.work() as work:
+                places.forget_gone(work)
         return len(moved)
 
     # In detail
