@@ -12,6 +12,7 @@ from ingufu.core.errors import IngufuError
 SEAL_EVERY_S = 2.0  # what other processes write is sealed so soon; our own at once
 GATHER_S = 0.05  # so that entries of one moment are sealed together
 VERIFY_EVERY_S = 3600.0
+PATIENCE = 4.0  # a fifth of the time at most
 FIRST_VERIFY_AFTER_S = 30.0  # the start belongs to people and stations
 
 log = structlog.get_logger(__name__)
@@ -52,7 +53,7 @@ class AuditKeeper:
         while True:
             try:
                 await self.prune()
-                await self._accounts.verify_audit()
+                await self._accounts.verify_audit(pause=PATIENCE)
             except IngufuError as error:
                 log.warning("audit.not_verified", error=error.message)
             await asyncio.sleep(self._verify_every_s)

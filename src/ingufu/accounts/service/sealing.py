@@ -69,13 +69,14 @@ class SealedTrail(Trail):
         """Return where the chain begins and ends; None before its first seal."""
         return await trail_store.head(self._database)
 
-    async def verify_audit(self, anchor: tuple[int, str] | None = None) -> Verification:
+    async def verify_audit(self, anchor: tuple[int, str] | None = None, *, pause: float = 1.0) -> Verification:
         """Check the whole trail and return what was found; of those that ask at once, all get the same answer.
 
-        `anchor` is a number and a seal that was written down elsewhere: the chain must still have it.
+        `anchor` is a number and a seal that was written down elsewhere: the chain must still have it. `pause`: how many
+        times as long as a portion takes others are let go on after it.
         """
         if self._verifying is None or self._verifying.done():
-            self._verifying = asyncio.create_task(self._verify())
+            self._verifying = asyncio.create_task(self._verify(pause))
         found = await asyncio.shield(self._verifying)
         if anchor is None:
             return found
@@ -192,21 +193,22 @@ class SealedTrail(Trail):
             return await self.audit_head()
         return moved
 
-    async def _verify(self) -> Verification:
+    async def _verify(self, pause: float) -> Verification:
         head = await self.audit_head()
-        found = await self._walk(head)
+        found = await self._walk(head, pause)
         for _ in range(_MORE_TRIES):
             before, head = head, await self.audit_head()
             if (before.first_number if before else 0) == (head.first_number if head else 0):
                 break  # else it was pruned meanwhile, and what was missing may have been missing rightly
-            found = await self._walk(head)
+            found = await self._walk(head, pause)
         self.verification = found
         if not found.is_whole:
             log.error("audit.broken", flaws=[flaw.what for flaw in found.flaws], head=found.head_number)
         return found
 
-    async def _walk(self, head: Head | None) -> Verification:
+    async def _walk(self, head: Head | None, pause: float) -> Verification:
         """Check the chain from its start to this head, then what is beyond it."""
+        loop = asyncio.get_running_loop()
         key = self._trail_key()
         flaws: list[Flaw] = []
         entries = 0
@@ -215,11 +217,12 @@ class SealedTrail(Trail):
         while walk.number < end and (
             rows := await trail_store.sealed(self._database, walk.number, min(CHECKED_AT_ONCE, end - walk.number))
         ):
+            began_s = loop.time()
             for row in rows:
                 if row["number"] <= end:
                     flaws += islice(walk.step(row), max(MOST_FLAWS - len(flaws), 0))
                     entries += 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(pause * (loop.time() - began_s))
         if head is not None:
             flaws += chain.check_end(key, walk, head)
         flaws += await self._check_witness(head)
