@@ -59,8 +59,9 @@ _BY_HAND = (
     ("tests/web/api/test_sites_only.py", ""),  # test_walk_roles.py goes over the same operations
     ("tests/web/api/test_walk.py", "[2-"),
     ("tests/web/test_right_to_left.py", "390"),
-    ("tests/web/test_styleguide.py", "[390-"),
-    ("tests/web/test_styleguide.py", "dark]"),
+    ("tests/web/test_styleguide.py", ""),  # what it shows is shown on the pages
+    ("tests/web/test_pages.py::test_page_in_french", "session"),
+    ("tests/web/test_pages.py::test_page_in_french", "station"),
     ("tests/web/test_docs_page.py", "[dark-"),
     ("tests/web/test_docs_page.py", "-360]"),
     ("tests/web/test_search_pages.py", "[dark]"),
