@@ -11,6 +11,7 @@ from ingufu.reports.service import Reports
 LOOK_S = 3.0
 BREATH_S = 0.05  # between two batches, so that pages are served meanwhile
 PLACES_S = 60.0
+PLACES_REST = 300  # times as long as it takes: on a large network all EVSEs are looked at for a second
 OPEN_S = 300.0
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,8 @@ class ReportKeeper:
         now = self._clock.monotonic()
         if now >= self._places_at:
             await self._reports.follow_places()
-            self._places_at = now + PLACES_S
+            took_s = self._clock.monotonic() - now
+            self._places_at = now + max(PLACES_S, PLACES_REST * took_s)
         if now >= self._open_at:
             await self._reports.refresh_open()
             self._open_at = now + OPEN_S
