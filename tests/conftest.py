@@ -81,9 +81,9 @@ _BY_HAND = (
     ("tests/authorization/", "postgresql"),
     ("tests/reservations/", "postgresql"),
     ("tests/importing/", "postgresql"),
-    ("tests/demo/test_office_jobs.py", ""),  # each file has a demo of its own; the gate does jobs of one of them,
+    ("tests/demo/test_office_jobs.py", ""),  # each file has a demo of its own, of which the gate starts one
     ("tests/demo/test_settings_jobs.py", ""),
-    ("tests/demo/test_network_jobs.py::test_station", ""),  # but for those that wait for what stations do
+    ("tests/demo/test_network_jobs.py::test_station", ""),  # which waits for what stations do
     ("tests/demo/test_network_jobs.py::test_session_is_started", ""),
 )
 

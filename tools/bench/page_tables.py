@@ -68,7 +68,7 @@ def _judged(found: PageTimes) -> list[str]:
     most = max((one.load_kb for one in found.times), default=0.0)
     return [
         times + ("reached." if not slow else f"**not reached** by {len(slow)} of {len(found.times)}."),
-        f"Of all {asked:,} answers {over} took longer: what is kept for some seconds is worked out anew then.",
+        f"Of all {asked:,} answers {over} took longer.",
         loads + (f"reached, {most:.0f} kB at the most." if not heavy else f"**not reached** by {len(heavy)}."),
     ]
 

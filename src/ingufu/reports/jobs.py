@@ -10,8 +10,8 @@ from ingufu.reports.service import Reports
 
 LOOK_S = 3.0
 BREATH_S = 0.05  # between two batches, so that pages are served meanwhile
-PLACES_S = 60.0
-PLACES_REST = 300  # times as long as it takes: on a large network all EVSEs are looked at for a second
+PLACES_S, PLACES_AT_MOST_S = 60.0, 600.0
+PLACES_REST = 300  # times as long as it took: on a large network, to look at all EVSEs takes a second
 OPEN_S = 300.0
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ class ReportKeeper:
         if now >= self._places_at:
             await self._reports.follow_places()
             took_s = self._clock.monotonic() - now
-            self._places_at = now + max(PLACES_S, PLACES_REST * took_s)
+            self._places_at = now + min(max(PLACES_S, PLACES_REST * took_s), PLACES_AT_MOST_S)
         if now >= self._open_at:
             await self._reports.refresh_open()
             self._open_at = now + OPEN_S

@@ -172,7 +172,7 @@ async def _first(
         .limit(query.limit)
     )
     rows, others = await asyncio.gather(  # beside each other: either looks at all that was gathered of these days
-        database.select(statement), _count_earners(database, query, site_ids, days) if with_money else _none()
+        database.select(statement), _count_earners(database, query, site_ids, days, with_money=with_money)
     )
     ids, total = [row["station_id"] for row in rows], (rows[0]["number"] if rows else 0) + others
     if len(ids) < query.limit and len(ids) < total:
@@ -180,16 +180,16 @@ async def _first(
     return ids, total
 
 
-async def _count_earners(database: Database, query: StationsQuery, site_ids: SiteIds, days: tuple[date, date]) -> int:
+async def _count_earners(
+    database: Database, query: StationsQuery, site_ids: SiteIds, days: tuple[date, date], *, with_money: bool
+) -> int:
     """Return how many stations have earned in the period, and done nothing else."""
+    if not with_money:
+        return 0
     earners = _sums(taking_cells, (), query.site_id, site_ids, days).subquery()
     used = _sums(cells, (), query.site_id, site_ids, days).where(cells.c.station_id == earners.c.station_id)
     others = select(func.count().label("number")).select_from(earners).where(~used.correlate(earners).exists())
     return int((await database.select(others))[0]["number"])
-
-
-async def _none() -> int:
-    return 0
 
 
 async def _all_ids(database: Database, query: StationsQuery, site_ids: SiteIds, days: tuple[date, date]) -> list[str]:

@@ -72,8 +72,8 @@ class SealedTrail(Trail):
     async def verify_audit(self, anchor: tuple[int, str] | None = None, *, pause: float = 1.0) -> Verification:
         """Check the whole trail and return what was found; of those that ask at once, all get the same answer.
 
-        `anchor` is a number and a seal that was written down elsewhere: the chain must still have it. `pause`: how many
-        times as long as a portion takes others are let go on after it.
+        `anchor` is a number and a seal that was written down elsewhere: the chain must still have it. After
+        each portion it rests `pause` times as long as the portion took, so that others go on.
         """
         if self._verifying is None or self._verifying.done():
             self._verifying = asyncio.create_task(self._verify(pause))

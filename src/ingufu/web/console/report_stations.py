@@ -11,10 +11,10 @@ from msgspec import Meta
 from ingufu.accounts.model import Principal, Scope
 from ingufu.views import console_sites
 from ingufu.views.report_stations import CardReport, StationReport, StationSort, StationsQuery, StationUse
-from ingufu.views.reports import DaysQuery, last_gathered
+from ingufu.views.reports import DaysQuery
 from ingufu.web.api import reports as api
 from ingufu.web.console.pages import Pages, page, path_of
-from ingufu.web.console.reports import KEPT_S, Asking, shown_period, zone_of
+from ingufu.web.console.reports import Asking, shown_period, since_gathered, zone_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.routes import function_of
@@ -40,7 +40,7 @@ async def show_ranking(
     since, until, _ = shown_period(criteria, web.services.clock.now().astimezone(ZoneInfo(zone)).date())
     site_id = criteria.site or None
     ranking = StationsQuery(since=since, until=until, site_id=site_id, sort=criteria.sort, limit=criteria.top)
-    it = await _ranking(web, pages, principal, ranking)
+    it: StationReport = await since_gathered(web, pages, principal, api.get_stations_report, ranking)
     asked = DaysQuery(since=since, until=until, site_id=site_id)
     cards = await _cards(web, pages, principal, asked)
     days = {"span": "own", "since": since.isoformat(), "until": until.isoformat()}
@@ -60,18 +60,6 @@ async def show_ranking(
         parquet_href=f"/api/v1/reports/stations/export.parquet?{files}",
         see_money=Scope.MONEY_READ in principal.scopes,
     )
-
-
-async def _ranking(web: WebContext, pages: Pages, principal: Principal, asked: StationsQuery) -> StationReport:
-    """Return the ranking as it is since figures were gathered last: those of every station are summed for it."""
-
-    async def rank() -> StationReport:
-        found: StationReport = await function_of(api.get_stations_report)(web, principal, asked)
-        return found
-
-    gathered_at = await last_gathered(web.services.database)
-    key = ("ranking", principal.site_ids, Scope.MONEY_READ in principal.scopes, asked, gathered_at)
-    return await pages.memo.of(key, KEPT_S, rank)
 
 
 async def _cards(web: WebContext, pages: Pages, principal: Principal, asked: DaysQuery) -> CardReport:

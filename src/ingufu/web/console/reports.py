@@ -1,6 +1,6 @@
 """Reports in the console: how the network is used, by day and site, with the time before beside it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
@@ -28,7 +28,7 @@ from ingufu.web.routes import function_of
 
 SITES_OFFERED = 300
 SITES_SHOWN = 50
-KEPT_S = 30.0  # what was summed up
+_KEPT_S = 30.0  # what was summed up
 LEVELS = 6  # shades of an hour
 _HIGH = 100.0  # of a picture
 _COMPARED: Mapping[str, Compare] = {  # unless another is chosen
@@ -98,7 +98,7 @@ async def show_report(
         by=criteria.by or _fitting(since, until),
         compare=criteria.compare or _COMPARED.get(criteria.span, Compare.BEFORE),
     )
-    it = await _report(web, pages, principal, query)
+    it: Report = await since_gathered(web, pages, principal, api.get_network_report, query)
     asked: dict[str, str] = {name: str(value) for name, value in msgspec.to_builtins(criteria).items()}
     days = {"since": since.isoformat(), "until": until.isoformat()}
     files = urlencode(days | ({"site_id": criteria.site} if criteria.site else {}))
@@ -138,16 +138,11 @@ async def show_report(
     )
 
 
-async def _report(web: WebContext, pages: Pages, principal: Principal, query: ReportQuery) -> Report:
-    """Return the report as it is since figures were gathered last."""
-
-    async def make() -> Report:
-        found: Report = await function_of(api.get_network_report)(web, principal, query)
-        return found
-
+async def since_gathered(web: WebContext, pages: Pages, principal: Principal, handler: Any, query: Hashable) -> Any:
+    """Return what a handler of the API answers: kept for a while, until figures are gathered anew."""
     gathered_at = await last_gathered(web.services.database)
-    key = ("report", principal.site_ids, Scope.MONEY_READ in principal.scopes, query, gathered_at)
-    return await pages.memo.of(key, KEPT_S, make)
+    key = (handler, principal.site_ids, Scope.MONEY_READ in principal.scopes, query, gathered_at)
+    return await pages.memo.of(key, _KEPT_S, lambda: function_of(handler)(web, principal, query))
 
 
 def zone_of(places: Sequence[SitePlace], site_id: str) -> str:
