@@ -2,17 +2,18 @@
 
 A day is always made whole again from what is stored, never added to. So it does not matter in which order things
 arrive, how often a day is gathered, or where a process was killed in between. A long day is written in portions, its
-totals last: until then the figures of its EVSEs may be old or new.
+totals first: what was kept of its EVSEs tells whose totals change, thus must last until these have.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
-from sqlalchemy import true
+from sqlalchemy import Table, true
 
-from ingufu.infra.storage.database import Database, Work
+from ingufu.infra.storage.database import Database
 from ingufu.reports import store
 from ingufu.reports.counting import EvseKey, TakingKey, figures_of, takings_of
 from ingufu.reports.days import day_of, month_of
@@ -22,8 +23,7 @@ from ingufu.reports.spreading import Reading
 from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
 
 SESSIONS_AT_ONCE = 2000  # whose readings are held at a time
-AT_ONCE = 100  # stations whose figures go into a portion together
-ROWS_OF_TOTALS = 3  # that are written for a place: of the day and the month, and those in their place before
+AT_ONCE = 100  # stations or sites whose figures go into a portion together
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -53,6 +53,7 @@ class Day:
         found = await self._count(places)
         before = await self._before()
         touched = {row["site_id"] for row in before} | {places[key[0]].site_id for key in found}
+        await self._sum_sites(out, found, places, touched, with_month=with_month)
         by_station: defaultdict[str, dict[EvseKey, Figures]] = defaultdict(dict)
         for key, figures in found.items():
             by_station[key[0]][key] = figures
@@ -64,7 +65,6 @@ class Day:
             if used := [one for one in part if one in by_station]:
                 later = evses.c.since > self._text  # an EVSE counts from the day of its first session on
                 work.execute_once(evses.update().where(evses.c.station_id.in_(used), later).values(since=self._text))
-        await self._sum_sites(out, found, places, touched, with_month=with_month)
 
     async def _count(self, places: Mapping[str, Place]) -> dict[EvseKey, Figures]:
         sessions = [
@@ -117,19 +117,15 @@ class Day:
         whole = Figures()
         for figures in sums.values():
             whole.add(figures)
-        work = await out.room(len(sums) * ROWS_OF_TOTALS)
-        if self._stations is None:
-            store.drop(work, totals, totals.c.grain == DAY, totals.c.period == self._text)
-        else:
-            period = (self._text, self._text)
-            for row in await store.rows_of(self._database, totals, DAY, period, None):
-                if row["place"] != NETWORK and row["place"] not in touched:
+        of = None if self._stations is None else {*touched, NETWORK}
+        if of is not None:
+            for row in await store.rows_of(self._database, totals, DAY, (self._text, self._text), None):
+                if row["place"] not in of:
                     whole.add(store.figures_in(row))
-            self._drop_totals(work, totals, DAY, self._text, {*touched, NETWORK})
         sums |= {NETWORK: whole} if sums or _has_any(whole) else {}
-        store.add_totals(work, DAY, self._text, sums)
+        await self._replace(out, totals, DAY, self._text, {place: {place: one} for place, one in sums.items()}, of)
         if with_month:
-            await self._sum_months(work, sums, None if self._stations is None else {*touched, NETWORK})
+            await self._sum_months(out, sums, of)
 
     async def _of_sites(
         self, found: Mapping[EvseKey, Figures], places: Mapping[str, Place], touched: set[str]
@@ -144,7 +140,7 @@ class Day:
                     sums.setdefault(row["site_id"], Figures()).add(store.figures_in(row))
         return sums
 
-    async def _sum_months(self, work: Work, today: Mapping[str, Figures], places: set[str] | None) -> None:
+    async def _sum_months(self, out: Portions, today: Mapping[str, Figures], places: set[str] | None) -> None:
         month = month_of(self._day)
         sums = {place: Figures() for place in today}
         for place, figures in today.items():
@@ -154,11 +150,7 @@ class Day:
                 sums.setdefault(row["place"], Figures()).add(store.figures_in(row))
         for figures in sums.values():
             figures.hours = {}  # an hour of which weekday, a month does not know
-        if places is None:
-            store.drop(work, totals, totals.c.grain == MONTH, totals.c.period == month)
-        else:
-            self._drop_totals(work, totals, MONTH, month, places)
-        store.add_totals(work, MONTH, month, sums)
+        await self._replace(out, totals, MONTH, month, {place: {place: one} for place, one in sums.items()}, places)
 
     # Money
 
@@ -182,22 +174,17 @@ class Day:
                     work, self._day, {key: one for key, one in known.items() if sites is None or key[0] in sites}
                 )
         sums = _by_place(found)
-        work = await out.room(len(sums) * ROWS_OF_TOTALS)
-        if self._sites is None:
-            store.drop(work, taking_totals, taking_totals.c.grain == DAY, taking_totals.c.period == self._text)
-        else:
-            self._drop_totals(work, taking_totals, DAY, self._text, {*self._sites, NETWORK})
-        if self._sites is not None:
-            period = (self._text, self._text)
-            for row in await store.rows_of(self._database, taking_totals, DAY, period, None):
-                if row["place"] != NETWORK and row["place"] not in self._sites:
+        of = None if self._sites is None else {*self._sites, NETWORK}
+        if of is not None:
+            for row in await store.rows_of(self._database, taking_totals, DAY, (self._text, self._text), None):
+                if row["place"] not in of:
                     sums.setdefault((NETWORK, row["currency"]), Takings()).add(store.takings_in(row))
-        store.add_taking_totals(work, DAY, self._text, sums)
+        await self._replace(out, taking_totals, DAY, self._text, _apart(sums), of)
         if with_month:
-            await self._sum_taking_months(work, sums, None if self._sites is None else {*self._sites, NETWORK})
+            await self._sum_taking_months(out, sums, of)
 
     async def _sum_taking_months(
-        self, work: Work, today: Mapping[tuple[str, str], Takings], places: set[str] | None
+        self, out: Portions, today: Mapping[tuple[str, str], Takings], places: set[str] | None
     ) -> None:
         month = month_of(self._day)
         sums: dict[tuple[str, str], Takings] = {}
@@ -206,17 +193,29 @@ class Day:
         for row in await store.rows_of(self._database, taking_totals, DAY, (f"{month}-01", f"{month}-31"), places):
             if row["period"] != self._text:
                 sums.setdefault((row["place"], row["currency"]), Takings()).add(store.takings_in(row))
-        if places is None:
-            store.drop(work, taking_totals, taking_totals.c.grain == MONTH, taking_totals.c.period == month)
-        else:
-            self._drop_totals(work, taking_totals, MONTH, month, places)
-        store.add_taking_totals(work, MONTH, month, sums)
+        await self._replace(out, taking_totals, MONTH, month, _apart(sums), places)
 
-    @staticmethod
-    def _drop_totals(work: Work, table: object, grain: str, period: str, places: Collection[str]) -> None:
-        for part in store.parts_of(places):
-            known = table.c  # type: ignore[attr-defined]  # a table of ours
+    async def _replace(
+        self, out: Portions, table: Table, grain: str, period: str, sums: Mapping[str, Any], places: set[str] | None
+    ) -> None:
+        """Write totals, given by place, instead of those that are kept of these places (None: of all)."""
+        if places is None:
+            places = await store.places_with(self._database, table, grain, period)
+        add = store.add_totals if table is totals else store.add_taking_totals
+        known = table.c
+        for part in store.parts_of({*places, *sums}, AT_ONCE):
+            work = await out.room(2 * len(part))
             store.drop(work, table, known.grain == grain, known.period == period, known.place.in_(part))
+            for place in part:
+                add(work, grain, period, sums.get(place, {}))
+
+
+def _apart(sums: Mapping[tuple[str, str], Takings]) -> dict[str, dict[tuple[str, str], Takings]]:
+    """Return the totals of each place."""
+    found: defaultdict[str, dict[tuple[str, str], Takings]] = defaultdict(dict)
+    for key, one in sums.items():
+        found[key[0]][key] = one
+    return found
 
 
 def _by_place(found: Mapping[TakingKey, Takings]) -> dict[tuple[str, str], Takings]:

@@ -1,7 +1,7 @@
 """Use cases of figures: following what happens, gathering the past, doing it all again."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -16,7 +16,7 @@ from ingufu.reports.gathering import NOBODY, Day
 from ingufu.reports.model import Dirty, State
 from ingufu.reports.portions import Portions
 from ingufu.reports.spreading import LONGEST
-from ingufu.reports.tables import cells, evses, taking_cells, taking_totals, totals
+from ingufu.reports.tables import cells, taking_cells, taking_totals, totals
 
 EVENTS_AT_ONCE = 2000
 DECISIONS_AT_ONCE = 5000
@@ -52,15 +52,11 @@ class Reports:
             known, first_day=first.isoformat(), next_day=first.isoformat(), rebuilt_at=self._clock.now(),
             gathered_at=self._clock.now(),
         )  # fmt: skip
-        standing = await places.find_standing(self._database)
-        used = await places.first_days(self._database, since=after.first_day)
         if work is None:
             async with self._database.work() as own:
                 self._begin_again(own, known, after)
-                places.enter(own, standing, used)
         else:
             self._begin_again(work, known, after)
-            places.enter(work, standing, used)
         return after
 
     async def gather_past(self) -> bool:
@@ -68,6 +64,9 @@ class Reports:
         known = await self._known()
         if known.next_day is None:
             return False
+        if known.rebuilt_at is not None and known.next_day == known.first_day:
+            standing = await places.find_standing(self._database)
+            await self._enter(standing, await places.first_days(self._database, since=known.first_day))
         day, today = date.fromisoformat(known.next_day), self._today()
         is_last = day >= today
         following = None if is_last else (day + ONE).isoformat()
@@ -119,13 +118,9 @@ class Reports:
         moved = await places.find_moved(self._database)
         for station_id in sorted({one.station_id for one in moved if one.is_known}):
             known = await self._known()
-            found = await places.days_of(self._database, station_id)
-            around = {date.fromisoformat(day) + shift * ONE for day in found for shift in (-1, 0, 1)}
-            await self._gather(known, Dirty({day: frozenset({station_id}) for day in around}), known)
-        used = await places.first_days(self._database) if moved else {}
-        for place in range(0, len(moved), PLACES_AT_ONCE):
-            async with self._database.work() as work:
-                places.enter(work, moved[place : place + PLACES_AT_ONCE], used)
+            days = await self._days_around(station_id)
+            await self._gather(known, Dirty({day: frozenset({station_id}) for day in days}), known)
+        await self._enter(moved, await places.first_days(self._database) if moved else {})
         if await places.are_gone(self._database):
             async with self._database.work() as work:
                 places.forget_gone(work)
@@ -162,8 +157,12 @@ class Reports:
         for table in (totals, taking_totals):
             is_out = (table.c.period < after.first_day[:7]) | (table.c.period > latest)
             store.drop(work, table, is_out)
-        store.drop(work, evses)
         self._save(work, known, after)
+
+    async def _enter(self, found: Sequence[places.Moved], first: Mapping[tuple[str, int], str]) -> None:
+        for place in range(0, len(found), PLACES_AT_ONCE):
+            async with self._database.work() as work:
+                places.enter(work, found[place : place + PLACES_AT_ONCE], first)
 
     def _save(self, work: Work, before: State, after: State) -> None:
         store.save_state(work, before, replace(after, gathered_at=self._clock.now()))
@@ -209,14 +208,17 @@ class Reports:
             expected = found + 1
         return ids[-1]
 
-    async def _dirty(self, events: Iterable[Row], decided: Iterable[Row]) -> Dirty:
-        sessions = {row["transaction_id"] for row in events if row["kind"] != "ChargeRecordIssued"} - {None}
+    async def _dirty(self, events: Sequence[Row], decided: Sequence[Row]) -> Dirty:
+        sessions = {row["transaction_id"] for row in events if row["kind"] in store.OF_SESSIONS} - {None}
         issued = {row["details"]["record"] for row in events if row["kind"] == "ChargeRecordIssued"}
         began = await store.starts_of(self._database, sessions)
         refused = [row for row in decided if row["status"] != store.ACCEPTED]
         stations = {row["station_id"] for row in (*began, *refused)}
         spots = await store.places_of(self._database, stations) if stations else {}
         found: defaultdict[date, set[str]] = defaultdict(set)
+        for station_id in {row["station_id"] for row in events if _is_move(row)}:
+            for day in await self._days_around(station_id):
+                found[day].add(station_id)
         for row in began:
             if (place := spots.get(row["station_id"])) is not None:
                 for day in self._days(row["started_at"], row["ended_at"], place.time_zone):
@@ -232,6 +234,11 @@ class Reports:
         return Dirty(
             {day: frozenset(ids) for day, ids in found.items()}, {day: frozenset(ids) for day, ids in takings.items()}
         )
+
+    async def _days_around(self, station_id: str) -> set[date]:
+        """Return the days that a station has figures for, and may have them for by another clock."""
+        found = await places.days_of(self._database, station_id)
+        return {date.fromisoformat(day) + shift * ONE for day in found for shift in (-1, 0, 1)}
 
     def _days(self, started_at: datetime, ended_at: datetime | None, zone: str) -> list[date]:
         """Return the days that a session touches, or touched before its end was corrected."""
@@ -251,3 +258,8 @@ class Reports:
             await whole.gather(out)
         if days or after != known:
             await out.close(after)
+
+
+def _is_move(event: Row) -> bool:
+    """Whether a station stands elsewhere now. It may be back before all places are looked at."""
+    return event["kind"] == "StationChanged" and "site_id" in event["details"]["changed"]

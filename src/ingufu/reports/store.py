@@ -24,13 +24,8 @@ from ingufu.stations.tables import stations
 
 MAIN = "main"
 AT_ONCE = 400  # members of an IN list
-FOLLOWED = (
-    "TransactionStarted",
-    "TransactionEnded",
-    "TransactionCorrected",
-    "TransactionDetailed",
-    "ChargeRecordIssued",
-)
+OF_SESSIONS = ("TransactionStarted", "TransactionEnded", "TransactionCorrected", "TransactionDetailed")
+FOLLOWED = (*OF_SESSIONS, "ChargeRecordIssued", "StationChanged")
 ACCEPTED = "Accepted"
 _ACCEPTED: ColumnElement[str] = literal_column("'Accepted'")  # in the words of the partial index
 
@@ -252,6 +247,13 @@ async def earners_of_day(database: Database, day: date, where: ColumnElement[boo
     known = taking_cells.c
     rows = await database.select(select(known.station_id).where(known.day == day.isoformat(), where).distinct())
     return {row["station_id"] for row in rows}
+
+
+async def places_with(database: Database, table: Any, grain: str, period: str) -> set[str]:
+    """Return the places that totals are kept of."""
+    known = table.c
+    rows = await database.select(select(known.place).where(known.grain == grain, known.period == period).distinct())
+    return {row["place"] for row in rows}
 
 
 async def rows_of(
