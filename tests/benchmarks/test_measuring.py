@@ -15,8 +15,10 @@ from bench.speed import Row, Size
 from postgresql import require_binaries
 
 BENCH = Path(__file__).parents[2] / "tools" / "bench"
-ONE_MIX = Size(seconds=0.5, mixes=("meter-values",), saturating=(3,), rates=(40.0,), at_a_rate=4, settle_s=0.0)
-SMALL = Size(seconds=0.5, saturating=(3,), rates=(40.0,), plain_rates=(20.0,), at_a_rate=4, settle_s=0.0)
+ONE_MIX = Size(
+    seconds=0.5, mixes=("meter-values",), saturating=(3,), rates=(40.0,), at_a_rate=4, settle_s=0.0, rest_s=0.0
+)
+SMALL = Size(seconds=0.5, saturating=(3,), rates=(40.0,), plain_rates=(20.0,), at_a_rate=4, settle_s=0.0, rest_s=0.0)
 
 
 def plan_of(target: Target, stations: int, **figures: float) -> Plan:

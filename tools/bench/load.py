@@ -18,10 +18,13 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench import mixes
 from bench.fleet import Fleet, Station
 from bench.plan import Connected, Plan, Result
 
 WARM_UP_S = 1.0
+STARTS_PER_S = 500.0
+BEGIN_S = 20.0  # for the last of them to be answered
 TAIL_S = 2.0  # for the answers to calls that fell due in the measured time
 FINEST_TICK_S = 0.00025
 STAY_S = 120.0
@@ -64,10 +67,13 @@ class Closed:
 
 
 class Open:
-    """Calls fall due at a rate, evenly, by one station after the other."""
+    """Calls fall due at a rate, evenly, by one station after the other.
 
-    def __init__(self, fleet: Fleet, meter: Meter, rate_per_s: float) -> None:
-        self._fleet, self._meter, self._rate = fleet, meter, rate_per_s
+    The stations begin in so many rounds, so that they are in as many phases of what they say.
+    """
+
+    def __init__(self, fleet: Fleet, meter: Meter, rate_per_s: float, phases: int) -> None:
+        self._fleet, self._meter, self._rate, self._phases = fleet, meter, rate_per_s, phases
         self._began = 0.0
         self._due = 0
         self.is_over = False
@@ -93,7 +99,10 @@ class Open:
         stations, now = self._fleet.stations, time.perf_counter()
         due = int((now - self._began) * self._rate)
         for number in range(self._due, due):
-            station = stations[number % len(stations)]
+            turn, place = divmod(number, len(stations))
+            if turn < place % self._phases:  # it has not begun
+                continue
+            station = stations[place]
             due_at = self._began + number / self._rate
             if station.due_at is None:
                 self._fleet.say(station, due_at)
@@ -124,10 +133,18 @@ def run(plan: Plan) -> Result:
     connected = fleet.connect()
     if not plan.seconds:
         return _stay(fleet, connected)
+    warm_up_s = min(WARM_UP_S, plan.seconds / 4)
+    pace: Open | Closed
+    if plan.rate_per_s:
+        phases = mixes.phases(plan.mix)
+        pace = Open(fleet, meter, plan.rate_per_s, phases)
+        warm_up_s += (phases - 1) * plan.stations / plan.rate_per_s
+        _begin(fleet, plan)
+    else:
+        pace = Closed(fleet, meter)
     _turn(fleet, time.perf_counter() + plan.settle_s)
-    pace = Open(fleet, meter, plan.rate_per_s) if plan.rate_per_s else Closed(fleet, meter)
     pace.start()
-    _turn(fleet, time.perf_counter() + min(WARM_UP_S, plan.seconds / 4), pace)
+    _turn(fleet, time.perf_counter() + warm_up_s, pace)
     before, sessions = _processor_times(plan), fleet.wall.sessions
     meter.from_at = time.perf_counter()
     meter.until_at = meter.from_at + plan.seconds
@@ -142,6 +159,18 @@ def run(plan: Plan) -> Result:
             result, seconds=plan.seconds, sessions=sessions, due=meter.answered, errors=result.errors + missing
         )
     return replace(result, seconds=plan.seconds, sessions=sessions)
+
+
+def _begin(fleet: Fleet, plan: Plan) -> None:
+    """Have what the calls of a mix go on with started: a rush of starts is not what such a mix is about."""
+    if plan.mix not in mixes.BEGUN:
+        return
+    for station in fleet.stations:
+        fleet.say(station, time.perf_counter())
+        _turn(fleet, time.perf_counter() + 1 / STARTS_PER_S)
+    until = time.perf_counter() + BEGIN_S
+    while any(station.due_at is not None for station in fleet.stations) and time.perf_counter() < until:
+        fleet.turn(0.05)
 
 
 def _turn(fleet: Fleet, until: float, pace: Open | Closed | None = None) -> None:

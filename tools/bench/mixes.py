@@ -38,6 +38,9 @@ _EVENT = (
 )  # id, kind, timestamp, trigger, number, transaction, timestamp, register
 _READINGS = 10  # MeterValues of one session
 
+BEGUN = frozenset({"meter-values", "transaction-events"})  # mixes whose first call starts what the others go on with
+_CALLS: Mapping[str, int] = MappingProxyType({"session": _READINGS + 5})  # after which a mix begins again
+
 
 class Wall:
     """The date as stations write it, made anew once in a millisecond for all of them; and what they count."""
@@ -55,6 +58,11 @@ class Wall:
             self._millisecond = millisecond
             at = datetime.fromtimestamp(millisecond / 1000, UTC)
             self.stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+
+
+def phases(mix: str) -> int:
+    """Return in how many phases of the mix stations can be: real ones do not all plug in at the same moment."""
+    return _CALLS.get(mix, 1)
 
 
 def subprotocol(mix: str) -> str:

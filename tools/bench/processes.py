@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 START_S = 120.0  # a program that is not ready by then will not be
 STOP_S = 20.0
 BEYOND_S = 120.0  # what a measurement may take besides the time in which it measures
+REST_LOOK_S, REST_LOOKS, REST_SHARE = 0.5, 12, 0.15  # so often calm in a row; of a core
 SERVER_CORE, LOAD_CORE = 0, 1  # what is measured has one core to itself, the generator another
 
 
@@ -134,6 +135,26 @@ def await_pages(port: int) -> None:
             return
         time.sleep(0.2)
     raise SystemExit(f"Nothing answers on port {port}.")
+
+
+def await_rest(pid: int, most_s: float) -> None:
+    """Return when a server and its children have nearly nothing to do for a moment, at the latest after `most_s`.
+
+    What one measurement leaves to be done (bills, reports, caches of a new process) must not be in the next one.
+    """
+    until = time.monotonic() + most_s
+    calm, used = 0, _used(pid)
+    while calm < REST_LOOKS and time.monotonic() < until:
+        time.sleep(REST_LOOK_S)
+        before, used = used, _used(pid)
+        calm = calm + 1 if used - before < REST_SHARE * REST_LOOK_S else 0
+
+
+def _used(pid: int) -> float:
+    """Return the processor time of a process and its children, seconds."""
+    process = psutil.Process(pid)
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 def start_load(plan: Plan) -> subprocess.Popen[bytes]:

@@ -33,6 +33,7 @@ class Size(msgspec.Struct, kw_only=True, frozen=True):
     plain_rates: tuple[float, ...] = (200.0, 1000.0)
     at_a_rate: int = 1000  # stations
     settle_s: float = 12.0  # after which stations that call at a rate begin: what is asked of new ones is asked by then
+    rest_s: float = 90.0  # at the most, before each measurement, until the server has done what the last one left
     idle: int = 10_000  # stations
     network: Network = Network()
 
@@ -93,6 +94,8 @@ class Runner:
             database_pid=target.database_pid,
         )
         self._first += stations
+        if target.pid:
+            processes.await_rest(target.pid, self._size.rest_s)
         result = processes.measure(plan)
         return Row(server=target.name, mix=mix, stations=stations, rate_per_s=rate, result=result)
 
