@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from structlog.testing import capture_logs
@@ -90,6 +91,7 @@ async def test_large_fleet_is_handed_on_a_few_at_a_time_the_oldest_first(
     log: FrameLog, chunks: Chunks, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frame_log, "CHUNKS_A_TICK", 10)
+    monkeypatch.setattr(frame_log, "SHARE_A_TICK", 1.0)
     monkeypatch.setattr(frame_log, "DELAY_S", 0.0)
     for number in range(25):
         log.add(b"[]", clock.now(), "s", f"c{number}", is_inbound=True)
@@ -103,10 +105,29 @@ async def test_large_fleet_is_handed_on_a_few_at_a_time_the_oldest_first(
     assert [chunk.connection_id for chunk in chunks.handed] == [f"c{number}" for number in range(25)]
 
 
+async def test_frames_of_one_moment_are_handed_on_evenly(
+    log: FrameLog, chunks: Chunks, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_log, "SHARE_A_TICK", 0.1)
+    monkeypatch.setattr(frame_log, "DELAY_S", 0.0)
+    for number in range(40):
+        log.add(b"[]", clock.now(), "s", f"c{number}", is_inbound=True)
+    counts = [0]
+    async with asyncio.timeout(15):
+        while len(chunks.handed) < 40:
+            chunks.came.clear()
+            await chunks.came.wait()
+            counts.append(len(chunks.handed))
+    steps = [later - earlier for earlier, later in pairwise(counts)]
+    assert steps == sorted(steps, reverse=True), "a part of what still waits, thus ever fewer"
+    assert (steps[0], steps[-1]) == (5, 1)
+
+
 async def test_large_chunks_are_handed_on_fewer_at_a_time(
     log: FrameLog, chunks: Chunks, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frame_log, "BYTES_A_TICK", 100_000)
+    monkeypatch.setattr(frame_log, "SHARE_A_TICK", 1.0)
     monkeypatch.setattr(frame_log, "DELAY_S", 0.0)
     for number in range(6):
         log.add(b"x" * 45_000, clock.now(), "s", f"c{number}", is_inbound=True)

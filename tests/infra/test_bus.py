@@ -299,6 +299,32 @@ async def test_a_dialler_finds_the_hub_that_comes_later_and_the_one_that_comes_a
     await web.close()
 
 
+async def test_what_is_published_in_one_moment_goes_out_in_one_piece(hub, web):
+    inbox = Inbox(web, "events")
+    sent = []
+    spread = hub._spread
+    hub._spread = lambda data, *rest: (sent.append(data), spread(data, *rest))
+    for number in range(50):
+        hub.publish("events", b"%d" % number)
+    assert await inbox.count(50) == [b"%d" % number for number in range(50)]
+    assert len(sent) == 1
+    hub.publish("events", bytes(hub_module.SPREAD_BYTES))
+    assert len(sent) == 2, "so much does not wait"
+
+
+async def test_answer_does_not_overtake_what_was_published_before_it(hub, web):
+    heard = []
+    web.subscribe("events", heard.append)
+
+    async def answer(message):
+        hub.publish("events", b"began")
+        return b"done"
+
+    hub.respond("start", answer)
+    assert await web.request("start", b"", timeout_s=5.0) == b"done"
+    assert heard == [b"began"]
+
+
 async def test_what_was_published_before_hanging_up_arrives(hub, path):
     inbox = Inbox(hub, "events")
     web = await dial(path)

@@ -25,6 +25,7 @@ from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.engine import Write
 from ingufu.infra.storage.statements import insert, insert_or_ignore
 
+TABLE = str(transactions.name)  # of transactions
 NUMBERS = "transaction-number"
 FIRST_NUMBER = 1
 

@@ -17,9 +17,10 @@ FRAME_BYTES = 200  # which is so much
 WAITING_BYTES = 48 * 1024 * 1024  # of all chunks that are not yet handed on
 DELAY_S = 1.0  # how long a chunk waits for more
 RUSH_DELAY_S = 15.0  # the same while a fleet comes back
-TICK_S = 0.05
-CHUNKS_A_TICK = 100  # so that nobody waits for it for long; in a large fleet the rest of the frames wait longer
-BYTES_A_TICK = 2 * 1024 * 1024
+TICK_S = 0.01
+SHARE_A_TICK = TICK_S / DELAY_S  # of all connections: evenly, though all may have begun in the same moment
+CHUNKS_A_TICK = 20  # half a millisecond: messages wait for it; in a large fleet the rest of the frames wait longer
+BYTES_A_TICK = 512 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +112,8 @@ class FrameLog:
         latest_s = loop.time() - self._delay_s
         due: list[str] = []
         room = BYTES_A_TICK
-        for connection_id, gathering in islice(self._gathering.items(), CHUNKS_A_TICK):
+        most = min(1 + int(len(self._gathering) * SHARE_A_TICK), CHUNKS_A_TICK)
+        for connection_id, gathering in islice(self._gathering.items(), most):
             if gathering.since_s > latest_s or room <= 0:
                 break
             room -= CHUNK_BYTES - gathering.room

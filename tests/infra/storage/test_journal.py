@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -12,10 +13,11 @@ from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.engine import Committed, Series, Unit
 from ingufu.infra.storage.journal import journal, put_away
 from ingufu.infra.storage.lagging import PORTION_MIN as PORTION  # of a batch as small as these
+from ingufu.infra.storage.lagging import unbroken
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.sqlite import SqliteEngine
 from ingufu.infra.storage.targets import StorageUrl
-from storage_samples import APPEND, INSERT, SERIES, sample, series, step
+from storage_samples import APPEND, INSERT, SERIES, sample, samples, series, step
 
 ON_SQLITE = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 
@@ -207,3 +209,64 @@ async def test_rows_reach_their_table_by_themselves(sampled: Database, storage_u
 def test_journal_names_no_odd_table(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be"):
         put_away(name, ("step",), [(1,)])
+
+
+def test_entries_are_forgotten_by_runs_that_hold_no_others() -> None:
+    assert unbroken([]) == []
+    assert unbroken([4]) == [(4, 4)]
+    assert unbroken([1, 2, 3, 5, 6, 9]) == [(1, 3), (5, 6), (9, 9)]
+
+
+@ON_SQLITE
+async def test_entry_between_those_of_a_batch_is_not_forgotten_with_them(
+    sampled: Database, storage_url: StorageUrl
+) -> None:
+    database = await deferring(storage_url)
+    await defer(database, 1)
+    next(database.engine._entries)  # that of a commit of which nobody knows whether it was made
+    await defer(database, 2)
+    connection = sqlite.connect(storage_url.path)
+    connection.execute("INSERT INTO journal (id, entry) VALUES (2, x'90')")
+    connection.close()
+    assert [row["step"] for row in await database.fetch_all(SERIES)] == [1, 2]
+    assert on_disk(storage_url) == (2, 1)
+    await database.close()
+
+
+class Holding:
+    """Holds one unit back."""
+
+    def __init__(self, database: Database, table: str) -> None:
+        self.table = table
+        self._database = database
+        self._units = [(database.write(INSERT, sample("held")),)]
+        self._stir = database.hold_back(self)
+
+    def stir(self) -> None:
+        self._stir()
+
+    def leave(self) -> None:
+        """Let it go."""
+
+    def take(self, most: int) -> list[Any]:
+        taken, self._units = self._units[:most], self._units[most:]
+        return [Told(unit) for unit in taken]
+
+
+class Told:
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+
+    def settle(self, outcome: Exception | None) -> None:
+        assert outcome is None
+
+
+async def test_what_is_held_back_is_written_before_its_table_is_read_and_not_for_others(sampled: Database) -> None:
+    others = await sampled.fetch_all(SERIES)
+    held = Holding(sampled, str(samples.name))
+    held.stir()
+    assert await sampled.fetch_all(SERIES) == others
+    assert held._units, "the read of another table does not wait for it"
+    rows = await sampled.select(select(samples.c.id))
+    assert "held" in {row["id"] for row in rows}
+    assert not held._units

@@ -56,6 +56,8 @@ class QuickStep:
 class Pulses:
     """The running transactions whose row lags behind their readings."""
 
+    table = store.TABLE
+
     def __init__(self, database: Database, running: Running, rules: ChargingRules) -> None:
         self._database = database
         self._running = running

@@ -14,6 +14,8 @@ from ingufu.infra.bus.port import Listener, Responder, Unsubscribe
 from ingufu.infra.bus.socket_frames import Frame, FrameKind, FrameTooLarge
 
 WRITE_LIMIT_BYTES = 8 * 1024 * 1024  # a process that does not read its live events loses them beyond this
+SPREAD_S = 0.02  # what is published within it goes out in one piece: each one wakes every process that dialled
+SPREAD_BYTES = 256 * 1024  # so much does not wait
 LONGEST_ANSWER_S = 660.0  # beyond the longest time a station may be given; whoever asked has given up before
 
 log = structlog.get_logger(__name__)
@@ -28,6 +30,9 @@ class HubBus:
         self._server: asyncio.AbstractServer | None = None
         self._writers: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._answering: set[asyncio.Task[None]] = set()
+        self._unsent: list[bytes] = []  # frames that are published, and go out together
+        self._unsent_bytes = 0
+        self._spreading: asyncio.TimerHandle | None = None
         self.dropped = 0
 
     async def open(self) -> None:
@@ -49,8 +54,17 @@ class HubBus:
 
     def publish(self, topic: str, message: bytes) -> None:
         self._local.publish(topic, message)
-        if self._writers:
-            self._spread(Frame(FrameKind.PUBLISH, 0, topic, message))
+        if not self._writers:
+            return
+        data = _encoded(Frame(FrameKind.PUBLISH, 0, topic, message))
+        if data is None:
+            return
+        self._unsent.append(data)
+        self._unsent_bytes += len(data)
+        if self._unsent_bytes >= SPREAD_BYTES:
+            self._spread_unsent()
+        elif self._spreading is None:
+            self._spreading = asyncio.get_running_loop().call_later(SPREAD_S, self._spread_unsent)
 
     def subscribe(self, topic: str, listener: Listener) -> Unsubscribe:
         return self._local.subscribe(topic, listener)
@@ -64,6 +78,7 @@ class HubBus:
     async def close(self) -> None:
         """Hang up on everyone. Requests in hand are given up, and their processes told by the end of the line."""
         if self._server is not None:
+            self._spread_unsent()
             self._server.close()
             self._server = None
             self._path.unlink(missing_ok=True)
@@ -73,17 +88,21 @@ class HubBus:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._local.close()
 
-    def _spread(self, frame: Frame, source: asyncio.StreamWriter | None = None) -> None:
-        try:
-            data = socket_frames.encode(frame)
-        except FrameTooLarge as error:
-            log.warning("bus.not_published", topic=frame.name, error=str(error))
-            return
+    def _spread_unsent(self) -> None:
+        """Send what was published and has not gone out yet."""
+        if self._spreading is not None:
+            self._spreading.cancel()
+            self._spreading = None
+        if self._unsent:
+            unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
+            self._spread(b"".join(unsent), len(unsent))
+
+    def _spread(self, data: bytes, frames: int, source: asyncio.StreamWriter | None = None) -> None:
         for writer in self._writers:
             if writer is source or writer.is_closing():
                 continue
             if writer.transport.get_write_buffer_size() > WRITE_LIMIT_BYTES:
-                self.dropped += 1
+                self.dropped += frames
             else:
                 writer.write(data)
 
@@ -103,7 +122,9 @@ class HubBus:
     def _take(self, frame: Frame, writer: asyncio.StreamWriter) -> None:
         if frame.kind is FrameKind.PUBLISH:
             self._local.publish(frame.name, frame.body)
-            self._spread(frame, writer)
+            data = _encoded(frame)
+            if data is not None:
+                self._spread(data, 1, writer)
         elif frame.kind is FrameKind.REQUEST:
             task = asyncio.create_task(self._answer(frame, writer))
             self._answering.add(task)
@@ -115,7 +136,17 @@ class HubBus:
             data = socket_frames.encode(Frame(FrameKind.ANSWER, frame.number, "", body))
         except (Unavailable, FrameTooLarge) as error:
             data = socket_frames.encode(Frame(FrameKind.FAILURE, frame.number, str(error), b""))
+        self._spread_unsent()  # what was published before an answer is heard before it
         if not writer.is_closing():
             with contextlib.suppress(ConnectionError):
                 writer.write(data)
                 await writer.drain()
+
+
+def _encoded(frame: Frame) -> bytes | None:
+    """Return the frame's bytes; None, and a word in the log, if it is larger than the bus carries."""
+    try:
+        return socket_frames.encode(frame)
+    except FrameTooLarge as error:
+        log.warning("bus.not_published", topic=frame.name, error=str(error))
+        return None

@@ -30,7 +30,6 @@ class Database:
         self.engine = engine
         self.statements = Statements(engine.dialect) if statements is None else statements
         self.writer = GroupCommit(engine, self.statements)
-        self._lagging = self.writer.lagging
         self.publish: outbox.Publish = _publish_nothing
         self.reads_at_once = False  # no read is waited for, unless writes lag
 
@@ -55,7 +54,7 @@ class Database:
         What this process has written and what lags (`Work.defer`, `hold_back`) is in them, unless they `may_lag`.
         """
         prepared = self.statements.constant(statement)
-        if not may_lag and (self.writer.is_stirred or (self._lagging and self._lagging.concerns(prepared))):
+        if not may_lag and self.writer.lags(prepared):
             await self.writer.settle()
         return prepared.rows(await self.engine.fetch(prepared, prepared.bind(params or {})))
 
@@ -69,7 +68,7 @@ class Database:
     async def select(self, statement: ClauseElement) -> list[Row]:
         """Return the rows of a select built for this occasion (filters, paging), with all that lags."""
         prepared = self.statements.once(statement)
-        if self.writer.is_stirred or (self._lagging and self._lagging.concerns(prepared)):
+        if self.writer.lags(prepared):
             await self.writer.settle()
         return prepared.rows(await self.engine.fetch(prepared, prepared.bind({})))
 
@@ -108,7 +107,9 @@ class Database:
         return Write(prepared, prepared.bind(row), None, not is_deferred, is_deferred)
 
     def hold_back(self, source: Source) -> Callable[[], None]:
-        """Have `source` asked within a second, and before reads, for units it holds back; return what it calls then.
+        """Have `source` asked for units it holds back, within a second and before its table is read.
+
+        Return what it calls when it does.
 
         They are of figures that can be made again: a crash may lose them.
         """

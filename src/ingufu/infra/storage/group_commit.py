@@ -24,7 +24,7 @@ BEHIND_ALONE = 1000  # of them, if nobody waits for the commit; someone may come
 MAX_BEHIND = 200_000  # of them may wait without anyone waiting for them; beyond it they are counted as lost
 BEHIND_DELAY_S = 0.5  # how long such a row may wait for a commit to join
 LAG_S = 0.5  # how long what may lag behind gathers before it is put away
-HELD_PORTION = 20  # units that were held back, in one commit: about as long for who waits as a portion of what lags
+HELD_PORTION = 6  # units that were held back, in one commit: about as long for who waits as a portion of what lags
 HELD_ALONE = 100  # if nobody waits for the commit
 
 log = structlog.get_logger(__name__)
@@ -43,6 +43,8 @@ class Waiter(Protocol):
 
 class Source(Protocol):
     """Who holds back units of figures that can be made again."""
+
+    table: str  # that they change
 
     def leave(self) -> None:
         """Let what is held back now go out with the next commits."""
@@ -127,6 +129,12 @@ class GroupCommit:
         if self._runner is None:
             self._start()
         return True
+
+    def lags(self, prepared: Prepared) -> bool:
+        """Return whether a statement reads a table that is not as this process knows it."""
+        if self.is_stirred and any(source.table in prepared.sql for source in self.sources):
+            return True
+        return bool(self.lagging) and self.lagging.concerns(prepared)
 
     def wake(self) -> None:
         """See to it that what lags is put away before long."""

@@ -24,7 +24,7 @@ journal = Table(
 )
 
 ENTRIES = select(journal.c.id, journal.c.entry).order_by(journal.c.id)
-FORGET = delete(journal).where(journal.c.id == bindparam("of"))
+FORGET = delete(journal).where(journal.c.id >= bindparam("first"), journal.c.id <= bindparam("last"))
 
 Rows = Mapping[Prepared, Sequence[Values]]
 

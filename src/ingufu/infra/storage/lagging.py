@@ -9,8 +9,8 @@ from ingufu.infra.storage.engine import Deferral, Series, Unit, Values, Write
 from ingufu.infra.storage.journal import FORGET, decode, put_away
 from ingufu.infra.storage.statements import Prepared, Statements
 
-PORTION_MIN, PORTION_MAX = 100, 400  # rows put away with one commit: 1 to 2 ms longer for who waits for it
-PORTIONS = 25  # into which a batch is cut, within these bounds
+PORTION_MIN, PORTION_MAX = 25, 400  # rows put away with one commit: 1 to 2 ms longer for who waits for it
+PORTIONS = 100  # into which a batch is cut, within these bounds
 ROWS_DUE = 4000  # so many rows are put away without waiting longer
 _first = itemgetter(0)
 
@@ -18,6 +18,17 @@ _first = itemgetter(0)
 def portion_size(rows: int) -> int:
     """Return how many rows of a table one commit puts away of so many."""
     return min(max(rows // PORTIONS, PORTION_MIN), PORTION_MAX)
+
+
+def unbroken(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return first and last of each run of numbers, each one more than that before it."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
 class Portion(NamedTuple):
@@ -115,7 +126,8 @@ class Lagging:
 
     def _finish(self, entries: tuple[int, ...]) -> None:
         """Have the last portion forget the entries whose rows it completes."""
-        forget = tuple(Write(self._forget, self._forget.bind({"of": entry})) for entry in entries)
+        spans = [{"first": first, "last": last} for first, last in unbroken(entries)]
+        forget = tuple(Write(self._forget, self._forget.bind(span)) for span in spans)
         self._portions.append(self._portions.pop()._replace(unit=forget, entries=entries))
 
     def _tables(self) -> set[str]:
