@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -12,9 +12,8 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, false, func, select
 
-from ingufu.core.sheet import Column, Sheet, own
 from ingufu.infra.storage.database import Database
-from ingufu.reports.days import ONE, days_between
+from ingufu.reports.days import days_between
 from ingufu.reports.model import NETWORK, NOWHERE
 from ingufu.reports.tables import state, taking_totals, totals
 from ingufu.sites.tables import sites
@@ -22,7 +21,6 @@ from ingufu.views.report_capacity import Capacity, find_capacity
 from ingufu.views.report_periods import Compare, earlier, on_days, period_of, within
 from ingufu.views.stations import SiteIds
 
-DAYS_AT_ONCE = 31  # of a file
 HOURS, WEEKDAYS = 24, 7
 _WH = Decimal(1_000_000)
 
@@ -140,36 +138,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     is_gathering: Annotated[bool, Meta(description="Older days are still being gathered.")] = False
 
 
-class DayUse(msgspec.Struct, frozen=True, kw_only=True):
-    """A site on a day, as one row of a file."""
-
-    day: date
-    site_id: str | None = None
-    site: str = ""
-    time_zone: str = "UTC"
-    use: Use
-
-
-SHEET: Sheet[DayUse] = Sheet(
-    "report-days",
-    (
-        Column("day", "day", lambda row: row.day),
-        *own("text", "site_id", "site", "time_zone"),
-        Column("sessions_started", "integer", lambda row: row.use.started),
-        Column("sessions_ended", "integer", lambda row: row.use.ended),
-        Column("sessions_succeeded", "integer", lambda row: row.use.succeeded),
-        Column("cards_refused", "integer", lambda row: row.use.refused),
-        Column("energy_wh", "exact", lambda row: row.use.energy_wh),
-        Column("occupied_s", "integer", lambda row: row.use.occupied_s),
-        Column("charging_s", "integer", lambda row: row.use.charging_s),
-        Column("available_s", "integer", lambda row: row.use.available_s),
-        Column("charge_records", "integer", lambda row: sum(one.records for one in row.use.earned)),
-        Column("net", "exact", lambda row: row.use.earned[0].net if len(row.use.earned) == 1 else None),
-        Column("gross", "exact", lambda row: row.use.earned[0].gross if len(row.use.earned) == 1 else None),
-        Column("currency", "text", lambda row: row.use.earned[0].currency if len(row.use.earned) == 1 else None),
-    ),
-)
-
 SUMS = ("started", "ended", "succeeded", "refused", "energy_wh", "occupied_s", "charging_s")
 EARNED = ("records", "credits", "net", "gross")
 
@@ -211,43 +179,6 @@ async def last_gathered(database: Database) -> datetime | None:
     return None if known is None else known["gathered_at"]
 
 
-async def list_days(
-    database: Database, query: DaysQuery, site_ids: SiteIds, *, now: datetime, with_money: bool
-) -> AsyncIterator[Sequence[DayUse]]:
-    """Yield each site on each day that has figures, a month of days at a time. Raises InvalidInput."""
-    since, until = period_of(query.since, query.until, now)
-    capacity = await find_capacity(database, query.site_id, site_ids, now)
-    named = {row["id"]: row for row in await database.select(select(sites.c.id, sites.c.name, sites.c.time_zone))}
-    while since <= until:
-        last = min(since + (DAYS_AT_ONCE - 1) * ONE, until)
-        conditions = _sites_of(totals, query.site_id, site_ids)
-        rows = await database.select(
-            _sum(totals, SUMS, "place", "period").where(*on_days(totals, since, last), conditions)
-        )
-        taken: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-        if with_money:
-            conditions = _sites_of(taking_totals, query.site_id, site_ids)
-            statement = _sum(taking_totals, EARNED, "place", "period", "currency")
-            for row in await database.select(statement.where(*on_days(taking_totals, since, last), conditions)):
-                taken[row["place"], row["period"]].append(row)
-        found = {(row["place"], row["period"]): row for row in rows}
-        yield [
-            DayUse(
-                day=date.fromisoformat(day),
-                site_id=place or None,
-                site=named[place]["name"] if place in named else "",
-                time_zone=named[place]["time_zone"] if place in named else "UTC",
-                use=use_of(
-                    [found[place, day]] if (place, day) in found else [],
-                    taken.get((place, day), []),
-                    capacity.seconds(date.fromisoformat(day), date.fromisoformat(day), place),
-                ),
-            )
-            for place, day in sorted({*found, *taken}, key=lambda key: (key[1], key[0]))
-        ]
-        since = last + ONE
-
-
 _STATE = select(state.c.gathered_at, state.c.next_day)
 
 
@@ -258,13 +189,15 @@ def _places(site_id: str | None, site_ids: SiteIds) -> tuple[str, ...]:
     return (NETWORK,) if site_ids is None else tuple(sorted(site_ids))
 
 
-def _sites_of(table: Any, site_id: str | None, site_ids: SiteIds) -> ColumnElement[bool]:
+def sites_of(table: Any, site_id: str | None, site_ids: SiteIds) -> ColumnElement[bool]:
+    """Return the condition that a row of totals is of one of the sites that are asked for, each by itself."""
     places = _places(site_id, site_ids)
     condition: ColumnElement[bool] = table.c.place != NETWORK if places == (NETWORK,) else table.c.place.in_(places)
     return condition if places else false()
 
 
-def _sum(table: Any, names: Iterable[str], *by: str) -> Select[Any]:
+def sum_by(table: Any, names: Iterable[str], *by: str) -> Select[Any]:
+    """Return the sums of these columns for each combination of the others."""
     keys = [table.c[name] for name in by]
     return select(*keys, *(func.sum(table.c[name]).label(name) for name in names)).group_by(*keys)
 
@@ -284,7 +217,7 @@ async def _earned(
     """Return what was earned on each day, by currency."""
     if not places or not with_money:
         return []
-    statement = _sum(taking_totals, EARNED, "period", "currency")
+    statement = sum_by(taking_totals, EARNED, "period", "currency")
     conditions = (*on_days(taking_totals, since, until), taking_totals.c.place.in_(places))
     return list(await database.select(statement.where(*conditions)))
 
@@ -294,12 +227,12 @@ async def _whole(database: Database, places: Sequence[str], since: date, until: 
     if not places:
         return Use()
     rows = await database.select(
-        _sum(totals, SUMS, "place").where(within(totals, since, until), totals.c.place.in_(places))
+        sum_by(totals, SUMS, "place").where(within(totals, since, until), totals.c.place.in_(places))
     )
     earned: Sequence[dict[str, Any]] = ()
     if with_money:
         conditions = (within(taking_totals, since, until), taking_totals.c.place.in_(places))
-        earned = await database.select(_sum(taking_totals, EARNED, "currency").where(*conditions))
+        earned = await database.select(sum_by(taking_totals, EARNED, "currency").where(*conditions))
     return use_of(rows, earned, 0)
 
 
@@ -314,12 +247,12 @@ class _BySite(NamedTuple):
 async def _by_site(
     database: Database, site_id: str | None, site_ids: SiteIds, since: date, until: date, *, with_money: bool
 ) -> _BySite:
-    conditions = (within(totals, since, until), _sites_of(totals, site_id, site_ids))
-    rows = await database.select(_sum(totals, SUMS, "place").where(*conditions))
+    conditions = (within(totals, since, until), sites_of(totals, site_id, site_ids))
+    rows = await database.select(sum_by(totals, SUMS, "place").where(*conditions))
     earned: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     if with_money:
-        conditions = (within(taking_totals, since, until), _sites_of(taking_totals, site_id, site_ids))
-        for row in await database.select(_sum(taking_totals, EARNED, "place", "currency").where(*conditions)):
+        conditions = (within(taking_totals, since, until), sites_of(taking_totals, site_id, site_ids))
+        for row in await database.select(sum_by(taking_totals, EARNED, "place", "currency").where(*conditions)):
             earned[row["place"]].append(row)
     names = await database.select(select(sites.c.id, sites.c.name))
     return _BySite({row["place"]: row for row in rows}, earned, {row["id"]: row["name"] for row in names})

@@ -8,8 +8,9 @@ from ingufu.core import errors
 from ingufu.views import report_stations as station_views
 from ingufu.views import reports as views
 from ingufu.views import sites as site_views
+from ingufu.views.report_days import SHEET, DayUse, list_days
 from ingufu.views.report_stations import CardReport, StationReport, StationsQuery, StationUse
-from ingufu.views.reports import SHEET, DaysQuery, DayUse, Report, ReportQuery
+from ingufu.views.reports import DaysQuery, Report, ReportQuery
 from ingufu.web import access
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
@@ -106,7 +107,7 @@ def _read_stations(web: WebContext, principal: Principal, query: DaysQuery) -> B
 
 
 def _read(web: WebContext, principal: Principal, query: DaysQuery) -> Batches[DayUse]:
-    return views.list_days(
+    return list_days(
         web.services.database,
         query,
         principal.site_ids,

@@ -1,0 +1,89 @@
+"""The figures of each site on each day, as rows of a file."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from ingufu.core.sheet import Column, Sheet, own
+from ingufu.infra.storage.database import Database
+from ingufu.reports.days import ONE
+from ingufu.reports.tables import taking_totals, totals
+from ingufu.sites.tables import sites
+from ingufu.views.report_capacity import find_capacity
+from ingufu.views.report_periods import on_days, period_of
+from ingufu.views.reports import EARNED, SUMS, DaysQuery, Use, sites_of, sum_by, use_of
+from ingufu.views.stations import SiteIds
+
+DAYS_AT_ONCE = 31
+
+
+class DayUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A site on a day, as one row of a file."""
+
+    day: date
+    site_id: str | None = None
+    site: str = ""
+    time_zone: str = "UTC"
+    use: Use
+
+
+SHEET: Sheet[DayUse] = Sheet(
+    "report-days",
+    (
+        Column("day", "day", lambda row: row.day),
+        *own("text", "site_id", "site", "time_zone"),
+        Column("sessions_started", "integer", lambda row: row.use.started),
+        Column("sessions_ended", "integer", lambda row: row.use.ended),
+        Column("sessions_succeeded", "integer", lambda row: row.use.succeeded),
+        Column("cards_refused", "integer", lambda row: row.use.refused),
+        Column("energy_wh", "exact", lambda row: row.use.energy_wh),
+        Column("occupied_s", "integer", lambda row: row.use.occupied_s),
+        Column("charging_s", "integer", lambda row: row.use.charging_s),
+        Column("available_s", "integer", lambda row: row.use.available_s),
+        Column("charge_records", "integer", lambda row: sum(one.records for one in row.use.earned)),
+        Column("net", "exact", lambda row: row.use.earned[0].net if len(row.use.earned) == 1 else None),
+        Column("gross", "exact", lambda row: row.use.earned[0].gross if len(row.use.earned) == 1 else None),
+        Column("currency", "text", lambda row: row.use.earned[0].currency if len(row.use.earned) == 1 else None),
+    ),
+)
+
+
+async def list_days(
+    database: Database, query: DaysQuery, site_ids: SiteIds, *, now: datetime, with_money: bool
+) -> AsyncIterator[Sequence[DayUse]]:
+    """Yield each site on each day that has figures, a month of days at a time. Raises InvalidInput."""
+    since, until = period_of(query.since, query.until, now)
+    capacity = await find_capacity(database, query.site_id, site_ids, now)
+    named = {row["id"]: row for row in await database.select(select(sites.c.id, sites.c.name, sites.c.time_zone))}
+    while since <= until:
+        last = min(since + (DAYS_AT_ONCE - 1) * ONE, until)
+        conditions = sites_of(totals, query.site_id, site_ids)
+        rows = await database.select(
+            sum_by(totals, SUMS, "place", "period").where(*on_days(totals, since, last), conditions)
+        )
+        taken: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        if with_money:
+            conditions = sites_of(taking_totals, query.site_id, site_ids)
+            statement = sum_by(taking_totals, EARNED, "place", "period", "currency")
+            for row in await database.select(statement.where(*on_days(taking_totals, since, last), conditions)):
+                taken[row["place"], row["period"]].append(row)
+        found = {(row["place"], row["period"]): row for row in rows}
+        yield [
+            DayUse(
+                day=date.fromisoformat(day),
+                site_id=place or None,
+                site=named[place]["name"] if place in named else "",
+                time_zone=named[place]["time_zone"] if place in named else "UTC",
+                use=use_of(
+                    [found[place, day]] if (place, day) in found else [],
+                    taken.get((place, day), []),
+                    capacity.seconds(date.fromisoformat(day), date.fromisoformat(day), place),
+                ),
+            )
+            for place, day in sorted({*found, *taken}, key=lambda key: (key[1], key[0]))
+        ]
+        since = last + ONE
