@@ -97,7 +97,7 @@ class ListKeeper:
         if concerns_all:
             due = await self._lists.stations_to_serve()
         else:
-            due = [one for one in sorted(chosen) if await self._lists.is_to_be_served(one)]
+            due = await self._lists.stations_to_serve(sorted(chosen))
         if not due:
             return
         if self._tokens is None:

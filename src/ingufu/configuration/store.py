@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Integer, Select, Table, bindparam, delete, exists, or_, select, update
+from sqlalchemy import BindParameter, Integer, Select, Table, Update, bindparam, delete, exists, or_, select, update
 
 from ingufu.configuration.model import (
     OPEN_RESETS,
@@ -261,7 +262,14 @@ async def state_of(database: Database, station_id: str) -> StationState:
 def change_state(work: Work, station_id: str, **values: Any) -> None:
     """Write these columns only, so that changes of different things both stand; the row is made if there is none."""
     work.execute(_ADD_STATE, _row(StationState(station_id=station_id)))
-    work.execute_once(update(states).where(states.c.station_id == station_id).values(**values))
+    work.execute(_change(tuple(sorted(values))), {"of_station": station_id, **values})
+
+
+@cache
+def _change(names: tuple[str, ...]) -> Update:
+    """Return the statement that writes these columns: there are few combinations, and each is compiled once."""
+    values: dict[str, BindParameter[Any]] = {name: bindparam(name) for name in names}
+    return update(states).where(states.c.station_id == bindparam("of_station")).values(values)
 
 
 async def due(database: Database, until: datetime) -> list[str]:

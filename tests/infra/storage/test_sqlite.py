@@ -9,7 +9,7 @@ import pytest
 from ingufu.infra.storage import sqlite
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
-from ingufu.infra.storage.sqlite import SqliteEngine
+from ingufu.infra.storage.sqlite import READS_A_TURN, SqliteEngine
 from ingufu.infra.storage.targets import StorageUrl
 from storage_samples import ALL, APPEND, INSERT, sample, step
 
@@ -43,6 +43,29 @@ async def test_inline_reads_see_what_was_committed_and_cannot_write(sampled: Dat
     assert isinstance(inline.engine, SqliteEngine)
     with pytest.raises(Exception, match="readonly"):
         inline.engine._reader().execute("DELETE FROM samples")
+    await inline.close()
+
+
+async def test_job_that_reads_on_and_on_lets_others_go_on(sampled: Database, storage_url: StorageUrl) -> None:
+    inline = await open_database(storage_url, inline_reads=True)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    for _ in range(10 * READS_A_TURN):
+        await inline.fetch_all(ALL)
+    assert turns >= 10
+    turns = 0
+    for _ in range(READS_A_TURN // 2):  # a few are read at once
+        await inline.fetch_all(ALL)
+    assert turns <= 1
+    beside.cancel()
     await inline.close()
 
 

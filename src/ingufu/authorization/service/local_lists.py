@@ -1,6 +1,6 @@
 """Local lists: what each station holds, brought in step with what belongs there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,7 +17,7 @@ from ingufu.core import errors
 from ingufu.core.admission import GetListLimits, GetLocalListVersion, SendLocalList
 from ingufu.core.clock import Clock
 from ingufu.core.commands import Outcome, StationLink
-from ingufu.core.errors import Conflict, NotFound, StationUnavailable
+from ingufu.core.errors import Conflict, StationUnavailable
 from ingufu.core.ids import IdMaker
 from ingufu.core.texts import plain
 from ingufu.infra.storage.database import Database, Work
@@ -57,34 +57,16 @@ class LocalLists:
         station = await self._stations.get(station_id)
         return await self._listing(station, await self._admitting.admission(station_id), None, None)
 
-    async def is_to_be_served(self, station_id: str) -> bool:
-        """Return whether a station is connected, may be asked by itself, and has a list, or had one."""
-        try:
-            station = await self._stations.get(station_id)
-        except NotFound:
-            return False
-        if not station.is_online or station.is_silent:
-            return False
-        if (await self._admitting.admission(station_id)).list_mode is not ListMode.NONE:
-            return True
-        kept = await store.find_list(self._database, station_id)
-        return kept is not None and kept.version > 0
-
-    async def stations_to_serve(self) -> list[str]:
-        """Return the stations that are connected, may be asked by themselves, and have a list, or had one."""
+    async def stations_to_serve(self, among: Collection[str] | None = None) -> list[str]:
+        """Return the stations (None: of all) that are connected, may be asked, and have a list, or had one."""
         rules = await self._admitting.rules()
-        once = await store.find_stations_with_list(self._database)
+        once = await store.find_stations_with_list(self._database, among)
         if not once and all(rule.list_mode in (None, ListMode.NONE) for rule in rules.values()):
             return []
         found: list[str] = []
-        for station in await self._stations.all():
-            admission = resolve(rules, station.id, station.site_id)
-            if (
-                station.is_online
-                and not station.is_silent
-                and (station.id in once or admission.list_mode is not ListMode.NONE)
-            ):
-                found.append(station.id)
+        async for station_id, site_id in self._stations.askable(among):
+            if station_id in once or resolve(rules, station_id, site_id).list_mode is not ListMode.NONE:
+                found.append(station_id)
         return found
 
     async def tokens(self) -> list[TokenFacts]:

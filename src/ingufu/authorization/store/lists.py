@@ -1,5 +1,6 @@
 """Every query of admission rules and of the local lists of stations."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from ingufu.authorization.model import AdmissionRule, ListMode, ListState, Local
 from ingufu.authorization.tables import admission_rules, local_lists, token_groups
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert_or_ignore, upsert
+
+FEW = 200  # stations that a statement names
 
 _RULE = [admission_rules.c[name] for name in AdmissionRule.__struct_fields__]
 _LIST = [local_lists.c[name] for name in LocalList.__struct_fields__]
@@ -74,9 +77,12 @@ async def find_list(database: Database, station_id: str) -> LocalList | None:
     return _list(row) if row else None
 
 
-async def find_stations_with_list(database: Database) -> set[str]:
-    """Return the stations that once took a list from us."""
-    return {row["station_id"] for row in await database.fetch_all(_SENT)}
+async def find_stations_with_list(database: Database, among: Collection[str] | None = None) -> set[str]:
+    """Return the stations that once took a list from us; with `among`, at least those of them that did."""
+    if among is None or len(among) > FEW:
+        return {row["station_id"] for row in await database.fetch_all(_SENT)}
+    rows = await database.select(_SENT.where(local_lists.c.station_id.in_(sorted(among))))
+    return {row["station_id"] for row in rows}
 
 
 def add_list(work: Work, station_id: str) -> None:

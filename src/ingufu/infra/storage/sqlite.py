@@ -35,6 +35,7 @@ CHECKPOINT_PAGES = 32_000  # about 128 MB of log: the writer folds it back, if t
 LOG_KEPT_BYTES = 64 * 1024 * 1024  # a log that long readers let grow beyond is cut back to this
 WRITER_CACHE_KB = 16 * 1024
 STATEMENT_CACHE = 512
+READS_A_TURN = 32  # inline, some milliseconds: a job that reads on and on lets stations be heard meanwhile
 SHRINK_PAGES = 500  # cut off in one step, some milliseconds
 FREE_SHARE = 0.2  # of the file may be free pages, to be used again
 
@@ -74,6 +75,7 @@ class SqliteEngine:
         self._path = path
         self._inline_reads = inline_reads
         self._is_closed = False
+        self._reads = 0  # inline, in this turn of the event loop
         self._writer: sqlite3.Connection | None = None
         self._turn: file_locks.Turn | None = None
         self._presence: file_locks.FileLock | None = None
@@ -109,10 +111,20 @@ class SqliteEngine:
     async def fetch(self, prepared: Prepared, values: tuple[Any, ...]) -> list[Any]:
         if self._is_closed:
             raise Unavailable("The database is closed.")
-        if self._inline_reads:
-            return self._fetch(prepared.sql, values)
         loop = asyncio.get_running_loop()
+        if self._inline_reads:
+            if not self._reads:
+                loop.call_soon(self._begin_turn)
+            self._reads += 1
+            if not self._reads % READS_A_TURN:
+                turn: asyncio.Future[None] = loop.create_future()
+                loop.call_soon(_settle, turn)
+                await turn
+            return self._fetch(prepared.sql, values)
         return await loop.run_in_executor(self._read_threads, self._fetch, prepared.sql, values)
+
+    def _begin_turn(self) -> None:
+        self._reads = 0
 
     async def commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
         done = await self._write_thread.run(lambda: self._commit(units, series))
@@ -224,6 +236,11 @@ class SqliteEngine:
                 self.failure = f"The disk failed while writing ({error}); restart after the disk has been looked at."
                 log.critical("storage.disk_failed", error=str(error), code=error.sqlite_errorname)
             raise Unavailable(f"The database could not be written: {error}") from error
+
+
+def _settle(turn: asyncio.Future[None]) -> None:
+    if not turn.done():  # whoever waited has gone away
+        turn.set_result(None)
 
 
 def _fold(connection: sqlite3.Connection) -> int:

@@ -1,6 +1,7 @@
 """Which stations there are, and what we allow each."""
 
 import secrets as randomness
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
@@ -72,6 +73,11 @@ class Registry:
     async def all(self) -> list[Station]:
         """Return every station, by identity."""
         return await store.all_stations(self._database)
+
+    async def askable(self, among: Collection[str] | None = None) -> AsyncIterator[tuple[str, str | None]]:
+        """Yield stations (None: of all) that are connected and may be asked by themselves, each with its site's id."""
+        async for one in store.askable(self._database, among):
+            yield one
 
     async def create(
         self, work: Work, identity: str, *, password: str | None = None, **fields: Unpack[StationFields]

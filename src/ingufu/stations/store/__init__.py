@@ -1,6 +1,6 @@
 """Every query of stations, EVSEs, connectors and connection attempts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ _STATUS = (
     "vendor_error_code",
 )
 _ENTERED = ("kind", "max_power_w")
+ASKED_AT_ONCE = 500  # of which one read is, some milliseconds
 PRUNED_AT_ONCE = 5000  # rows of one delete, so that no station waits long for its commit
 
 # Stations
@@ -93,6 +94,10 @@ _BOOTED = (
         },
     )
 )
+_ASKABLE = select(stations.c.id, stations.c.site_id).where(
+    stations.c.is_online.is_(True), stations.c.is_silent.is_(False)
+)
+_ASKABLE_AFTER = _ASKABLE.where(stations.c.id > bindparam("last")).order_by(stations.c.id).limit(ASKED_AT_ONCE)
 _STATION_STATUS = (
     update(stations)
     .where(stations.c.id == bindparam("id_"))
@@ -117,6 +122,25 @@ async def by_identity(database: Database, identity: str) -> Station | None:
 async def all_stations(database: Database, *, is_online: bool = False) -> list[Station]:
     rows = await database.fetch_all(_ONLINE if is_online else _ALL)
     return msgspec.convert(rows, list[Station])
+
+
+async def askable(database: Database, among: Collection[str] | None) -> AsyncIterator[tuple[str, str | None]]:
+    """Yield id and site of the stations that are connected and not silent, some hundred with each read."""
+    if among is not None:
+        known = sorted(among)
+        for place in range(0, len(known), ASKED_AT_ONCE):
+            part = known[place : place + ASKED_AT_ONCE]
+            for row in await database.select(_ASKABLE.where(stations.c.id.in_(part))):
+                yield row["id"], row["site_id"]
+        return
+    last = ""
+    while True:
+        rows = await database.fetch_all(_ASKABLE_AFTER, {"last": last})
+        for row in rows:
+            yield row["id"], row["site_id"]
+        if len(rows) < ASKED_AT_ONCE:
+            return
+        last = rows[-1]["id"]
 
 
 async def count_waiting(database: Database) -> int:
