@@ -43,7 +43,7 @@ WARM_S = 5.0  # after the start
 
 log = structlog.get_logger(__name__)
 
-STATIONS_FIRST = 10  # niceness, beside the process that holds the stations, where both want the same core
+STATIONS_FIRST = 5  # niceness, beside the process that holds the stations, where both want the same core
 
 
 class Server(uvicorn.Server):
