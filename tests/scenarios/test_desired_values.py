@@ -66,9 +66,9 @@ async def test_desired_values_are_set_after_a_boot_and_shown_as_in_step(
         assert script.station.dialect.settings().sample_s == 40.0
         count = len(sent(script, "SetVariables", "ChangeConfiguration"))
         assert count == (2 if version == "1.6" else 1)
+        looked_at = (await caring.services.configuration.state(station_id)).looked_at
         await script.power_cut(5.0)
         await script.boot()
-        looked_at = (await caring.services.configuration.state(station_id)).looked_at
 
         async def looked_again() -> bool:
             return (await caring.services.configuration.state(station_id)).looked_at != looked_at
