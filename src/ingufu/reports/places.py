@@ -37,6 +37,8 @@ _MOVED = _STANDING.where(or_(evses.c.station_id.is_(None), evses.c.site_id != _s
 _PUT = upsert(evses, ["station_id", "evse"])
 _GONE = select(evses.c.station_id).where(~exists().where(_same)).limit(1)
 _FORGET = delete(evses).where(~exists().where(_same))
+_STANDS = exists().where(_same, stations.c.id == built.c.station_id, stations.c.approval == Approval.APPROVED.value)
+_FORGET_OTHERS = delete(evses).where(~_STANDS)
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +103,11 @@ def enter(work: Work, moved: Iterable[Moved], first: Mapping[tuple[str, int], st
 async def are_gone(database: Database) -> bool:
     """Return whether EVSEs are entered that are gone."""
     return bool(await database.fetch_all(_GONE))
+
+
+def forget_others(work: Work) -> None:
+    """Let all EVSEs be gone but those of approved stations."""
+    work.execute(_FORGET_OTHERS, {})
 
 
 def forget_gone(work: Work) -> None:

@@ -65,8 +65,7 @@ class Reports:
         if known.next_day is None:
             return False
         if known.rebuilt_at is not None and known.next_day == known.first_day:
-            standing = await places.find_standing(self._database)
-            await self._enter(standing, await places.first_days(self._database, since=known.first_day))
+            await self._enter_all(known.first_day)
         day, today = date.fromisoformat(known.next_day), self._today()
         is_last = day >= today
         following = None if is_last else (day + ONE).isoformat()
@@ -158,6 +157,13 @@ class Reports:
             is_out = (table.c.period < after.first_day[:7]) | (table.c.period > latest)
             store.drop(work, table, is_out)
         self._save(work, known, after)
+
+    async def _enter_all(self, first_day: str) -> None:
+        """Have the EVSEs entered that stand now, as they do, and no others."""
+        standing = await places.find_standing(self._database)
+        await self._enter(standing, await places.first_days(self._database, since=first_day))
+        async with self._database.work() as work:
+            places.forget_others(work)
 
     async def _enter(self, found: Sequence[places.Moved], first: Mapping[tuple[str, int], str]) -> None:
         for place in range(0, len(found), PLACES_AT_ONCE):

@@ -15,7 +15,7 @@ from ingufu.reports.tables import taking_totals, totals
 from ingufu.sites.tables import sites
 from ingufu.views.report_capacity import find_capacity
 from ingufu.views.report_periods import on_days, period_of
-from ingufu.views.reports import EARNED, SUMS, DaysQuery, Use, sites_of, sum_by, use_of
+from ingufu.views.reports import EARNED, SUMS, USE_COLUMNS, DaysQuery, Use, sites_of, sum_by, use_of
 from ingufu.views.stations import SiteIds
 
 DAYS_AT_ONCE = 31
@@ -36,18 +36,7 @@ SHEET: Sheet[DayUse] = Sheet(
     (
         Column("day", "day", lambda row: row.day),
         *own("text", "site_id", "site", "time_zone"),
-        Column("sessions_started", "integer", lambda row: row.use.started),
-        Column("sessions_ended", "integer", lambda row: row.use.ended),
-        Column("sessions_succeeded", "integer", lambda row: row.use.succeeded),
-        Column("cards_refused", "integer", lambda row: row.use.refused),
-        Column("energy_wh", "exact", lambda row: row.use.energy_wh),
-        Column("occupied_s", "integer", lambda row: row.use.occupied_s),
-        Column("charging_s", "integer", lambda row: row.use.charging_s),
-        Column("available_s", "integer", lambda row: row.use.available_s),
-        Column("charge_records", "integer", lambda row: sum(one.records for one in row.use.earned)),
-        Column("net", "exact", lambda row: row.use.earned[0].net if len(row.use.earned) == 1 else None),
-        Column("gross", "exact", lambda row: row.use.earned[0].gross if len(row.use.earned) == 1 else None),
-        Column("currency", "text", lambda row: row.use.earned[0].currency if len(row.use.earned) == 1 else None),
+        *USE_COLUMNS,
     ),
 )
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, and_, distinct, false, func, or_, select, true
 
 from ingufu.charging.tables import transactions
-from ingufu.core.sheet import Column, Sheet, own
+from ingufu.core.sheet import Sheet, own
 from ingufu.infra.storage.database import Database
 from ingufu.reports.days import bounds
 from ingufu.reports.tables import cells, evses, taking_cells
@@ -20,7 +20,7 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.report_capacity import Capacity
 from ingufu.views.report_periods import period_of
-from ingufu.views.reports import EARNED, SUMS, DaysQuery, Use, use_of
+from ingufu.views.reports import EARNED, SUMS, USE_COLUMNS, DaysQuery, Use, use_of
 from ingufu.views.stations import SiteIds
 
 MOST = 500  # stations of a list
@@ -81,18 +81,7 @@ SHEET: Sheet[StationUse] = Sheet(
     (
         *own("text", "station_id", "identity", "name", "site_id", "site"),
         *own("integer", "evse_count"),
-        Column("sessions_started", "integer", lambda row: row.use.started),
-        Column("sessions_ended", "integer", lambda row: row.use.ended),
-        Column("sessions_succeeded", "integer", lambda row: row.use.succeeded),
-        Column("cards_refused", "integer", lambda row: row.use.refused),
-        Column("energy_wh", "exact", lambda row: row.use.energy_wh),
-        Column("occupied_s", "integer", lambda row: row.use.occupied_s),
-        Column("charging_s", "integer", lambda row: row.use.charging_s),
-        Column("available_s", "integer", lambda row: row.use.available_s),
-        Column("charge_records", "integer", lambda row: sum(one.records for one in row.use.earned)),
-        Column("net", "exact", lambda row: row.use.earned[0].net if len(row.use.earned) == 1 else None),
-        Column("gross", "exact", lambda row: row.use.earned[0].gross if len(row.use.earned) == 1 else None),
-        Column("currency", "text", lambda row: row.use.earned[0].currency if len(row.use.earned) == 1 else None),
+        *USE_COLUMNS,
     ),
 )
 

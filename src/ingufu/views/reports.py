@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, false, func, select
 
+from ingufu.core.sheet import Column
 from ingufu.infra.storage.database import Database
 from ingufu.reports.days import days_between
 from ingufu.reports.model import NETWORK, NOWHERE
@@ -138,6 +139,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     is_gathering: Annotated[bool, Meta(description="Older days are still being gathered.")] = False
 
 
+USE_COLUMNS: tuple[Column[Any], ...] = (  # of a file whose rows have a `use`
+    Column("sessions_started", "integer", lambda row: row.use.started),
+    Column("sessions_ended", "integer", lambda row: row.use.ended),
+    Column("sessions_succeeded", "integer", lambda row: row.use.succeeded),
+    Column("cards_refused", "integer", lambda row: row.use.refused),
+    Column("energy_wh", "exact", lambda row: row.use.energy_wh),
+    Column("occupied_s", "integer", lambda row: row.use.occupied_s),
+    Column("charging_s", "integer", lambda row: row.use.charging_s),
+    Column("available_s", "integer", lambda row: row.use.available_s),
+    Column("charge_records", "integer", lambda row: sum(one.records for one in row.use.earned)),
+    Column("net", "exact", lambda row: row.use.earned[0].net if len(row.use.earned) == 1 else None),
+    Column("gross", "exact", lambda row: row.use.earned[0].gross if len(row.use.earned) == 1 else None),
+    Column("currency", "text", lambda row: row.use.earned[0].currency if len(row.use.earned) == 1 else None),
+)
 SUMS = ("started", "ended", "succeeded", "refused", "energy_wh", "occupied_s", "charging_s")
 EARNED = ("records", "credits", "net", "gross")
 

@@ -12,7 +12,7 @@ from ingufu.authorization.tables import admission_rules, local_lists, token_grou
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert_or_ignore, upsert
 
-FEW = 200  # stations that a statement names
+NAMED_AT_MOST = 200  # stations, by one statement
 
 _RULE = [admission_rules.c[name] for name in AdmissionRule.__struct_fields__]
 _LIST = [local_lists.c[name] for name in LocalList.__struct_fields__]
@@ -79,7 +79,7 @@ async def find_list(database: Database, station_id: str) -> LocalList | None:
 
 async def find_stations_with_list(database: Database, among: Collection[str] | None = None) -> set[str]:
     """Return the stations that once took a list from us; with `among`, at least those of them that did."""
-    if among is None or len(among) > FEW:
+    if among is None or len(among) > NAMED_AT_MOST:
         return {row["station_id"] for row in await database.fetch_all(_SENT)}
     rows = await database.select(_SENT.where(local_lists.c.station_id.in_(sorted(among))))
     return {row["station_id"] for row in rows}

@@ -109,9 +109,8 @@ class Database:
     def hold_back(self, source: Source) -> Callable[[], None]:
         """Have `source` asked for units it holds back, within a second and before its table is read.
 
-        Return what it calls when it does.
-
-        They are of figures that can be made again: a crash may lose them.
+        What is returned it has to call whenever it holds something back. The units are of figures that can be made
+        again: a crash may lose them.
         """
         self.writer.sources.append(source)
         return self.writer.stir

@@ -117,9 +117,7 @@ class SqliteEngine:
                 loop.call_soon(self._begin_turn)
             self._reads += 1
             if not self._reads % READS_A_TURN:
-                turn: asyncio.Future[None] = loop.create_future()
-                loop.call_soon(_settle, turn)
-                await turn
+                await asyncio.sleep(0)
             return self._fetch(prepared.sql, values)
         return await loop.run_in_executor(self._read_threads, self._fetch, prepared.sql, values)
 
@@ -236,11 +234,6 @@ class SqliteEngine:
                 self.failure = f"The disk failed while writing ({error}); restart after the disk has been looked at."
                 log.critical("storage.disk_failed", error=str(error), code=error.sqlite_errorname)
             raise Unavailable(f"The database could not be written: {error}") from error
-
-
-def _settle(turn: asyncio.Future[None]) -> None:
-    if not turn.done():  # whoever waited has gone away
-        turn.set_result(None)
 
 
 def _fold(connection: sqlite3.Connection) -> int:
