@@ -166,3 +166,28 @@ async def test_two_wrong_times_that_are_mended_to_one_stay_two_readings(station)
     )  # fmt: skip
     kept = {(row["at_station"], row["energy_wh"]) for row in await s.readings()}
     assert kept == {(unset.at_station, 1500), (ahead.at_station, 1700)}
+
+
+async def test_end_after_an_estimate_is_believed_although_no_time_passed_by_our_clock(station, charging, database):
+    """Seed 3200745: with the estimate all is folded anew, and once more at each look from then on."""
+    s, reference = await begin(station, "2.0.1", station().at(0) + HOUR)  # the station's clock is ahead
+    taken = reading(s.at(30) + HOUR, 104_000)
+    await s.read(taken, reference=reference, received_at=s.at(30))
+    async with database.work() as work:
+        await charging.end_by_estimate(work, (await s.row(reference)).id)
+    ended_at, received_at = s.at(70) + HOUR, s.at(70) - HOUR  # ours was set back meanwhile
+    end = reading(ended_at, 210_000, context="Transaction.End")
+    await s.end(reference=reference, seq=9, at=ended_at, received_at=received_at, readings=(taken, end))
+    row = await s.row(reference)
+    assert (row.energy_wh, row.end_wh, row.is_estimated) == (Decimal(209_000), Decimal(210_000), False)
+    known = await charging.as_known(row.id, s.at(90))
+    assert (known.is_whole, known.transaction.energy_wh) == (True, Decimal(209_000))
+
+
+async def test_leap_at_one_instant_is_doubted_where_the_clock_is_right(station):
+    s, reference = await begin(station, "2.0.1", station().at(0))
+    await s.read(reading(s.at(30), 4000), reference=reference, received_at=s.at(30))
+    await s.read(reading(s.at(30), 4_000_000, context="Sample.Clock"), reference=reference, received_at=s.at(30))
+    assert (await s.row(reference)).energy_wh == Decimal(3000)
+    await finish(s, "2.0.1", reference, s.at(40), s.at(40), ())
+    assert (await s.row(reference)).energy_wh == Decimal(4000)

@@ -9,6 +9,8 @@ from ingufu.charging.model import AnomalyKind, MeterReading
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # OCPP 1.6 is younger: an earlier time is a clock that was never set
 
+CLOCK_FAULTS = frozenset({AnomalyKind.CLOCK_UNSET, AnomalyKind.CLOCK_AHEAD})
+
 
 def find_fault(at: datetime, received_at: datetime, ahead_s: float) -> AnomalyKind | None:
     """Return what is wrong with a station's time, given when we heard of it. Late is not wrong: it was offline."""

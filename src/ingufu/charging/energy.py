@@ -43,6 +43,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     max_power_w: Decimal = Decimal(4_000_000)
     burst_wh: Decimal = Decimal(100_000)  # a rise up to this is believed whatever the clock says
+    is_time_sure: bool = True  # not if the station's clock was wrong: what counts as one instant may be two
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,8 +160,8 @@ def _follows(earlier: Point, later: Point, limits: Limits) -> bool:
     if rise <= limits.burst_wh:
         return True
     seconds = Decimal((later.at - earlier.at).total_seconds())
-    if seconds < 0:  # a clock was set in between: it does not tell how fast the register rose
-        return True
+    if seconds < 0 or (seconds == 0 and not limits.is_time_sure):
+        return True  # a clock was set in between: it does not tell how fast the register rose
     return rise <= limits.max_power_w * MARGIN * seconds / HOUR_S
 
 

@@ -11,11 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from ingufu.charging import sequence
+from ingufu.charging.clocks import CLOCK_FAULTS
 from ingufu.charging.energy import Place, Point
 from ingufu.charging.fold import RESTING, Known
-from ingufu.charging.model import AnomalyKind, ChargingState, Figures
-
-CLOCK_FAULTS = frozenset({AnomalyKind.CLOCK_UNSET, AnomalyKind.CLOCK_AHEAD})
+from ingufu.charging.model import ChargingState, Figures
 
 
 class Beat(NamedTuple):

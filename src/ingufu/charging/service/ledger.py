@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from ingufu.charging import decide, intake, store
-from ingufu.charging.energy import LEAP_WH
+from ingufu.charging.clocks import CLOCK_FAULTS
 from ingufu.charging.events import AnomalySeen
 from ingufu.charging.fold import Known, advance, arrive, is_late
 from ingufu.charging.intake import KeptReading, Oddity
@@ -15,7 +15,6 @@ from ingufu.charging.service.history import History
 from ingufu.core.clock import Clock
 from ingufu.infra.storage.database import Database, Work
 
-_CLOCK_FAULTS = frozenset({AnomalyKind.CLOCK_UNSET, AnomalyKind.CLOCK_AHEAD})
 KEPT_OF_A_KIND = 10  # anomalies of a transaction; a station can repeat itself for ever
 
 Row = tuple[KeptReading, str]  # a reading and its samples as they are kept
@@ -53,7 +52,7 @@ class Ledger:
             rows = await self._find_new(before, rows)
         if before is not None and step.event is None and not rows and not step.oddities:
             return before
-        after = await self._advance(before, identity, step.event, [reading for reading, _ in rows])
+        after = await self._advance(before, identity, step, [reading for reading, _ in rows])
         oddities = [*step.oddities, *decide.find_oddities(before, after, step.event)]
         after, new = decide.mark(_remember(before, after, rows), oddities)
         self._write(work, before, after, step)
@@ -111,21 +110,20 @@ class Ledger:
         self,
         before: Known | None,
         identity: Transaction | None,
-        event: TransactionEvent | None,
+        step: Step,
         readings: list[KeptReading],
     ) -> Known:
-        now = self._clock.now()
-        limits = self._history.limits
-        if before is not None and any(_has_no_time(before, reading) for reading in readings):
-            limits = msgspec.structs.replace(limits, burst_wh=LEAP_WH)  # nothing tells how fast the register rose
+        now, event = self._clock.now(), step.event
+        kinds = [kind for kind, _ in step.oddities]
         if before is None:
             assert identity is not None  # noqa: S101 - a new transaction has a name
-            known = Known(transaction=identity)
+            known, limits = Known(transaction=identity), self._history.limits_of(kinds)
             return advance(known, arrive(known, event, readings), limits=limits, now=now)
+        limits = self._history.limits_of((*before.marks, *kinds))
         known = before if identity is None else msgspec.structs.replace(before, transaction=identity)
         arrival = arrive(known, event, readings)
         if not known.is_partial and is_late(known, arrival):
-            return await self._history.refold(known, arrival, now=now)
+            return await self._history.refold(known, arrival, limits=limits, now=now)
         return advance(known, arrival, limits=limits, now=now)
 
     @staticmethod
@@ -197,14 +195,9 @@ class Ledger:
 
 def _is_mended(before: Known, rows: list[Row]) -> bool:
     """Return whether times of readings are ours: of these, or perhaps of what is kept."""
-    if before.marks and not _CLOCK_FAULTS.isdisjoint(before.marks):
+    if before.marks and not CLOCK_FAULTS.isdisjoint(before.marks):
         return bool(rows)
     return any(reading.is_mended for reading, _ in rows)
-
-
-def _has_no_time(before: Known, reading: KeptReading) -> bool:
-    """Return whether a reading only counts as taken when the one before was, as its own time could not be later."""
-    return reading.is_mended and reading.at == before.transaction.last_reading_at
 
 
 def _may_repeat(before: Known, rows: list[Row]) -> bool:
