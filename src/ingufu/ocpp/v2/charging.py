@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -100,12 +101,12 @@ def transaction_event_quickly(
 def _says_more(request: types.TransactionEventRequest) -> bool:
     """Return whether an event says what is kept of few."""
     info = request.transaction_info
-    return (
-        info.remote_start_id is not UNSET
-        or info.stopped_reason is not UNSET
-        or any(getattr(request, name) is not UNSET for name in _RARE)
-        or any(getattr(info, name) is not UNSET for name in _RARE_INFO)
-    )
+    return info.remote_start_id is not UNSET or info.stopped_reason is not UNSET or _has_rare(request)
+
+
+def _has_rare(request: types.TransactionEventRequest) -> bool:
+    """Return whether an event says what the report has no place for."""
+    return _rare_of(request) != _NO_RARE or _rare_of_info(request.transaction_info) != _NO_RARE_INFO
 
 
 def _said(sample: types.SampledValue) -> tuple[str, plain.Said]:
@@ -197,9 +198,7 @@ def _report(context: CallContext, request: types.TransactionEventRequest) -> Tra
 
 def _details(request: types.TransactionEventRequest) -> dict[str, Any]:
     """Return what the event says beside what the report has a place for; empty for most."""
-    if not any(getattr(request, name) is not UNSET for name in _RARE) and not any(
-        getattr(request.transaction_info, name) is not UNSET for name in _RARE_INFO
-    ):
+    if not _has_rare(request):
         return {}
     plain: dict[str, Any] = _PLAIN.decode(wire.encode(request))
     info = plain.pop("transactionInfo")
@@ -217,6 +216,8 @@ _RARE = (
     "custom_data",
 )
 _RARE_INFO = ("time_spent_charging", "operation_mode", "tariff_id", "transaction_limit", "custom_data")
+_rare_of, _NO_RARE = attrgetter(*_RARE), (UNSET,) * len(_RARE)
+_rare_of_info, _NO_RARE_INFO = attrgetter(*_RARE_INFO), (UNSET,) * len(_RARE_INFO)
 
 
 def _readings(context: CallContext, values: tuple[types.MeterValue, ...]) -> tuple[tuple[MeterReading, ...], Oddities]:
