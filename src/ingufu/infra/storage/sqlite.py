@@ -25,12 +25,11 @@ from ingufu.infra.storage.engine import (
     committed,
     grouped,
 )
+from ingufu.infra.storage.folding import Folding
 from ingufu.infra.storage.statements import Prepared, sqlite_dialect
 from ingufu.infra.storage.threads import Worker
 
 BUSY_TIMEOUT_S = 15.0  # another process of ours may hold the write lock for the length of its own batch
-FOLD_COMMITS, FOLD_ROWS = 500, 5000  # after so many of either the log is folded back into the file, beside others
-FOLDED_PAGES = 4000  # from so large a log on, the writer folds the rest itself, so that the log begins anew
 CHECKPOINT_PAGES = 32_000  # about 128 MB of log: the writer folds it back, if that was not possible before
 LOG_KEPT_BYTES = 64 * 1024 * 1024  # a log that long readers let grow beyond is cut back to this
 WRITER_CACHE_KB = 16 * 1024
@@ -85,8 +84,7 @@ class SqliteEngine:
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._entries = count(1)  # numbers of the journal: none is given twice, whatever became of its commit
-        self._unfolded_commits = self._unfolded_rows = 0
-        self._folding: asyncio.Task[None] | None = None
+        self.folding = Folding(self._fold_beside, self._fold_by_writer)
 
     async def open(self) -> None:
         """Open the file, which must exist with its tables made. Raises Unavailable."""
@@ -100,8 +98,7 @@ class SqliteEngine:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._folding is not None:
-            await self._folding
+        await self.folding.close()
         await asyncio.get_running_loop().run_in_executor(None, self._read_threads.shutdown)
         while self._reading:
             self._reading.pop().close()
@@ -126,30 +123,14 @@ class SqliteEngine:
 
     async def commit(self, units: Sequence[Unit], series: Sequence[Series]) -> Committed:
         done = await self._write_thread.run(lambda: self._commit(units, series))
-        self._unfolded_commits += 1
-        self._unfolded_rows += sum(map(len, units)) + sum(len(one.rows) for one in series)
-        is_due = self._unfolded_commits >= FOLD_COMMITS or self._unfolded_rows >= FOLD_ROWS
-        if is_due and self._folding is None and not self._is_closed:
-            self._unfolded_commits = self._unfolded_rows = 0
-            self._folding = asyncio.get_running_loop().create_task(self._fold())
+        self.folding.note_commit(sum(map(len, units)) + sum(len(one.rows) for one in series))
         return done
-
-    async def _fold(self) -> None:
-        """Fold the log back into the file while others write; the writer stops only for what came meanwhile.
-
-        What fails is tried again later: nothing is taken from the log that is not in the file.
-        """
-        try:
-            pages = await asyncio.get_running_loop().run_in_executor(self._read_threads, self._fold_beside)
-            if pages >= FOLDED_PAGES:
-                await self._write_thread.run(lambda: self._write(_fold))
-        except (Unavailable, sqlite3.Error) as error:
-            log.warning("storage.not_folded", error=str(error))
-        finally:
-            self._folding = None
 
     def _fold_beside(self) -> int:
         return _fold(self._reader())
+
+    async def _fold_by_writer(self) -> int:
+        return await self._write_thread.run(lambda: self._write(_fold))
 
     async def shrink(self) -> int:
         return await self._write_thread.run(self._shrink)
@@ -256,6 +237,7 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=FAST")  # distributions turn it on whole: freed pages are written anew
         connection.execute("PRAGMA foreign_keys=ON")
     except BaseException:
         connection.close()

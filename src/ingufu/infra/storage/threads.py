@@ -1,6 +1,8 @@
 """A thread that does one thing after the other for an event loop, handed over at a tenth of an executor's price."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,9 +14,13 @@ _Job = tuple[Callable[[], Any], asyncio.Future[Any]]  # any result
 
 
 class Worker:
-    """One thread with a queue, and the futures of those who wait for what it does."""
+    """One thread with a queue, and the futures of those who wait for what it does.
 
-    def __init__(self, name: str) -> None:
+    With a `niceness` above 0 other threads go first where the core is one for all, if the system can do so.
+    """
+
+    def __init__(self, name: str, *, niceness: int = 0) -> None:
+        self._niceness = niceness
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -31,6 +37,10 @@ class Worker:
         self._thread.join()
 
     def _work(self) -> None:
+        if self._niceness and sys.platform == "linux":  # elsewhere threads have no niceness of their own
+            thread = threading.get_native_id()
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + self._niceness)
         while (job := self._jobs.get()) is not None:
             _do(*job)
             del job  # what it holds must not live until the next comes
