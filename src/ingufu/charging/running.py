@@ -19,7 +19,7 @@ class Holding:
     A closed one is let go, unless it is told of after it was closed: a queue may hold thousands of its readings.
     """
 
-    __slots__ = ("noted", "open", "pulses", "recent")
+    __slots__ = ("noted", "open", "pulses", "recent", "written")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Holding:
         self.recent = recent or {}
         self.noted = noted
         self.pulses: dict[str, Pulse] = {}  # of open ones, by what the station calls them
+        self.written: list[str] = []  # whose row the unit of work has written that changes this copy
 
     def catch_up(self) -> None:
         """Have the transactions be what readings in order have made of them."""
@@ -67,8 +68,9 @@ class Holding:
         return None
 
     def keep(self, known: Known) -> None:
-        """Hold a transaction as it is now."""
+        """Hold a transaction as it is now, and as its row is written."""
         id_ = known.transaction.id
+        self.written.append(id_)
         if known.transaction.is_open:
             self.open[id_] = known
         elif self.open.pop(id_, None) is None:
@@ -126,13 +128,11 @@ class Running:
         if pending is None or pending[0] is not work:
             return
         del self._pending[station_id]
-        before = self._held.get(station_id)
-        if before is not None:
-            now = pending[1].open
-            for id_, known in before.open.items():
-                if now.get(id_) is not known:
-                    self.written(id_)
-        self._held[station_id] = pending[1]
+        held = pending[1]
+        for id_ in held.written:
+            self.written(id_)
+        held.written.clear()
+        self._held[station_id] = held
         self._held.move_to_end(station_id)
         if len(self._held) > self._limit:
             self._held.popitem(last=False)

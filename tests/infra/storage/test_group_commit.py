@@ -8,7 +8,8 @@ import structlog
 from ingufu.core.errors import Unavailable
 from ingufu.infra.storage import group_commit
 from ingufu.infra.storage.database import Database
-from storage_samples import ALL, APPEND, INSERT, SERIES, sample, step
+from ingufu.infra.storage.engine import Committed, Outcome, Unit, Write
+from storage_samples import ALL, APPEND, INSERT, SERIES, SET_NUMBER, sample, samples, step
 
 
 async def steps(database: Database) -> list[int]:
@@ -152,3 +153,106 @@ async def test_crowd_large_enough_is_written_at_once(sampled: Database, monkeypa
             numbers = range(crowd * 100, crowd * 100 + 100)
             await asyncio.gather(*(append_one(sampled, number) for number in numbers))
     assert sampled.writer.commits <= 3 + 3
+
+
+class Held(list[Unit]):
+    """Units that are held back, each of them its own waiter; `outcomes` is what they heard."""
+
+    table = str(samples.name)
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+        self._stir = database.hold_back(self)
+        self.outcomes: list[Outcome] = []
+        self.unit: Unit = ()
+
+    def hold(self, key: str, *, seen: int, new: int) -> None:
+        prepared = self._database.statements.constant(SET_NUMBER)
+        self.append((Write(prepared, prepared.bind({"wanted": key, "seen": seen, "new": new}), 1),))
+        self._stir()
+
+    def leave(self) -> None:
+        """All of it may go."""
+
+    def take(self, most: int) -> list["HeldUnit"]:
+        taken = [HeldUnit(unit, self.outcomes) for unit in self[:most]]
+        del self[:most]
+        return taken
+
+
+class HeldUnit:
+    def __init__(self, unit: Unit, outcomes: list[Outcome]) -> None:
+        self.unit = unit
+        self._outcomes = outcomes
+
+    def settle(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+
+
+@pytest.fixture
+async def held(sampled: Database) -> Held:
+    async with sampled.work() as work:
+        work.execute(INSERT, sample("a", number=1))
+    return Held(sampled)
+
+
+async def number_of_a(database: Database) -> int:
+    return int((await database.fetch_all(ALL))[0]["number"])
+
+
+async def set_number(database: Database, *, seen: int, new: int) -> None:
+    async with database.work() as work:
+        work.execute(SET_NUMBER, {"wanted": "a", "seen": seen, "new": new}, expect=1)
+
+
+async def test_what_is_held_back_is_written_before_a_unit_of_the_same_commit(sampled: Database, held: Held) -> None:
+    held.hold("a", seen=1, new=2)
+    commits = sampled.writer.commits
+    await asyncio.gather(set_number(sampled, seen=2, new=3), sampled.settle())
+    assert sampled.writer.commits == commits + 1
+    assert held.outcomes == [None]
+    assert await number_of_a(sampled) == 3
+
+
+async def test_what_is_held_back_is_not_taken_while_a_commit_runs(
+    sampled: Database, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, commit = asyncio.Event(), asyncio.Event(), sampled.engine.commit
+
+    async def slow(units: list[Unit], series: list[object]) -> Committed:
+        begun.set()
+        await go_on.wait()
+        return await commit(units, series)
+
+    monkeypatch.setattr(sampled.engine, "commit", slow)
+    running = asyncio.create_task(set_number(sampled, seen=1, new=2))
+    await begun.wait()
+    held.hold("a", seen=1, new=9)
+    settling = asyncio.create_task(sampled.settle())
+    await asyncio.sleep(0)
+    waiting = len(held)
+    held.clear()  # as its owner does when the unit that runs has written the row
+    held.hold("a", seen=2, new=3)
+    go_on.set()
+    await asyncio.gather(running, settling)
+    assert waiting == 1
+    assert held.outcomes == [None]
+    assert await number_of_a(sampled) == 3
+
+
+async def test_all_that_is_held_back_is_written_when_somebody_settles(
+    sampled: Database, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_UNITS", 3)
+    for number in range(1, 11):
+        held.hold("a", seen=number, new=number + 1)
+    await sampled.settle()
+    assert held.outcomes == [None] * 10
+    assert await number_of_a(sampled) == 11
+
+
+async def test_what_is_held_back_is_written_at_the_end(sampled: Database, held: Held) -> None:
+    held.hold("a", seen=1, new=2)
+    await sampled.writer.close()
+    assert held.outcomes == [None]

@@ -95,6 +95,7 @@ class GroupCommit:
         self.is_stirred = False  # something that sources hold back is not on disk
         self._is_held = False  # they hold something back that does not go out yet
         self._is_leaving = False  # what they held back goes out
+        self._takes_all = False  # of it, with the next commit
         self._behind: deque[tuple[Prepared, Values, int]] = deque()
         self._behind_cost = 0  # of all that is in it
         self._is_rush = False
@@ -314,25 +315,42 @@ class GroupCommit:
 
     def _collect(self) -> None:
         """Make ready what lags to be put away, and what sources hold back to go out."""
+        self._leave()
+        self.lagging.gather()
+
+    def _collect_all(self) -> None:
+        """Have all that sources hold back go out with the next commit, and what lags be put away after it.
+
+        It is taken from them only then: the commit that runs now may write the same rows.
+        """
+        self._collect()
+        self._takes_all = self._is_leaving
+
+    def _leave(self) -> None:
         if self._is_held and not self._is_leaving:
             self._is_held, self._is_leaving = False, True
             for source in self.sources:
                 source.leave()
-        self.lagging.gather()
-
-    def _collect_all(self) -> None:
-        """Have all that sources hold back go out with the next commit, and what lags be put away after it."""
-        while self._is_leaving or self._is_held:
-            self._collect()
-            self._waiting.extend(self._take_held(MAX_UNITS))
-        self.lagging.gather()
 
     def _take_waiting(self) -> list[Waiter]:
-        """Return the units of the next commit: those that are waited for, and some that were held back."""
-        waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS))]
-        if self._is_leaving:
-            waiting += self._take_held(HELD_PORTION if waiting else HELD_ALONE)
-        return waiting
+        """Return the units of the next commit: what was held back goes before those that wait.
+
+        After the one that ends a transaction, what was held back of it would find another row than it was made for,
+        and all would be undone and done again in parts.
+        """
+        held = self._take_all_held() if self._takes_all else []
+        waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_UNITS - len(held)))]
+        if self._is_leaving and not self._takes_all:
+            held += self._take_held(HELD_PORTION if waiting else HELD_ALONE)
+        return held + waiting
+
+    def _take_all_held(self) -> list[Waiter]:
+        found: list[Waiter] = []
+        while (self._is_leaving or self._is_held) and len(found) < MAX_UNITS:
+            self._leave()
+            found += self._take_held(MAX_UNITS - len(found))
+        self._takes_all = self._is_leaving or self._is_held
+        return found
 
     def _take_held(self, most: int) -> list[Waiter]:
         found: list[Waiter] = []
