@@ -1,5 +1,6 @@
 """Readings in order, by the short way: the record is that of the long one, whatever comes before, between and after."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
@@ -152,6 +153,62 @@ async def test_reading_that_cannot_be_written_changes_nothing(station, database)
     assert row.energy_wh == 100
     assert await tell(own, reading(own.at(3), 300), reference=number) is False  # read anew first
     assert (await own.row(number)).energy_wh == 300
+
+
+async def test_end_finds_the_row_as_it_is_whenever_what_lags_is_written(station, database, ids, monkeypatch):
+    outcomes, commit = [], database.engine.commit
+
+    async def watched(units, series):
+        done = await commit(units, series)
+        outcomes.extend(done.outcomes)
+        return done
+
+    monkeypatch.setattr(database.engine, "commit", watched)
+    for turns in range(25):  # of the event loop between the end and who wants to know all
+        own = station(id_=ids.new())
+        number = (await own.start(minute=0, register_wh=0, token="CARD")).transaction.number
+        assert await tell(own, reading(own.at(1), 100), reference=number)
+        ending = asyncio.create_task(own.end(minute=2, register_wh=200, reference=str(number)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.gather(ending, database.settle())
+        row = await own.row(number)
+        assert (row.is_open, row.energy_wh) == (False, 200)
+    assert outcomes == [None] * len(outcomes)
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_start_does_not_have_the_rows_of_others_written(station, database, ids, version, monkeypatch):
+    own, other = station(version, ids.new()), station(id_=ids.new())
+    begin, finish = (0, 100) if version == "1.6" else (None, None)
+
+    async def start(minute, name):
+        named = {} if version == "1.6" else {"reference": name, "seq": 0, "trigger": "Authorized"}
+        return await own.start(minute=minute, register_wh=begin, token="CARD", **named)
+
+    number = (await other.start(minute=0, register_wh=0, token="CARD")).transaction.number
+    first = (await start(0, "first")).transaction  # what is kept of a station is read with its first message
+    ending = {} if version == "1.6" else {"seq": 1, "trigger": "EVDeparted"}
+    await own.end(minute=1, register_wh=finish, reference=first.reference, **ending)
+    assert await tell(other, reading(other.at(1), 100), reference=number)
+
+    async def settle():
+        raise AssertionError("A start waited for rows that lag.")
+
+    with monkeypatch.context() as watched:
+        watched.setattr(database.writer, "settle", settle)
+        second = (await start(2, "second")).transaction
+    assert second.id != first.id
+    assert (await other.row(number)).energy_wh == 100
+
+
+async def test_repeated_start_finds_its_transaction_with_what_lags(station):
+    own = station()
+    first = (await own.start(minute=0, register_wh=0, token="CARD")).transaction
+    assert await tell(own, reading(own.at(1), 100), reference=first.number)
+    await own.end(minute=2, register_wh=200, reference=str(first.number))
+    again = (await own.start(minute=0, register_wh=0, token="CARD")).transaction
+    assert (again.id, again.energy_wh) == (first.id, 200)
 
 
 @pytest.mark.parametrize("context", ["Transaction.Begin", "Transaction.End"])

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
 from ingufu.charging.fold import Glance
 from ingufu.charging.intake import KeptReading
@@ -149,16 +149,25 @@ async def find(database: Database, transaction_id: str) -> Transaction | None:
 
 
 async def find_by_reference(database: Database, station_id: str, reference: str) -> Transaction | None:
-    params = {"station_id": station_id, "reference": reference}
-    return _first(await database.fetch_all(_BY_REFERENCE, params))
+    return _first(await _look(database, _BY_REFERENCE, {"station_id": station_id, "reference": reference}))
 
 
 async def find_by_number(database: Database, number: int) -> Transaction | None:
-    return _first(await database.fetch_all(_BY_NUMBER, {"number": number}))
+    return _first(await _look(database, _BY_NUMBER, {"number": number}))
 
 
 async def find_by_start_key(database: Database, start_key: str) -> Transaction | None:
-    return _first(await database.fetch_all(_BY_START_KEY, {"start_key": start_key}))
+    return _first(await _look(database, _BY_START_KEY, {"start_key": start_key}))
+
+
+async def _look(database: Database, statement: Select[Any], params: dict[str, Any]) -> list[Row]:
+    """Return the rows of a select that mostly finds none.
+
+    What lags are figures of rows, never which there are: only who finds some has to wait for them. If each start of a
+    transaction waited, the rows of all that run would be written for it.
+    """
+    rows = await database.fetch_all(statement, params, may_lag=True)
+    return await database.fetch_all(statement, params) if rows else []
 
 
 async def find_silent(database: Database, before: datetime) -> list[Transaction]:
@@ -179,7 +188,7 @@ async def find_latest(database: Database, station_id: str) -> list[Transaction]:
 async def find_orphans(database: Database, station_id: str, version: str, since: datetime) -> list[Transaction]:
     """Return transactions that were never given a number: of 1.6 these are the ones whose start was never told."""
     params = {"station_id": station_id, "version": version, "since": since}
-    return _all(await database.fetch_all(_ORPHANS, params))
+    return _all(await _look(database, _ORPHANS, params))
 
 
 async def count_open(database: Database, token_id: str, excluding: str, since: datetime) -> int:
