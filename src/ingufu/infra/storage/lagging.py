@@ -47,6 +47,7 @@ class Lagging:
         self._forget = statements.constant(FORGET)
         self._deferred: list[Deferral] = []
         self._rows = 0
+        self._tables: set[str] = set()  # of what was deferred: they are asked for with each read
         self._portions: deque[Portion] = deque()
         self._in_hand: Portion | None = None
         self.is_in_doubt = False  # a commit failed, and its entry of the journal may be there all the same
@@ -67,18 +68,24 @@ class Lagging:
     def defer(self, deferral: Deferral) -> None:
         """Take over the rows of an entry of the journal."""
         self._deferred.append(deferral)
-        for rows in deferral.rows.values():
+        for prepared, rows in deferral.rows.items():
+            self._tables.add(prepared.table)
             self._rows += len(rows)
 
     def concerns(self, prepared: Prepared) -> bool:
         """Return whether a statement reads a table into which something has still to be put."""
-        return self.is_in_doubt or any(name in prepared.sql for name in self._tables())
+        if self.is_in_doubt or any(name in prepared.sql for name in self._tables):
+            return True
+        if self._in_hand is not None and self._in_hand.table in prepared.sql:
+            return True
+        return any(portion.table in prepared.sql for portion in self._portions)
 
     def gather(self) -> None:
         """Make a batch of what has gathered, unless one is on its way."""
         if self.has_portions or not self._deferred:
             return
         deferred, self._deferred, self._rows = self._deferred, [], 0
+        self._tables.clear()
         rows: dict[Prepared, list[Values]] = {}
         for deferral in deferred:
             for prepared, some in deferral.rows.items():
@@ -129,9 +136,3 @@ class Lagging:
         spans = [{"first": first, "last": last} for first, last in unbroken(entries)]
         forget = tuple(Write(self._forget, self._forget.bind(span)) for span in spans)
         self._portions.append(self._portions.pop()._replace(unit=forget, entries=entries))
-
-    def _tables(self) -> set[str]:
-        names = {prepared.table for deferral in self._deferred for prepared in deferral.rows}
-        if self._in_hand is not None:
-            names.add(self._in_hand.table)
-        return names | {portion.table for portion in self._portions}
