@@ -185,7 +185,7 @@ class ServerEnd:
         self._conversation = conversation
         self._held: deque[bytes] = deque()
         self._is_paused = False
-        self._is_ended = False
+        self.is_ended = False
         self._closing: Closure | None = None
 
     def send(self, text: bytes) -> bool:
@@ -210,7 +210,7 @@ class ServerEnd:
         self._line.world.loop.call_later(CLOSE_TIMEOUT_S, self.ended, self._closing)
 
     def abort(self, reason: str) -> None:
-        if not self._is_ended and not self.owner.is_dead:
+        if not self.is_ended and not self.owner.is_dead:
             self.is_open = False
             self._closing = self._closing or Closure(code=1006, reason=reason, is_clean=False, by=ClosedBy.OWNER)
             self._line.cut(station_notices_s=0.1, server_notices_s=0.0)
@@ -257,8 +257,8 @@ class ServerEnd:
             self._handler.write_resumed()
 
     def ended(self, closure: Closure) -> None:
-        if self._is_ended:
+        if self.is_ended:
             return
-        self._is_ended = True
+        self.is_ended = True
         self.is_open = False
         self._handler.closed(self._closing or closure)

@@ -13,7 +13,7 @@ from ingufu.core.errors import IngufuError
 from ingufu.core.ids import IdMaker
 from ingufu.gateway.gateway import Gateway
 from ingufu.gateway.link import Connections
-from ingufu.gateway.websocket import Accept, Header, UpgradeRequest
+from ingufu.gateway.websocket import Accept, CloseCode, Header, UpgradeRequest
 from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.storage.database import Database
 from ingufu.services import Services
@@ -26,6 +26,7 @@ from simulation.world import EPOCH, ServerClock, World
 
 SETTINGS = Settings(ocpp=OcppSettings(drain_s=2.0))
 _EFFECTS: dict[tuple[object, ...], Effects] = {}  # what quirks amount to by model: to find it out is worth a message
+END_LOOK_S = 0.1  # while sockets end
 PASSWORD = "correct-horse-battery"
 
 
@@ -62,6 +63,32 @@ class Incarnation(Process):
         if not world.plan.keeps_frames:
             self.gateway._frames.add = _keep_no_frame  # type: ignore[assignment]
 
+    async def begin(self) -> None:
+        """Open storage and let stations in."""
+        await self.database.open()
+        await self.gateway.start(())
+        assert self.gateway._server is not None
+        self.gateway._server.stop = self._end_sockets  # type: ignore[method-assign]  # its own has no sockets here
+
+    async def end(self) -> None:
+        """Stop gently."""
+        await self.gateway.stop()
+        await self.database.close()
+
+    async def _end_sockets(self, *, spread_s: float, deadline_s: float, reason: str = "going away") -> None:
+        """Do as the WebSocket server does: close all, and abort those whose station has not answered in time."""
+        del spread_s
+        ends = [line.server for line in self.lines if line.server is not None]
+        for one in ends:
+            one.close(CloseCode.GOING_AWAY, reason)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline_s
+        while any(not one.is_ended for one in ends) and loop.time() < until:
+            await asyncio.sleep(END_LOOK_S)
+        for one in ends:
+            one.abort("not closed in time")
+        await asyncio.sleep(0)
+
 
 class Server:
     """Starts incarnations, ends them in every way there is, and lets stations in."""
@@ -87,7 +114,7 @@ class Server:
             incarnation = Incarnation(self.world, self.disk, self.incarnations)
             self.world.trace.note("server", "starts", self.incarnations)
             try:
-                await self.world.loop.spawn(incarnation.owner, _begin(incarnation))
+                await self.world.loop.spawn(incarnation.owner, incarnation.begin())
             except IngufuError as error:
                 self.world.trace.note("server", "fails", error)
                 self.world.trouble(self.world.plan.down_s)
@@ -125,7 +152,7 @@ class Server:
         self.world.count("the server stopped gently")
         stopped.owner.is_ending = True
         self.world.trouble(30.0)
-        await self.world.loop.spawn(stopped.owner, _end(stopped))
+        await self.world.loop.spawn(stopped.owner, stopped.end())
         while self.world.loop.has_ready(stopped.owner):  # what is called back when the last task has ended
             await asyncio.sleep(0)
         self._check_ended(stopped)
@@ -198,16 +225,6 @@ class Server:
         line.server = ServerEnd(line, decision.handler, running.owner, conversation)
         line.server.opened()
         line.let_in()
-
-
-async def _begin(incarnation: Incarnation) -> None:
-    await incarnation.database.open()
-    await incarnation.gateway.start(())
-
-
-async def _end(stopped: Incarnation) -> None:
-    await stopped.gateway.stop()
-    await stopped.database.close()
 
 
 def _keep_no_frame(*frame: object, is_inbound: bool) -> None:
