@@ -202,11 +202,13 @@ async def test_start_does_not_have_the_rows_of_others_written(station, database,
     assert (await other.row(number)).energy_wh == 100
 
 
-async def test_repeated_start_finds_its_transaction_with_what_lags(station):
-    own = station()
+async def test_repeated_start_of_what_has_ended_is_found_while_rows_of_others_lag(station, database, ids):
+    own, other = station(id_=ids.new()), station(id_=ids.new())
     first = (await own.start(minute=0, register_wh=0, token="CARD")).transaction
-    assert await tell(own, reading(own.at(1), 100), reference=first.number)
     await own.end(minute=2, register_wh=200, reference=str(first.number))
+    running = (await other.start(minute=0, register_wh=0, token="CARD")).transaction
+    assert await tell(other, reading(other.at(1), 100), reference=running.number)
+    assert database.writer.is_stirred
     again = (await own.start(minute=0, register_wh=0, token="CARD")).transaction
     assert (again.id, again.energy_wh) == (first.id, 200)
 

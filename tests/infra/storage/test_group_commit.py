@@ -156,7 +156,7 @@ async def test_crowd_large_enough_is_written_at_once(sampled: Database, monkeypa
 
 
 class Held(list[Unit]):
-    """Units that are held back, each of them its own waiter; `outcomes` is what they heard."""
+    """A source of units that are held back; `outcomes` is what became of those that were taken."""
 
     table = str(samples.name)
 
@@ -165,7 +165,6 @@ class Held(list[Unit]):
         self._database = database
         self._stir = database.hold_back(self)
         self.outcomes: list[Outcome] = []
-        self.unit: Unit = ()
 
     def hold(self, key: str, *, seen: int, new: int) -> None:
         prepared = self._database.statements.constant(SET_NUMBER)
@@ -182,6 +181,8 @@ class Held(list[Unit]):
 
 
 class HeldUnit:
+    """One that was taken."""
+
     def __init__(self, unit: Unit, outcomes: list[Outcome]) -> None:
         self.unit = unit
         self._outcomes = outcomes
