@@ -9,6 +9,7 @@ from ingufu.charging import tables as charging
 from ingufu.configuration import tables as configuration
 from ingufu.infra.storage import outbox
 from ingufu.infra.storage.retention import Rule
+from ingufu.infra.storage.seeking import Seek
 from ingufu.stations import tables as stations
 from ingufu.stations.store import frames as frame_store
 from ingufu.stations.streams import tables as streams
@@ -16,11 +17,12 @@ from ingufu.stations.streams import tables as streams
 LOGIN_FAILURES_DAYS = 30  # longer than any lock-out looks back
 LOGINS_DAYS = 90  # after they ended: who was in when, without keeping it for ever
 IDEMPOTENCY_DAYS = 2  # a client that repeats a request later than that means a new one
+_FAILURES_BY_TIME = Seek(accounts.login_failures, accounts.login_failures.c.at)
 
 
 def retention_rules(settings: RetentionSettings) -> tuple[Rule, ...]:
     """Return what is kept for how long. Transactions and what belongs to them stay, unless their readings are set."""
-    attempts, readings = stations.attempts, charging.readings
+    attempts, readings, failures = stations.attempts, charging.readings, accounts.login_failures
     connected = select(stations.stations.c.connection_id).where(stations.stations.c.connection_id.is_not(None))
     return (
         Rule(
@@ -60,7 +62,7 @@ def retention_rules(settings: RetentionSettings) -> tuple[Rule, ...]:
             only=configuration.resets.c.ended_at.is_not(None),
         ),
         Rule(name="stream_values", table=streams.values, days=settings.idle_readings_days),
-        Rule(name="login_failures", table=accounts.login_failures, days=LOGIN_FAILURES_DAYS),
+        Rule(name="login_failures", table=failures, days=LOGIN_FAILURES_DAYS, seek=_FAILURES_BY_TIME),
         Rule(name="logins", table=accounts.logins, days=LOGINS_DAYS, at="expires_at"),
         Rule(name="idempotency", table=accounts.idempotency, days=IDEMPOTENCY_DAYS, at="created_at"),
     )

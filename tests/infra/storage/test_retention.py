@@ -14,8 +14,10 @@ from ingufu.charging.tables import readings
 from ingufu.core.clock import FrozenClock
 from ingufu.infra.storage import retention
 from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.outbox import events
 from ingufu.infra.storage.retention import Rule, prune
+from ingufu.infra.storage.sqlite import SqliteEngine
 from ingufu.infra.storage.statements import insert
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.stations.tables import attempts, frame_chunks, stations
@@ -170,6 +172,42 @@ async def test_writers_go_on_while_much_is_pruned(database: Database, clock: Fro
     assert (await pruning)["frames"] == 20_000
     assert sorted(waits_s)[len(waits_s) // 2] < 0.1
     assert len(waits_s) >= 20_000 / retention.BATCH_ROWS
+
+
+class Steps:
+    """Counts what SQLite does: in hundreds of its instructions."""
+
+    def __init__(self, database: Database) -> None:
+        assert isinstance(database.engine, SqliteEngine)
+        self.count = 0
+        for connection in (database.engine._reader(), database.engine._writer):
+            assert connection is not None
+            connection.set_progress_handler(self._note, 100)
+
+    def _note(self) -> int:
+        self.count += 1
+        return 0
+
+
+@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("old", [0, 30, 250])
+@pytest.mark.parametrize("rule", ["frames", "login_failures"])
+async def test_what_is_young_is_not_gone_through(
+    database: Database, clock: FrozenClock, storage_url: StorageUrl, rule: str, old: int
+) -> None:
+    """It kept all stations waiting each hour, for a second by 300,000 rows of the record."""
+    now = clock.now()
+    failure = {"email_key": "e", "address": "a"}
+    ages_s = [*range(old), *range(100_000, 120_000)]
+    at = [now - timedelta(days=31) + timedelta(seconds=age) for age in ages_s]
+    made = [frame(one) if rule == "frames" else {**failure, "at": one} for one in at]
+    await store(database, FRAME if rule == "frames" else insert(accounts.login_failures), made)
+    inline = await open_database(storage_url, inline_reads=True)
+    steps = Steps(inline)
+    rules = [one for one in retention_rules(RetentionSettings(frames_days=30)) if one.name == rule]
+    assert await prune(inline, rules, now) == {rule: old}
+    assert steps.count < 20 + old  # thousands, if all were looked at
+    await inline.close()
 
 
 @pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)

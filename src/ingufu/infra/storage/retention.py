@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import ColumnElement, Delete, SelectBase, Table, and_, delete, func, select
+from sqlalchemy import ColumnElement, Delete, Table, delete, func, select
 
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.seeking import Seek
 
 BATCH_ROWS = 500  # takes 3 to 7 ms, indexes included
-DISORDER = timedelta(hours=1)  # by how much rows may stand out of order where their ids tell the time
+DISORDER = timedelta(minutes=5)  # rows stand out of order by so much where ids tell the time; others go a little later
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -51,51 +52,87 @@ async def prune(database: Database, rules: Iterable[Rule], now: datetime) -> dic
 
 
 async def _prune(database: Database, rule: Rule, before: datetime) -> int:
+    newest = await _newest(database, rule)
+    if rule.seek is None:
+        return await _prune_by_age(database, rule, before, newest)
+    end = await rule.seek.first_since(database, before + DISORDER)
+    return await _prune_by_id(database, rule, before, end if newest is None else min(end, newest))
+
+
+async def _newest(database: Database, rule: Rule) -> int | None:
+    """Return the last id of a table that counts them.
+
+    That row stays: SQLite would give its number again, and who reads on would miss rows.
+    """
+    counted = rule.table.autoincrement_column
+    if counted is None:
+        return None
+    found = await database.select(select(func.max(counted).label("id")))
+    newest: int | None = found[0]["id"]
+    return newest or 0
+
+
+async def _prune_by_age(database: Database, rule: Rule, before: datetime, newest: int | None) -> int:
+    kept = [] if rule.only is None else [rule.only]
+    counted = rule.table.autoincrement_column
+    if counted is not None and newest is not None:
+        kept.append(counted < newest)
     total = 0
-    old = [rule.table.c[rule.at] < before, *_conditions(rule)]
-    if rule.seek is not None:
-        old.append(rule.table.c.id < await rule.seek.first_since(database, before + DISORDER))
-    while (count := await _rested(_prune_batch(database, rule, old))) > 0:
+    while (count := await _rested(_prune_oldest(database, rule, before, kept))) > 0:
         total += count
         if count < rule.batch_rows:
             break
     return total
 
 
-async def _prune_batch(database: Database, rule: Rule, old: Sequence[ColumnElement[bool]]) -> int:
+async def _prune_oldest(database: Database, rule: Rule, before: datetime, kept: Sequence[ColumnElement[bool]]) -> int:
     """Delete the oldest rows, some `batch_rows` (more only if they are of the very same instant)."""
-    found = await database.select(_step(rule, old))
+    at = rule.table.c[rule.at]
+    order = [*(rule.table.c[name] for name in rule.index), at]
+    oldest = select(at.label("at")).where(at < before, *kept).order_by(*order).limit(rule.batch_rows).subquery()
+    step = select(func.count().label("rows"), func.max(oldest.c.at).label("last")).select_from(oldest)
+    found = await database.select(step)
     rows: int = found[0]["rows"]
-    if rows:
-        async with database.work() as work:
-            work.execute_once(_removal(rule, old, found[0]["last"]))
+    if rows:  # by one bound alone: by two of them SQLite may go by the one that is further away
+        await _delete(database, delete(rule.table).where(at <= found[0]["last"], *kept))
     return rows
 
 
-def _step(rule: Rule, old: Sequence[ColumnElement[bool]]) -> SelectBase:
-    """Select how many rows the next step takes, and the last of them, by what they are taken in order of."""
-    order = _order(rule)
-    rows = select(order[-1].label("place")).where(*old).order_by(*order).limit(rule.batch_rows).subquery()
-    return select(func.count().label("rows"), func.max(rows.c.place).label("last")).select_from(rows)
+async def _prune_by_id(database: Database, rule: Rule, before: datetime, end: int) -> int:
+    """Go through the rows below an id, and delete those that are old.
+
+    Each step looks at `batch_rows` of them and no more: where none is old, the first that is would be looked for in
+    the whole table.
+    """
+    total, after = 0, 0
+    while after < end - 1:
+        last, count = await _rested(_prune_next(database, rule, before, (after, end)))
+        total += count
+        after = last
+    return total
 
 
-def _removal(rule: Rule, old: Sequence[ColumnElement[bool]], last: Any) -> Delete:
-    return delete(rule.table).where(and_(_order(rule)[-1] <= last, *old))
+async def _prune_next(database: Database, rule: Rule, before: datetime, between: tuple[int, int]) -> tuple[int, int]:
+    """Return the last id that was looked at, and how many rows went."""
+    after, end = between
+    number, at = rule.table.c.id, rule.table.c[rule.at]
+    only = [] if rule.only is None else [rule.only]
+    rows = select(number, at.label("at")).where(number > after, number < end, *only)
+    found = await database.select(rows.order_by(number).limit(rule.batch_rows))
+    if not found:
+        return end, 0
+    last, count = int(found[-1]["id"]), sum(row["at"] < before for row in found)
+    if count:
+        await _delete(database, delete(rule.table).where(number > after, number <= last, at < before, *only))
+    return last, count
 
 
-def _conditions(rule: Rule) -> list[ColumnElement[bool]]:
-    conditions = [] if rule.only is None else [rule.only]
-    counted = rule.table.autoincrement_column
-    if counted is not None:  # the newest stays: SQLite would give its number again, and who reads on would miss rows
-        conditions.append(counted < select(func.max(counted)).scalar_subquery())
-    return conditions
+async def _delete(database: Database, statement: Delete) -> None:
+    async with database.work() as work:
+        work.execute_once(statement)
 
 
-def _order(rule: Rule) -> list[ColumnElement[Any]]:
-    return [rule.table.c[name] for name in (*rule.index, rule.at if rule.seek is None else "id")]
-
-
-async def _rested(step: Awaitable[int]) -> int:
+async def _rested(step: Awaitable[T]) -> T:
     """Return what `step` returns, after a rest as long as it took."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
