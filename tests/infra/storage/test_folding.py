@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ingufu.infra.storage import folding
-from ingufu.infra.storage.folding import Folding
+from ingufu.infra.storage.folding import Folded, Folding
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ async def test_rests_four_times_as_long_as_it_took() -> None:
     async def by_writer() -> None:
         raise AssertionError("the log is short")
 
-    def slowly() -> int:
+    def slowly() -> Folded:
         time.sleep(0.1)
-        return 1
+        return Folded(1, 0)
 
     one = Folding(slowly, by_writer)
     assert await folded_again_after(one) >= 0.39
@@ -45,7 +45,7 @@ async def test_does_not_rest_because_the_writer_waited_for_its_turn() -> None:
     async def by_writer() -> None:
         await asyncio.sleep(0.5)
 
-    one = Folding(lambda: folding.LONG_PAGES, by_writer)
+    one = Folding(lambda: Folded(folding.LONG_PAGES, 0), by_writer)
     assert await folded_again_after(one) < 1.5  # four times the wait would be two seconds
     await one.close()
 
@@ -55,7 +55,7 @@ async def test_begins_no_more_when_it_is_closed() -> None:
     async def by_writer() -> None:
         await asyncio.sleep(0)
 
-    one = Folding(lambda: 1, by_writer)
+    one = Folding(lambda: Folded(1, 0), by_writer)
     one.note_commit(1)
     await one.close()
     one.note_commit(1)

@@ -6,13 +6,14 @@ import sqlite3
 import sys
 import threading
 from contextlib import closing
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import delete
 
 from ingufu.infra.storage import folding, sqlite
 from ingufu.infra.storage.database import Database
+from ingufu.infra.storage.folding import Folded
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.sqlite import READS_A_TURN, SqliteEngine
 from ingufu.infra.storage.targets import StorageUrl
@@ -103,9 +104,8 @@ async def test_log_is_folded_back_while_running(
                 work.execute(INSERT, sample(f"{number}-{row}", text=text))
         if engine.folding.task is not None:
             await engine.folding.task
-    log = Path(f"{storage_url.path}-wal")
-    assert log.stat().st_size < 2.5 * folding.LONG_PAGES * 4096
     assert storage_url.path is not None
+    assert sqlite.log_of(storage_url.path).stat().st_size < 2.5 * folding.LONG_PAGES * 4096
     assert storage_url.path.stat().st_size > 40_000_000
 
 
@@ -119,7 +119,7 @@ async def test_log_that_cannot_be_folded_back_is_folded_back_later(
     monkeypatch.setattr(folding, "REST", 0)
     fold = sqlite._fold
 
-    def failing(connection: sqlite3.Connection) -> int:
+    def failing(connection: sqlite3.Connection) -> Folded:
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(sqlite, "_fold", failing)
@@ -138,26 +138,71 @@ async def test_log_that_cannot_be_folded_back_is_folded_back_later(
         assert alone.execute("SELECT count(*) FROM samples").fetchone() == (2,)
 
 
-async def test_writer_does_not_fold_in_vain_again_and_again(sampled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While somebody reads for long, the log cannot begin anew, and stays as long as it is."""
-    engine = sampled.engine
-    assert isinstance(engine, SqliteEngine)
-    for name, value in (("COMMITS", 1), ("PAUSE_S", 0), ("REST", 0), ("WRITER_PAUSE_S", 30)):
+@pytest.fixture
+def folds_each_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("COMMITS", 1), ("PAUSE_S", 0), ("REST", 0)):
         monkeypatch.setattr(folding, name, value)
+
+
+async def write(database: Database, text: str) -> None:
+    """Write a row, and return when the log has been looked after."""
+    async with database.work() as work:
+        work.execute(INSERT, sample(text[:100], text=text))
+    assert isinstance(database.engine, SqliteEngine)
+    if database.engine.folding.task is not None:
+        await database.engine.folding.task
+
+
+@pytest.mark.usefixtures("folds_each_commit")
+@pytest.mark.parametrize(("left", "by_writer"), [(0, 1), (folding.LEFT_PAGES - 1, 1), (folding.LEFT_PAGES, 0)])
+async def test_writer_does_not_fold_in_vain(
+    sampled: Database, monkeypatch: pytest.MonkeyPatch, left: int, by_writer: int
+) -> None:
+    """Once in a while, and not while somebody reads for long: then the log cannot begin anew."""
+    monkeypatch.setattr(folding, "WRITER_PAUSE_S", 30)
     folded: list[str] = []
 
-    def in_vain(_connection: sqlite3.Connection) -> int:
+    def fold(_connection: sqlite3.Connection) -> Folded:
         folded.append(threading.current_thread().name)
-        return folding.LONG_PAGES
+        return Folded(folding.LONG_PAGES, left)
 
-    monkeypatch.setattr(sqlite, "_fold", in_vain)
+    monkeypatch.setattr(sqlite, "_fold", fold)
     for number in range(20):
-        async with sampled.work() as work:
-            work.execute(INSERT, sample(f"{number:02}"))
-        if engine.folding.task is not None:
-            await engine.folding.task
+        await write(sampled, f"{number:02}")
     assert folded.count("sqlite-folder") >= 10
-    assert folded.count("sqlite-writer") == 1
+    assert folded.count("sqlite-writer") == by_writer
+
+
+@pytest.mark.usefixtures("folds_each_commit")
+async def test_long_log_is_cut_a_little_at_a_time_when_nobody_reads_it_any_more(
+    sampled: Database, storage_url: StorageUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cutting all at once kept everybody waiting for tens of milliseconds, within the commit that began the log anew."""
+    monkeypatch.setattr(folding, "WRITER_PAUSE_S", 0)
+    monkeypatch.setattr(folding, "LONG_PAGES", 1)
+    monkeypatch.setattr(sqlite, "LOG_KEPT_BYTES", 1_000_000)
+    monkeypatch.setattr(sqlite, "LOG_CUT_BYTES", 1_500_000)
+    assert storage_url.path is not None
+    log = sqlite.log_of(storage_url.path)
+    with closing(sqlite3.connect(storage_url.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM samples").fetchone()
+        for number in range(12):
+            await write(sampled, f"{number:02}" + "x" * 500_000)
+        sizes = [log.stat().st_size]
+        assert sizes[0] > 6_000_000
+        reader.execute("SELECT count(*) FROM samples").fetchone()
+    while sizes[-1] > 1_100_000:
+        await write(sampled, f"cut {len(sizes)}")
+        sizes.append(log.stat().st_size)
+        assert len(sizes) < 100
+    cuts = [before - after for before, after in pairwise(sizes) if before != after]
+    assert len(cuts) >= 4
+    assert all(0 < cut <= 1_600_000 for cut in cuts)
+    for number in range(20):
+        await write(sampled, f"after {number}")
+    assert log.stat().st_size == sizes[-1]  # it is kept now
+    assert len(await sampled.fetch_all(ALL)) == 12 + len(sizes) - 1 + 20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
@@ -175,7 +220,7 @@ async def test_what_is_deleted_is_not_written_once_more(sampled: Database, stora
     assert storage_url.path is not None
     with closing(sqlite3.connect(storage_url.path)) as beside:
         beside.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    log = Path(f"{storage_url.path}-wal")
+    log = sqlite.log_of(storage_url.path)
     assert log.stat().st_size == 0
     async with sampled.work() as work:
         work.execute(delete(samples), {})

@@ -9,7 +9,7 @@ import asyncpg
 
 from ingufu.app.doctor.findings import Finding, ok, problem, warning
 from ingufu.core.errors import SchemaMismatch, Unavailable
-from ingufu.infra.storage import migrate
+from ingufu.infra.storage import migrate, sqlite
 from ingufu.infra.storage.targets import StorageUrl
 
 WAL_WANTED = 256 * 1024**2  # bytes; a larger one means that a reader never lets go
@@ -64,7 +64,7 @@ def check_sqlite_library(version: tuple[int, ...]) -> Iterator[Finding]:
 
 
 def _check_file(path: Path) -> Iterator[Finding]:
-    wal = path.with_name(path.name + "-wal")
+    wal = sqlite.log_of(path)
     size = wal.stat().st_size if wal.exists() else 0
     if size > WAL_WANTED:
         yield warning(

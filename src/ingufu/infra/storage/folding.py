@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -14,19 +15,26 @@ PAUSE_S = 0.05  # from one folding to the next: a page that changes often is cop
 REST = 4  # times as long as the last one took nothing is folded: a slow disk is for commits first
 NICENESS = 10  # of the thread that folds: it copies for milliseconds, and a commit needs the core for less
 LONG_PAGES = 4000  # from so large a log on, the writer folds the rest itself, so that the log begins anew
-WRITER_PAUSE_S = 1.0  # from one folding by the writer to the next: it is in vain while a long reader needs the log
+LEFT_PAGES = 1000  # so many that are left are of somebody who reads for long: the log cannot begin anew
+WRITER_PAUSE_S = 1.0  # from one folding by the writer to the next
 
 log = structlog.get_logger(__name__)
+
+
+class Folded(NamedTuple):
+    """What became of a folding."""
+
+    pages: int  # that the log has
+    left: int  # of them, that are not in the file yet, as somebody reads what was there before
 
 
 class Folding:
     """When the log is folded, and by whom.
 
-    `fold` does it in a thread of this class and returns how many pages the log has; `fold_by_writer` does it while
-    nobody writes.
+    `fold` does it in a thread of this class; `fold_by_writer` does it while nobody writes.
     """
 
-    def __init__(self, fold: Callable[[], int], fold_by_writer: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, fold: Callable[[], Folded], fold_by_writer: Callable[[], Awaitable[object]]) -> None:
         self._fold = fold
         self._fold_by_writer = fold_by_writer
         self._thread = Worker("sqlite-folder", niceness=NICENESS)
@@ -60,8 +68,9 @@ class Folding:
         """
         began_s = asyncio.get_running_loop().time()
         try:
-            pages = await self._beside(began_s)
-            if pages >= LONG_PAGES and began_s >= self._by_writer_from_s:
+            done = await self._beside(began_s)
+            is_worth_it = done.pages >= LONG_PAGES and done.left < LEFT_PAGES
+            if is_worth_it and began_s >= self._by_writer_from_s:
                 self._by_writer_from_s = began_s + WRITER_PAUSE_S
                 await self._fold_by_writer()
         except (Unavailable, sqlite3.Error) as error:
@@ -69,7 +78,7 @@ class Folding:
         finally:
             self.task = None
 
-    async def _beside(self, began_s: float) -> int:
+    async def _beside(self, began_s: float) -> Folded:
         try:
             return await self._thread.run(self._fold)
         finally:

@@ -25,13 +25,14 @@ from ingufu.infra.storage.engine import (
     committed,
     grouped,
 )
-from ingufu.infra.storage.folding import Folding
+from ingufu.infra.storage.folding import Folded, Folding
 from ingufu.infra.storage.statements import Prepared, sqlite_dialect
 from ingufu.infra.storage.threads import Worker
 
 BUSY_TIMEOUT_S = 15.0  # another process of ours may hold the write lock for the length of its own batch
-CHECKPOINT_PAGES = 32_000  # about 128 MB of log: the writer folds it back, if that was not possible before
-LOG_KEPT_BYTES = 64 * 1024 * 1024  # a log that long readers let grow beyond is cut back to this
+CHECKPOINT_PAGES = 32_000  # about 128 MB of log that cannot begin anew for readers: each commit folds it, until it can
+LOG_KEPT_BYTES = 160 * 1024 * 1024  # a log that a long reader lets grow beyond is cut back to this
+LOG_CUT_BYTES = 8 * 1024 * 1024  # at a time, some milliseconds
 WRITER_CACHE_KB = 16 * 1024
 STATEMENT_CACHE = 512
 READS_A_TURN = 32  # inline, some milliseconds: a job that reads on and on lets stations be heard meanwhile
@@ -126,11 +127,18 @@ class SqliteEngine:
         self.folding.note_commit(sum(map(len, units)) + sum(len(one.rows) for one in series))
         return done
 
-    def _fold_beside(self) -> int:
+    def _fold_beside(self) -> Folded:
         return _fold(self._reader())
 
-    async def _fold_by_writer(self) -> int:
-        return await self._write_thread.run(lambda: self._write(_fold))
+    async def _fold_by_writer(self) -> None:
+        await self._write_thread.run(lambda: self._write(self._fold_and_cut))
+
+    def _fold_and_cut(self, writer: sqlite3.Connection) -> None:
+        """Fold the log, and give some of a very long one back to the disk."""
+        done = _fold(writer)
+        size = log_of(self._path).stat().st_size
+        if size > LOG_KEPT_BYTES and not done.left:
+            _cut(writer, max(size - LOG_CUT_BYTES, LOG_KEPT_BYTES))
 
     async def shrink(self) -> int:
         return await self._write_thread.run(self._shrink)
@@ -146,7 +154,6 @@ class SqliteEngine:
             with self._turn:
                 self._writer = connect(self._path)
                 self._writer.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-                self._writer.execute(f"PRAGMA journal_size_limit={LOG_KEPT_BYTES}")
                 self._writer.execute(f"PRAGMA cache_size=-{WRITER_CACHE_KB}")
                 if self._wants_to_defer:
                     self._take_journal(self._writer)
@@ -217,10 +224,26 @@ class SqliteEngine:
             raise Unavailable(f"The database could not be written: {error}") from error
 
 
-def _fold(connection: sqlite3.Connection) -> int:
-    """Bring what the log holds into the file, as far as nobody reads it from there, and return the log's pages."""
-    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return int(pages)
+def log_of(path: Path) -> Path:
+    """Return where SQLite keeps the log of a file."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _fold(connection: sqlite3.Connection) -> Folded:
+    """Bring what the log holds into the file, as far as nobody reads it from there."""
+    _, pages, folded = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return Folded(pages, pages - folded)
+
+
+def _cut(writer: sqlite3.Connection, size: int) -> None:
+    """Cut the log, all of which is in the file, to `size` bytes, unless somebody reads from it now.
+
+    SQLite cuts when a write begins the log anew, as the next one does. It is this one, and changes nothing.
+    """
+    writer.execute(f"PRAGMA journal_size_limit={size}")
+    (version,) = writer.execute("PRAGMA user_version").fetchone()
+    writer.execute(f"PRAGMA user_version={version}")
+    writer.execute("PRAGMA journal_size_limit=-1")
 
 
 def connect(path: Path) -> sqlite3.Connection:
