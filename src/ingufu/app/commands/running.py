@@ -93,14 +93,14 @@ def show_json(value: Any) -> None:  # anything that can be JSON
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def long_lived() -> None:
-    """Suit the interpreter to a server.
+def long_lived(*, switch_s: float = SWITCH_S) -> None:
+    """Suit the interpreter to a server, of which a thread may keep the others waiting for `switch_s`.
 
     The collector looks less often: servers make little rubbish in cycles, and looking costs time. And a thread that
     commits does not wait 5 ms, the default, for the event loop to let it go on: a quarter less latency when busy.
     """
     gc.set_threshold(10_000, 20, 50)
-    sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(switch_s)
 
 
 def _parameter(path: str) -> str:

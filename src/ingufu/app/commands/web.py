@@ -8,6 +8,8 @@ from ingufu.app import parts, web_process
 from ingufu.app.commands import running
 from ingufu.app.settings import Settings
 
+SWITCH_S = 0.0001  # pages keep threads busy that read: the one that commits, for which stations wait, needs turns soon
+
 
 @click.command()
 @running.setting_options("http.listen")
@@ -15,7 +17,7 @@ from ingufu.app.settings import Settings
 def web(listener: int | None, **given: Any) -> None:
     """Serve console and API only. `serve` starts this by itself."""
     settings = running.read_settings(given)
-    running.long_lived()
+    running.long_lived(switch_s=SWITCH_S)
     if listener is None:
         _check_version(settings)
     running.run(lambda: web_process.serve_web(settings, inherited=listener))
