@@ -14,12 +14,23 @@ from bench import serving, wire
 from bench.multiplying import multiply
 from bench.people import Asked, Visit
 from bench.plan import Plan, Result
-from bench.processes import HERE, Target, await_pages, disk_folder, finish_load, free_port, running, start_load
+from bench.processes import (
+    HERE,
+    Target,
+    await_pages,
+    await_rest,
+    disk_folder,
+    finish_load,
+    free_port,
+    running,
+    start_load,
+)
 
 STATIONS = 500
 RATE = 1000.0
-LEAST_S = 8.0  # less catches only some of the pages
+LEAST_S = 16.0  # less catches only some of the pages, and one moment makes the p99
 PEOPLE = 8  # who ask for one heavy page after the other, without a pause: an office of some hundred
+REST_S = 90.0  # at the most, before each case, until the server has done what the one before has left
 SETTLE_S = 8.0  # in which the stations have connected and the people come
 DATABASE = "ingufu.sqlite"
 
@@ -65,9 +76,9 @@ def measure(
         with serving.serving(folder, pin=False) as target:
             await_pages(target.http_port)
             plan = _plan(target, past.bench_stations, (seconds, rate, settle_s))
-            cases = [Case(name="stations alone", stations=finish_load(start_load(plan), plan))]
+            cases = [_alone("stations alone", target, plan)]
             cases.append(_both("pages in their own process (as it is)", target, plan, visit))
-            cases.append(Case(name="stations alone, again", stations=finish_load(start_load(plan), plan)))
+            cases.append(_alone("stations alone, again", target, plan))
         with _together(folder) as target:
             cases.append(_both("pages in the gateway's loop (not as it is)", target, plan, visit))
     return Pages(stations=stations, transactions=transactions, rate_per_s=rate, cases=tuple(cases))
@@ -90,10 +101,16 @@ def _together(folder: str) -> Iterator[Target]:
         yield Target(name="together", port=ocpp, http_port=http, pid=process.pid, password=wire.PASSWORD)
 
 
+def _alone(name: str, target: Target, plan: Plan) -> Case:
+    await_rest(target.pid, REST_S)
+    return Case(name=name, stations=finish_load(start_load(plan), plan))
+
+
 def _both(name: str, target: Target, plan: Plan, visit: Visit) -> Case:
     """Let the stations connect, then the people come, then the stations talk; that is what is measured."""
     plan = msgspec.structs.replace(plan, port=target.port, server_pid=target.pid)
     visit = msgspec.structs.replace(visit, port=target.http_port)
+    await_rest(target.pid, REST_S)
     load = start_load(plan)
     time.sleep(plan.settle_s / 2)
     command = [sys.executable, str(HERE / "people.py"), msgspec.json.encode(visit).decode()]
