@@ -195,11 +195,11 @@ class Steps:
 async def test_what_is_young_is_not_gone_through(
     database: Database, clock: FrozenClock, storage_url: StorageUrl, rule: str, old: int
 ) -> None:
-    """It kept all stations waiting each hour, for a second by 300,000 rows of the record."""
+    """All stations waited meanwhile, each hour: a second for 300,000 rows of the record."""
     now = clock.now()
     failure = {"email_key": "e", "address": "a"}
-    ages_s = [*range(old), *range(100_000, 120_000)]
-    at = [now - timedelta(days=31) + timedelta(seconds=age) for age in ages_s]
+    seconds = [*range(old), *range(100_000, 120_000)]  # after what was a month ago: the latter are younger than 30 days
+    at = [now - timedelta(days=31) + timedelta(seconds=one) for one in seconds]
     made = [frame(one) if rule == "frames" else {**failure, "at": one} for one in at]
     await store(database, FRAME if rule == "frames" else insert(accounts.login_failures), made)
     inline = await open_database(storage_url, inline_reads=True)
