@@ -76,6 +76,7 @@ def test_a_period_is_chosen_and_a_site_looked_into(console: Console, open_page: 
     stations = page.get_by_role("region", name="Figures by station")
     expect(stations.locator("tbody tr")).to_have_count(1)
     expect(page.locator("#station-use")).to_contain_text("1 session without a card")
+    expect(page).to_have_title("Reports · Ingufu")  # not that of the page which the card was taken from
     page.get_by_text("The same as a table").click()
     expect(page.get_by_role("region", name="Figures by time").locator("tbody tr")).to_have_count(5)
     with page.expect_download() as told:
