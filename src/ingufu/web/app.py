@@ -23,6 +23,7 @@ from ingufu.web.console.static import StaticFiles
 from ingufu.web.context import WebContext
 from ingufu.web.docs import documents
 from ingufu.web.figures import Tally, audit_figures
+from ingufu.web.heads import answering_heads
 from ingufu.web.idempotency import Idempotency
 from ingufu.web.live import LiveHub
 from ingufu.web.openapi import API_PATH
@@ -62,7 +63,7 @@ def install(app: Litestar, context: WebContext) -> None:
 
 def make_routes() -> Litestar:
     """Return an application with every route, which serves nothing before it is given what to work with."""
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             Router(API_PATH, route_handlers=[*documents.API_ROUTES]),
             *documents.ROUTES,
@@ -84,6 +85,8 @@ def make_routes() -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+    app.asgi_handler = answering_heads(app.asgi_handler)
+    return app
 
 
 def close_streams(app: Litestar) -> None:
