@@ -1,8 +1,10 @@
 """What was acknowledged is there after any crash, once; several processes may write to one database."""
 
 import asyncio
+import os
 import random
 import signal
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
@@ -19,12 +21,14 @@ SCRIPT = Path(__file__).with_name("writing_process.py")
 TESTS = Path(__file__).parents[2]
 
 
-async def start(url: StorageUrl, name: str, *, writers: int, units: int) -> Process:
+async def start(url: StorageUrl, name: str, *, writers: int, units: int, cuts: Path | None = None) -> Process:
     where = url.dsn or str(url)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(SCRIPT), where, name, str(writers), str(units),
-        stdout=PIPE, stdin=DEVNULL, env={"PYTHONPATH": str(TESTS)}, cwd=TESTS,
-    )  # fmt: skip
+    environment = {"PYTHONPATH": str(TESTS)} | ({"CUT": "1"} if cuts is not None else {})
+    with (cuts or Path(os.devnull)).open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(SCRIPT), where, name, str(writers), str(units),
+            stdout=PIPE, stderr=errors if cuts is not None else None, stdin=DEVNULL, env=environment, cwd=TESTS,
+        )  # fmt: skip
     assert process.stdout is not None
     assert await asyncio.wait_for(process.stdout.readline(), 60) == b"ready\n"
     return process
@@ -65,6 +69,28 @@ async def test_killed_process_has_lost_nothing_that_it_acknowledged(sampled: Dat
     again = await open_database(storage_url)
     await check(again, acknowledged)
     await again.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
+async def test_killed_process_has_lost_nothing_while_it_folds_and_cuts_the_log(
+    sampled: Database, storage_url: StorageUrl, tmp_path: Path
+) -> None:
+    chance = random.Random(8)
+    acknowledged: set[str] = set()
+    cuts = tmp_path / "cuts"
+    for life in range(8):
+        process = await start(storage_url, f"life {life}", writers=16, units=100_000, cuts=cuts)
+        acknowledged.update(await read_lines(process, chance.randrange(500, 4000)))
+        process.send_signal(signal.SIGKILL)
+        acknowledged.update(await read_rest(process))
+        await check(sampled, acknowledged)
+    assert set(cuts.read_text().splitlines()) == {"cut"}
+    assert cuts.read_text().count("cut") >= 20
+    assert storage_url.path is not None
+    connection = sqlite3.connect(storage_url.path)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
 
 
 async def test_several_processes_write_to_one_database_and_lose_nothing(
