@@ -8,7 +8,7 @@ import pytest
 from joserfc.jwk import OctKey, RSAKey
 from sqlalchemy import select
 
-from ingufu.accounts.model import Role
+from ingufu.accounts.model import OrganisationKind, Role
 from ingufu.accounts.sign_in.model import Provider, RoleRule, SignInRules
 from ingufu.accounts.sign_in.service import SignIn
 from ingufu.accounts.sign_in.tables import linked_identities
@@ -80,6 +80,30 @@ async def test_address_that_nobody_verified_takes_no_account(house, provider, tr
     assert answer.status_code == 401
     assert (await client.get("/api/v1/me")).status_code == 401
     assert await house.database.select(LINKED) == []
+
+
+async def test_a_provider_of_a_host_takes_no_account_of_others(house, provider, trust) -> None:
+    await house.user(Role.ADMIN)
+    async with house.database.work() as work:
+        host = await house.services.accounts.create_organisation(work, "Host", OrganisationKind.HOST)
+        other = await house.services.accounts.create_organisation(work, "Other", OrganisationKind.HOST)
+    async with house.database.work() as work:
+        guest = await house.services.accounts.create_user(
+            work, organisation_id=host.id, email="guest@example.org", name="Guest", roles=[Role.HOST]
+        )
+    rules = (RoleRule(role="host", organisation=host.id),)
+    trust(admits_unknown=True, asks_second_factor=True, roles=rules)
+    assert (await come_in(house, provider))[1].status_code == 401, "the operator's administrator"
+    assert await house.database.select(LINKED) == []
+    provider.claims = {"email": "guest@example.org", "sub": "s-2"}
+    client, _ = await come_in(house, provider)
+    assert (await client.get("/api/v1/me")).json()["id"] == guest.id
+    trust(roles=(RoleRule(role="host", organisation=other.id),))
+    provider.claims = {"email": "guest@example.org", "sub": "s-3"}
+    assert (await come_in(house, provider))[1].status_code == 401, "another host's"
+    trust(roles=(*rules, RoleRule(role="viewer")))
+    provider.claims = {"sub": "s-4"}
+    assert (await come_in(house, provider))[1].status_code == 303, "the operator's own provider"
 
 
 async def test_unknown_people_stay_out_unless_a_role_is_theirs(house, provider, trust) -> None:

@@ -129,10 +129,17 @@ class SingleSignOn:
         if same is not None:
             if not (provider.links_by_email and claims.is_email_verified):
                 raise Unauthenticated("There is an account with this address, and the provider has not verified it.")
+            if not await self._speaks_for(provider, same):
+                raise Unauthenticated(_UNKNOWN)
             async with self._database.work() as work:
                 self._link(work, same.id, claims, is_managed=False)
             return same, False
         return await self._new(provider, claims, rules), True
+
+    async def _speaks_for(self, provider: Provider, user: User) -> bool:
+        """Return whether the provider may say that it is this user: a host's own only of the host's people."""
+        named = {rule.organisation or await self._operator_id() for rule in provider.roles}
+        return not named or user.organisation_id in named or await self._operator_id() in named
 
     async def _known(self, known: Linked, rules: Sequence[RoleRule]) -> User:
         user = await self._accounts.user(known.user_id)
