@@ -13,7 +13,8 @@ from ingufu.infra.storage.database import Database
 from ingufu.stations.availability.model import Wish
 from ingufu.stations.availability.tables import wishes
 from ingufu.views.paging import Order, Page, cut, ordered
-from ingufu.views.stations import Cursor, Limit
+from ingufu.views.personal import as_seen
+from ingufu.views.stations import Cursor, Limit, SiteIds
 
 MOST_WAITING = 100  # of one station
 
@@ -58,7 +59,9 @@ _LIMIT = TransactionLimit.__struct_fields__
 _CHOSEN = [remote_starts.c[name] for name in (*_PLAIN, *_LIMIT)]
 
 
-async def list_remote_starts(database: Database, station_id: str, query: RemoteStartQuery) -> Page[RemoteStartRow]:
+async def list_remote_starts(
+    database: Database, station_id: str, query: RemoteStartQuery, site_ids: SiteIds
+) -> Page[RemoteStartRow]:
     """Return one page of a station's remote starts, the newest first."""
     order = Order(remote_starts.c.asked_at, datetime, remote_starts.c.id, name="asked_at", is_descending=True)
     statement = select(*_CHOSEN).where(remote_starts.c.station_id == station_id)
@@ -66,15 +69,15 @@ async def list_remote_starts(database: Database, station_id: str, query: RemoteS
         statement = statement.where(remote_starts.c.state == query.state.value)
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
-    return Page(items=tuple(_start(row) for row in rows), next=cursor)
+    return Page(items=as_seen(site_ids, tuple(_start(row) for row in rows)), next=cursor)
 
 
-async def waiting_starts(database: Database, station_id: str) -> list[RemoteStartRow]:
+async def waiting_starts(database: Database, station_id: str, site_ids: SiteIds) -> list[RemoteStartRow]:
     """Return the remote starts of a station of which nothing has come yet, the earliest first."""
     waiting = [state.value for state in WAITING]
     statement = select(*_CHOSEN).where(remote_starts.c.station_id == station_id, remote_starts.c.state.in_(waiting))
     rows = await database.select(statement.order_by(remote_starts.c.asked_at).limit(MOST_WAITING))
-    return [_start(row) for row in rows]
+    return as_seen(site_ids, [_start(row) for row in rows])
 
 
 async def list_wishes(database: Database, station_id: str) -> list[Wish]:
@@ -83,10 +86,13 @@ async def list_wishes(database: Database, station_id: str) -> list[Wish]:
     return [msgspec.convert(row, Wish) for row in await database.select(statement)]
 
 
-async def get_control(database: Database, control: TransactionControl | None, transaction_id: str) -> ControlView:
+async def get_control(
+    database: Database, control: TransactionControl | None, transaction_id: str, site_ids: SiteIds
+) -> ControlView:
     """Return what is asked of a transaction, with the remote start that it came of."""
     rows = await database.select(select(*_CHOSEN).where(remote_starts.c.transaction_id == transaction_id).limit(1))
-    return ControlView(transaction_id=transaction_id, control=control, start=_start(rows[0]) if rows else None)
+    start = as_seen(site_ids, _start(rows[0])) if rows else None
+    return ControlView(transaction_id=transaction_id, control=control, start=start)
 
 
 def _start(row: dict[str, Any]) -> RemoteStartRow:

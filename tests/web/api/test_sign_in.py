@@ -1,6 +1,7 @@
 """Signing in over HTTP: the second step, recovery codes, one's own factors and sessions, invitations, ways back in."""
 
 import base64
+import contextlib
 import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,8 +13,10 @@ from sqlalchemy import select
 from ingufu.accounts.model import Role, RoleGrant
 from ingufu.accounts.sign_in import decide
 from ingufu.accounts.sign_in.model import SignInRules
+from ingufu.accounts.sign_in.service.links import MOST_OF_ADDRESS
 from ingufu.accounts.sign_in.tables import recovery_codes, sign_in_links, totp_factors
 from ingufu.accounts.tables import audit, logins
+from ingufu.core.errors import TooManyRequests, Unauthenticated
 from web.api.conftest import House
 
 LOG_IN = {"email": "keza@example.org", "password": "correct horse battery"}
@@ -104,6 +107,17 @@ async def test_codes_are_guessed_in_vain(house: House) -> None:
     for right in (code_of(house, secret), codes[0]):
         assert (await second(client, step, right)).status_code == 429, "the right one must wait, too"
     assert (await house.client().post("/api/v1/login", json=LOG_IN)).status_code == 200, "and the password need not"
+
+
+@pytest.mark.parametrize("words", ["second step of {}", "Second step of {}", "SECOND STEP OF {}"])
+async def test_strangers_do_not_lock_a_second_factor(house: House, words: str) -> None:
+    user_id = await house.user(Role.OPERATOR)
+    secret, _ = await enrol(house, await house.log_in())
+    for number in range(12):
+        with contextlib.suppress(Unauthenticated, TooManyRequests):
+            await house.services.accounts.login(words.format(user_id), "x", address=f"192.0.2.{number}")
+    client, step = await first_step(house)
+    assert (await second(client, step, code_of(house, secret))).status_code == 200
 
 
 async def test_step_is_of_one_user_and_short_lived(house: House) -> None:
@@ -336,6 +350,15 @@ async def test_forgotten_password_is_answered_alike_for_everybody(house: House) 
         (await house.client().post("/api/v1/forgot", json={"email": f"{n}@example.org"})).status_code for n in range(8)
     ]
     assert statuses[-1] == 429
+
+
+async def test_addresses_of_one_subscriber_ask_for_as_many_ways_back_as_one(house: House) -> None:
+    ask = house.services.sign_in.links.ask_reset
+    for number in range(MOST_OF_ADDRESS):
+        await ask("keza@example.org", f"2001:db8::{number:x}")
+    with pytest.raises(TooManyRequests):
+        await ask("keza@example.org", "2001:db8::1:1")
+    await ask("keza@example.org", "2001:db8:0:1::1")
 
 
 # Cookies and headers

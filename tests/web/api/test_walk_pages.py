@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from ingufu.accounts.model import OrganisationKind, RoleGrant, Scope
+from charging.stations import Station as ChargingStation
+from ingufu.accounts.model import OrganisationKind, Role, RoleGrant, Scope
 from ingufu.web.console.assembly import ROUTES
 from ingufu.web.console.rendering import CONSOLE_PATH
 from ingufu.web.declared import KEY, Route
@@ -86,6 +87,34 @@ async def test_pages_open_as_they_are_declared_tell_nothing_of_others_and_lead_w
         found += [f"{route.name} {own} leads to {led}" for led in await _closed(client, answer, followed)]
     assert not found, "\n".join(found)
     assert len(followed) > 10
+
+
+async def test_cards_are_offered_to_those_who_see_the_whole_network(world: World) -> None:
+    start = f"/console/stations/{world.one.ids['station']}/actions/start"
+    for is_at_site in (True, False):
+        browser = await browser_of(world, Standing(Role.OPERATOR, OrganisationKind.OPERATOR, is_at_site=is_at_site))
+        page = await browser.get(start)
+        assert page.status_code == 200
+        assert [f"CARD-{name}" in page.text for name in ("Alpha", "Omega")] == [not is_at_site] * 2
+
+
+async def test_page_of_a_station_tells_of_sessions_and_events_to_those_who_may_see_them(world: World) -> None:
+    house, ids = world.house, world.one.ids
+    charging = ChargingStation(house.database, house.services.charging, house.clock, ids["station"], "2.1")
+    await charging.start(reference="running", seq=0, token="CARD-Alpha", token_kind="ISO14443")
+    base = f"/console/stations/{ids['station']}"
+    for scopes, told in ((["stations:read"], False), (["stations:read", "transactions:read", "events:read"], True)):
+        email = f"{len(scopes)}@example.org"
+        role = await world.admin.post("/api/v1/roles", json={"name": f"Role {email}", "scopes": scopes})
+        entered = {"email": email, "name": "N", "password": PASSWORD, "grants": [{"role": role.json()["id"]}]}
+        assert (await world.admin.post("/api/v1/users", json=entered)).status_code == 201
+        client = await house.log_in(email)
+        page = await client.get(base)
+        assert page.status_code == 200
+        assert [mark in page.text for mark in ("Driver Alpha", "/timeline", "/sessions", 'id="feed"')] == [told] * 4
+        assert [(await client.get(f"{base}/{tab}")).status_code == 200 for tab in ("timeline", "sessions")] == [
+            told
+        ] * 2
 
 
 @pytest.mark.parametrize("standing", BOUND, ids=of)

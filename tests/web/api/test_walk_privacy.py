@@ -70,6 +70,16 @@ async def test_a_host_is_told_the_end_of_a_card(world: World) -> None:
     assert session["driver_name"] is session["driver_id"] is session["token_id"] is None
 
 
+async def test_a_host_is_told_the_end_of_a_card_for_which_a_start_was_asked(world: World) -> None:
+    client, ids = await _host(world), world.one.ids
+    starts = (await client.get(f"/api/v1/stations/{ids['station']}/starts")).json()["items"]
+    assert [(one["state"], one["token_value"]) for one in starts] == [("asked", "…lpha"), ("started", "…lpha")]
+    control = (await client.get(f"/api/v1/transactions/{ids['transaction_id']}/control")).json()
+    assert control["start"]["token_value"] == "…lpha"
+    page = await (await browser_of(world, HOST)).get(f"/console/stations/{ids['station']}")
+    assert "…lpha" in page.text
+
+
 async def test_no_host_finds_out_who_charged_by_looking_for_names(world: World) -> None:
     browser = await browser_of(world, HOST)
     for word in ("CARD-Al", "Driver Al", "Customer Al"):

@@ -13,6 +13,8 @@ from billing.records.world import per_kwh
 from charging.stations import Station, reading
 from ingufu.accounts.model import CEILINGS, ROLE_SCOPES, OrganisationKind, Role, Scope
 from ingufu.authorization.model import DriverDetails, GroupDetails, Occasion, PresentedToken, TokenDetails
+from ingufu.charging.control.model import RemoteStartState
+from ingufu.charging.control.tables import remote_starts
 from ingufu.infra.storage.statements import insert
 from ingufu.ledger.model import Earned
 from ingufu.ledger.service import retried
@@ -105,6 +107,7 @@ async def _side(house: House, admin: httpx.AsyncClient, name: str, seller_id: st
     await _register(house, side)
     await _agree(house, admin, side)
     await _charge(house, admin, side)
+    await _ask_starts(house, side)
     await _observe(house, side)
     [frame] = (await admin.get("/api/v1/frames", params={"station": station})).json()["items"]
     side.ids["frame"] = str(frame["id"])
@@ -202,6 +205,20 @@ async def _charge(house: House, admin: httpx.AsyncClient, side: Side) -> None:
     await retried(house.database, lambda work: services.hosts.share(work, earned))
     paid = await _made(admin, "ledger/payouts", {"site_id": site_id, "currency": CURRENCY, "amount": "100"})
     side.ids["payout_id"] = paid["id"]
+
+
+async def _ask_starts(house: House, side: Side) -> None:
+    """Have a start been asked for, of which the session came, and one that is awaited."""
+    station = side.ids["station"]
+    for transaction_id in (side.ids["transaction_id"], None):
+        async with house.database.work() as work:
+            asked = await house.services.control.ask_start(
+                work, station, token=f"CARD-{side.name}", token_kind="ISO14443", actor="Keza", timeout_s=600
+            )
+        if transaction_id is not None:
+            come = {"state": RemoteStartState.STARTED.value, "transaction_id": transaction_id}
+            async with house.database.work() as work:
+                work.execute_once(remote_starts.update().where(remote_starts.c.id == asked.id).values(**come))
 
 
 async def _observe(house: House, side: Side) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
 
+from ingufu.accounts.tables import audit
 from ingufu.stations.model import ConnectorStatus
 from ingufu.views.frames import Frame
+from ingufu.web.api.exports import SESSIONS
 from ingufu.web.console.log import decoded, excerpt
 from ingufu.web.spreadsheets import cell
 from web.console.conftest import House, Person, words
@@ -126,6 +129,17 @@ async def test_export_has_every_session_and_no_formula(operator: Person, net: Ne
     assert hostile["started_at"] == "2026-03-01T10:00:00Z"
     assert hostile["time_zone"] == "Africa/Kigali"
     assert all(not value.startswith(("=", "+", "-", "@")) for row in table for value in row.values())
+
+
+async def test_export_of_sessions_stands_in_the_audit_trail(operator: Person, net: Network) -> None:
+    for form in ("csv", "parquet"):
+        assert (await operator.client.get(f"/console/sessions.{form}?running=yes")).status_code == 200
+    told = await net.services.database.select(
+        select(audit.c.details).where(audit.c.action == f"{SESSIONS.name}.export")
+    )
+    assert [row["details"] for row in told] == [
+        {"form": form, "query": {"running": "yes"}} for form in ("csv", "parquet")
+    ]
 
 
 @pytest.mark.parametrize("risky", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1"])

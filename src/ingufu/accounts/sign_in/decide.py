@@ -142,5 +142,8 @@ def grants_of(rules: Sequence[RoleRule]) -> tuple[RoleGrant, ...]:
 
 
 def limit_key(user_id: str) -> str:
-    """Return under which account wrong second steps of a user are counted."""
-    return f"second step of {user_id}"
+    """Return under which account wrong second steps of a user are counted.
+
+    No address that somebody tries to log in with is counted under it: those are folded, and have no capitals.
+    """
+    return f"Second step of {user_id}"

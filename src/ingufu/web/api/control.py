@@ -161,7 +161,7 @@ async def list_remote_starts(
     says that none began in time.
     """
     known = await access.station_of(web, principal, station)
-    return await views.list_remote_starts(web.services.database, known.id, criteria)
+    return await views.list_remote_starts(web.services.database, known.id, criteria, principal.site_ids)
 
 
 @route(

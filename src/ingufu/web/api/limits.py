@@ -66,7 +66,7 @@ async def get_control(web: WebContext, principal: Principal, transaction_id: str
     the station said when it was asked. Everything is null where nothing was asked.
     """
     it = await _seen(web, principal, transaction_id)
-    return await _view(web, it.id)
+    return await _view(web, principal, it.id)
 
 
 @route(
@@ -88,7 +88,7 @@ async def set_limit(web: WebContext, principal: Principal, transaction_id: str, 
         await web.services.control.set_limit(work, it, given.as_kept(), actor=principal.name)
         access.note(web, work, principal, "transaction.limit", it.id, msgspec.to_builtins(given))
     await access.reload(web, it.station_id)
-    return await _view(web, it.id)
+    return await _view(web, principal, it.id)
 
 
 @route(
@@ -109,7 +109,7 @@ async def set_message(web: WebContext, principal: Principal, transaction_id: str
         await web.services.control.set_message(work, it, said)
         access.note(web, work, principal, "transaction.message", it.id, after=said)
     await access.reload(web, it.station_id)
-    return await _view(web, it.id)
+    return await _view(web, principal, it.id)
 
 
 @route(
@@ -129,7 +129,7 @@ async def set_priority(web: WebContext, principal: Principal, transaction_id: st
         await web.services.control.set_priority(work, it, given.priority)
         access.note(web, work, principal, "transaction.priority", it.id, {"priority": given.priority})
     await access.reload(web, it.station_id)
-    return await _view(web, it.id)
+    return await _view(web, principal, it.id)
 
 
 @route(
@@ -182,9 +182,9 @@ async def ask_status(web: WebContext, principal: Principal, transaction_id: str)
     return status
 
 
-async def _view(web: WebContext, transaction_id: str) -> ControlView:
+async def _view(web: WebContext, principal: Principal, transaction_id: str) -> ControlView:
     control = await web.services.control.of(transaction_id)
-    return await views.get_control(web.services.database, control, transaction_id)
+    return await views.get_control(web.services.database, control, transaction_id, principal.site_ids)
 
 
 async def _seen(web: WebContext, principal: Principal, transaction_id: str) -> Transaction:

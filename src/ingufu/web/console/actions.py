@@ -263,7 +263,7 @@ async def _choices(doing: Doing, name: str, entered: present.Entered) -> Choices
     if name in {"reset", "stop"}:
         running = (await transactions.list_transactions(database, query, doing.principal.site_ids)).items
     known: list[tuple[str, str]] = []
-    if name == "start" and Scope.TOKENS_READ in doing.principal.scopes:
+    if name == "start" and Scope.TOKENS_READ in doing.principal.scopes and doing.principal.site_ids is None:
         found = await tokens.list_tokens(database, TokenQuery(is_blocked=False, limit=TOKENS_OFFERED))
         known = [(row.value, row.driver_name or row.note) for row in found.items]
     places = await console_sites.list_places(database, doing.principal.site_ids) if name == "approve" else ()

@@ -8,17 +8,19 @@ from ingufu.infra.storage.database import Database
 from ingufu.stations.availability.model import Wish, WishState
 from ingufu.views import control
 from ingufu.views.control import RemoteStartRow
-from ingufu.views.stations import EvseView, StationView
+from ingufu.views.stations import EvseView, SiteIds, StationView
 from ingufu.web.console.pages import Pages
 from ingufu.web.exchange import Asked
 
 PARTS = "pages/station/notes.html"
 
 
-async def notes_of(database: Database, pages: Pages, request: Asked, station: StationView) -> Mapping[int, list[str]]:
+async def notes_of(
+    database: Database, pages: Pages, request: Asked, station: StationView, site_ids: SiteIds
+) -> Mapping[int, list[str]]:
     """Return what the card of each EVSE says besides, by number, as markup."""
     wishes = await control.list_wishes(database, station.id)
-    starts = await control.waiting_starts(database, station.id)
+    starts = await control.waiting_starts(database, station.id, site_ids)
     if not wishes and not starts:
         return {}
     return {evse.number: _notes(pages, request, evse, wishes, starts) for evse in station.evses}

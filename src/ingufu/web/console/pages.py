@@ -57,6 +57,7 @@ class May(msgspec.Struct, frozen=True, kw_only=True):
     see_network: bool = False  # not only some sites of it, or what is of a fleet
     handle_money: bool = False
     see_audit: bool = False
+    see_events: bool = False
     see_cards: bool = False
 
 
@@ -327,6 +328,7 @@ def _may(principal: Principal | None) -> May:
         see_network=principal.site_ids is None,
         handle_money=Scope.MONEY_WRITE in principal.scopes,
         see_cards=Scope.TOKENS_READ in principal.scopes,
+        see_events=Scope.EVENTS_READ in principal.scopes,
         see_audit=Scope.AUDIT_READ in principal.scopes and principal.site_ids is None,
     )
 

@@ -78,7 +78,7 @@ async def show_session(
         readings_cut=readings.next is not None,
         frames=rows_of(frames),
         has_chart=bool(readings.items),
-        control=await _control(web, it),
+        control=await _control(web, principal, it),
         pricing=await _pricing(web, principal, it, criteria.tariff),
         evidence=await see_evidence(web, it.id) if Scope.MONEY_READ in principal.scopes else None,
         signed=await metering.list_signed(database, it.id, principal.site_ids),
@@ -132,7 +132,7 @@ async def follow_session(
         reports = await views.list_transaction_events(database, it.id, principal.site_ids)
         readings = await _readings(database, it, principal)
         anomalies = await views.list_anomalies(database, it.id, principal.site_ids)
-        steering, may = await _control(web, it), pages.may(request)
+        steering, may = await _control(web, principal, it), pages.may(request)
         parts = await _price_part(web, pages, principal, request, it) | {
             "session-control": pages.macro(
                 request, CONTROL, "session_control", it, steering, may, path_of("sessions", it.id), zone
@@ -194,9 +194,9 @@ async def _price_part(
     return {"session-price-now": pages.macro(request, PRICE, "price_now", it, cost)}
 
 
-async def _control(web: WebContext, it: TransactionView) -> ControlView:
+async def _control(web: WebContext, principal: Principal, it: TransactionView) -> ControlView:
     known = await web.services.control.of(it.id)
-    return await control_views.get_control(web.services.database, known, it.id)
+    return await control_views.get_control(web.services.database, known, it.id, principal.site_ids)
 
 
 def _names(pages: Pages, request: Asked) -> list[str]:

@@ -18,7 +18,7 @@ from ingufu.views.console_sites import SitePlace
 from ingufu.views.paging import Page
 from ingufu.views.timeline import EventFilter
 from ingufu.views.transactions import Match, TransactionQuery, TransactionRow
-from ingufu.web import spreadsheets
+from ingufu.web import access, spreadsheets
 from ingufu.web.api.exports import SESSIONS
 from ingufu.web.console import live, present
 from ingufu.web.console.pages import Pages, page, path_of
@@ -123,19 +123,25 @@ async def follow_sessions(
 @page("/sessions.csv", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=ListQuery)
 async def export_sessions(web: WebContext, principal: Principal, criteria: ListQuery) -> Stream:
     """Export the sessions of a list as CSV"""
-    return await spreadsheets.answer(web, SESSIONS, spreadsheets.Form.CSV, await _all(web, principal, criteria))
+    return await _export(web, principal, spreadsheets.Form.CSV, criteria)
 
 
 @page("/sessions.parquet", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=ListQuery)
 async def export_sessions_as_parquet(web: WebContext, principal: Principal, criteria: ListQuery) -> Stream:
     """Export the sessions of a list as Parquet"""
-    return await spreadsheets.answer(web, SESSIONS, spreadsheets.Form.PARQUET, await _all(web, principal, criteria))
+    return await _export(web, principal, spreadsheets.Form.PARQUET, criteria)
 
 
 def rows_of(found: Sequence[TransactionRow], places: Sequence[SitePlace]) -> tuple[SessionRow, ...]:
     """Return sessions as rows of a list, each in its site's zone."""
     zones = {place.id: place.time_zone for place in places}
     return tuple(SessionRow(row, present.zone(zones.get(row.site_id or "", "UTC"))) for row in found)
+
+
+async def _export(web: WebContext, principal: Principal, form: spreadsheets.Form, criteria: ListQuery) -> Stream:
+    answered = await spreadsheets.answer(web, SESSIONS, form, await _all(web, principal, criteria))
+    await access.note_export(web, principal, SESSIONS.name, form, criteria)
+    return answered
 
 
 async def _all(web: WebContext, principal: Principal, criteria: ListQuery) -> spreadsheets.Batches[TransactionRow]:

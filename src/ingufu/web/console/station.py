@@ -23,7 +23,7 @@ from ingufu.views.attempts import AttemptQuery
 from ingufu.views.paging import Page
 from ingufu.views.reservations import ReservationQuery
 from ingufu.views.session import SeriesPoint
-from ingufu.views.stations import EvseView, SiteIds, StationView
+from ingufu.views.stations import EvseView, StationView
 from ingufu.views.timeline import EventFilter, EventQuery
 from ingufu.views.transactions import TransactionQuery, TransactionRow
 from ingufu.web.console import doctoring, formats, live, present
@@ -135,22 +135,34 @@ async def show_station(
     seen = await see(web, principal, station)
     database, now, it = web.services.database, web.services.clock.now(), seen.station
     uptime = await console_stations.get_uptime(database, it.id, since=now - WEEK, until=now, is_online=it.is_online)
-    query = EventQuery(station=it.id, kind=NEWS, limit=FEED_LENGTH)
-    happened = await timeline.list_events(database, query, principal.site_ids)
-    recent = await transaction_views.list_transactions(
-        database, TransactionQuery(station=it.id, limit=RECENT), principal.site_ids
-    )
     return await pages.show(
         request,
         "pages/station/now.html",
         **seen.frame("now"),
-        cards=await cards_of(database, pages, request, it, principal.site_ids),
+        cards=await cards_of(database, pages, request, it, principal),
         uptime=uptime,
         week_ago=now - WEEK,
-        feed=present.events(happened.items),
-        recent=[SessionRow(row, present.zone(seen.zone)) for row in recent.items],
+        feed=await _feed(database, it, principal),
+        recent=await _recent(database, it, principal, seen.zone),
         clock_text=_clock_text(pages, request, it),
     )
+
+
+async def _feed(database: Database, it: StationView, principal: Principal) -> Any:
+    """Return what happened lately; None: the reader may not see events."""
+    if Scope.EVENTS_READ not in principal.scopes:
+        return None
+    query = EventQuery(station=it.id, kind=NEWS, limit=FEED_LENGTH)
+    return present.events((await timeline.list_events(database, query, principal.site_ids)).items)
+
+
+async def _recent(database: Database, it: StationView, principal: Principal, zone: str) -> list[SessionRow] | None:
+    """Return the latest sessions; None: the reader may not see sessions."""
+    if Scope.TRANSACTIONS_READ not in principal.scopes:
+        return None
+    query = TransactionQuery(station=it.id, limit=RECENT)
+    found = await transaction_views.list_transactions(database, query, principal.site_ids)
+    return [SessionRow(row, present.zone(zone)) for row in found.items]
 
 
 @page("/stations/{station:str}/live", scope=Scope.STATIONS_READ)
@@ -160,6 +172,7 @@ async def follow_station(  # all that a stream is made of
     """Tell what changes on a station's page"""
     first = await see(web, principal, station)
     database, station_id = web.services.database, first.station.id
+    news = NEWS if Scope.EVENTS_READ in principal.scopes else ()
 
     async def tell(events: Sequence[LiveEvent] | None) -> live.Change:
         if events is not None and all(event.kind in _FIGURES for event in events):
@@ -167,17 +180,15 @@ async def follow_station(  # all that a stream is made of
         seen = await see(web, principal, station_id)
         zone = present.zone(seen.zone)
         return live.Change(
-            parts=_parts(
-                pages, request, seen, await cards_of(database, pages, request, seen.station, principal.site_ids)
-            ),
-            entries=pages.entries(request, "feed", [one for one in events or () if one.kind in NEWS], zone),
+            parts=_parts(pages, request, seen, await cards_of(database, pages, request, seen.station, principal)),
+            entries=pages.entries(request, "feed", [one for one in events or () if one.kind in news], zone),
         )
 
     wanted = EventFilter(station_ids=frozenset({station_id}), site_ids=principal.site_ids)
     return live.stream(request, hub, principal, wanted, tell)
 
 
-@page("/stations/{station:str}/timeline", scope=Scope.STATIONS_READ, query=TimelineQuery)
+@page("/stations/{station:str}/timeline", scope=Scope.EVENTS_READ, query=TimelineQuery)
 async def show_timeline(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, station: str, criteria: TimelineQuery
 ) -> Response[str]:
@@ -268,19 +279,20 @@ async def see(web: WebContext, principal: Principal, station: str) -> Seen:
 
 
 async def cards_of(
-    database: Database, pages: Pages, request: Asked, station: StationView, site_ids: SiteIds
+    database: Database, pages: Pages, request: Asked, station: StationView, principal: Principal
 ) -> list[Card]:
-    """Return the cards of a station's EVSEs."""
-    running = await transaction_views.list_transactions(
-        database, TransactionQuery(station=station.id, is_open=True, limit=100), site_ids
-    )
-    by_id = {row.id: row for row in running.items}
-    drawn = [evse.transaction.id for evse in station.evses if evse.transaction is not None][:CURVES_DRAWN]
+    """Return the cards of a station's EVSEs. Who charges there, and how, is told to those who may see sessions."""
+    site_ids = principal.site_ids
+    by_id: dict[str, TransactionRow] = {}
+    if Scope.TRANSACTIONS_READ in principal.scopes:
+        query = TransactionQuery(station=station.id, is_open=True, limit=100)
+        by_id = {row.id: row for row in (await transaction_views.list_transactions(database, query, site_ids)).items}
+    drawn = [evse.transaction.id for evse in station.evses if evse.transaction is not None and by_id][:CURVES_DRAWN]
     curves = {one: (await session.get_series(database, one, CURVE_POINTS)).points for one in drawn}
     wanted = ReservationQuery(station=station.id, status=ReservationStatus.KEPT, limit=100)
     kept = await reservation_views.list_reservations(database, wanted, site_ids)
     reserved = {row.evse: Reserved(token=row.token_value, expires_at=row.expires_at) for row in kept.items}
-    notes = await notes_of(database, pages, request, station)
+    notes = await notes_of(database, pages, request, station, site_ids)
     cards = [_card(pages, request, station, evse, by_id, curves) for evse in station.evses]
     replace = msgspec.structs.replace
     return [replace(one, reserved=reserved.get(one.number), notes=notes.get(one.number, [])) for one in cards]
@@ -316,7 +328,7 @@ def _card(  # everything that a card shows
         started_at=evse.transaction.started_at,
         token=(known.driver_name or known.token_value) if known else None,
         transaction_id=evse.transaction.id,
-        session_href=path_of("sessions", evse.transaction.id),
+        session_href=path_of("sessions", evse.transaction.id) if known else None,
         powers=[point.power_w for point in curves.get(evse.transaction.id, ())],
     )
 

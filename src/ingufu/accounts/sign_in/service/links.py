@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 
+from ingufu.accounts.decide import address_key
 from ingufu.accounts.model import Principal, User
 from ingufu.accounts.service import Accounts
 from ingufu.accounts.service.people import email_key
@@ -58,7 +59,7 @@ class Links:
         Raises TooManyRequests for an address that asks for many.
         """
         now = self._clock.now()
-        origin = address[:45]
+        origin = address_key(address)
         asked = await store.asked_from(self._database, origin, now - _HOUR)
         if len(asked) >= MOST_OF_ADDRESS:
             wait = min(asked) + _HOUR - now
