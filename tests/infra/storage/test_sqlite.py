@@ -174,6 +174,30 @@ async def test_writer_does_not_fold_in_vain(
 
 
 @pytest.mark.usefixtures("folds_each_commit")
+async def test_one_process_alone_folds_the_log(
+    sampled: Database, storage_url: StorageUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before 3.51.3, SQLite may damage a file whose log two of them fold while a third connection writes."""
+    real, folded = sqlite._fold, list[str]()
+
+    def fold(connection: sqlite3.Connection) -> Folded:
+        folded.append(threading.current_thread().name)
+        return real(connection)
+
+    monkeypatch.setattr(sqlite, "_fold", fold)
+    other = await open_database(storage_url)
+    for number in range(5):
+        await write(other, f"other {number}")
+    assert not folded
+    await write(sampled, "first")
+    assert folded == ["sqlite-folder"]
+    await sampled.close()
+    await write(other, "alone")
+    assert len(folded) == 2
+    await other.close()
+
+
+@pytest.mark.usefixtures("folds_each_commit")
 async def test_long_log_is_cut_a_little_at_a_time_when_nobody_reads_it_any_more(
     sampled: Database, storage_url: StorageUrl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,5 +256,7 @@ async def test_lock_files_tell_nothing(database: Database, storage_url: StorageU
     await database.close()
     assert storage_url.path is not None
     others = [path for path in storage_url.path.parent.iterdir() if path != storage_url.path]
-    assert sorted(path.name for path in others) == [f"ingufu.sqlite-{name}" for name in ("next", "now", "open")]
+    assert sorted(path.name for path in others) == [
+        f"ingufu.sqlite-{name}" for name in ("folder", "next", "now", "open")
+    ]
     assert all(path.stat().st_size == 0 and path.stat().st_mode & 0o777 == 0o600 for path in others)

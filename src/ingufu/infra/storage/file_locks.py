@@ -1,8 +1,9 @@
 """Locks between the processes of one SQLite file: who writes now, and who has it open.
 
 SQLite has locks of its own. These come before them for two reasons: a process that waits for SQLite's sleeps in ever
-longer steps and may starve beside a busy one; and SQLite before 3.51.3 can, in a narrow race, corrupt a file when one
-process commits while another folds the log back (the "WAL-reset bug"), which cannot happen while they take turns.
+longer steps and may starve beside a busy one; and SQLite before 3.51.3 can, in a narrow race, corrupt a file when a
+log that one connection has just folded back whole is folded by a second while a third writes (the "WAL-reset bug").
+Of all processes only one folds beside commits, therefore, and begins after a commit of its own.
 """
 
 import os
@@ -82,6 +83,11 @@ class Turn:
 def presence(path: Path) -> FileLock:
     """Return the lock that says who has the database open: shared by its users, exclusive for who replaces it."""
     return FileLock(path.with_name(path.name + "-open"))
+
+
+def folder(path: Path) -> FileLock:
+    """Return the lock of the one process that folds the log beside commits."""
+    return FileLock(path.with_name(path.name + "-folder"))
 
 
 def journal(path: Path) -> FileLock:

@@ -55,6 +55,8 @@ _TAKEN = frozenset({
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
 })  # fmt: skip
 
+_NOTHING = Folded(0, 0)
+
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -80,6 +82,8 @@ class SqliteEngine:
         self._turn: file_locks.Turn | None = None
         self._presence: file_locks.FileLock | None = None
         self._journal: file_locks.FileLock | None = None
+        self._folder: file_locks.FileLock | None = None
+        self._may_fold = False
         self._write_thread = Worker("sqlite-writer")
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
@@ -128,7 +132,9 @@ class SqliteEngine:
         return done
 
     def _fold_beside(self) -> Folded:
-        return _fold(self._reader())
+        """Fold the log, unless another process does so."""
+        self._may_fold = self._may_fold or (self._folder is not None and self._folder.try_acquire())
+        return _fold(self._reader()) if self._may_fold else _NOTHING
 
     async def _fold_by_writer(self) -> None:
         await self._write_thread.run(lambda: self._write(self._fold_and_cut))
@@ -150,6 +156,8 @@ class SqliteEngine:
             self._presence = file_locks.presence(self._path)
             if not self._presence.try_acquire(is_shared=True):
                 raise Unavailable(f"The database {self._path} is being restored.")
+            self._folder = file_locks.folder(self._path)
+            self._may_fold = self._folder.try_acquire()
             self._turn = file_locks.Turn(self._path, BUSY_TIMEOUT_S)
             with self._turn:
                 self._writer = connect(self._path)
@@ -178,10 +186,10 @@ class SqliteEngine:
                     writer.close()  # the last process to do so folds the log back
             self._turn.close()
             self._turn = None
-        for lock in (self._journal, self._presence):
+        for lock in (self._folder, self._journal, self._presence):
             if lock is not None:
                 lock.close()
-        self._journal = self._presence = None
+        self._folder = self._journal = self._presence = None
 
     def _reader(self) -> sqlite3.Connection:
         reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
