@@ -17,6 +17,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.reports.jobs import ReportKeeper
 from ingufu.reports.service import Reports
 from ingufu.reports.tables import cells, evses, taking_totals, totals
+from ingufu.sites.service import Sites
 from ingufu.stations.model import Approval
 from ingufu.stations.service import StationRules, Stations
 from ingufu.stations.tables import stations
@@ -149,6 +150,39 @@ async def test_station_that_moves_takes_its_figures_along_and_its_money_stays(da
     assert {one["place"] for one in found} == {there, "*"}
     taken = await database.select(select(taking_totals.c.place).where(taking_totals.c.grain == "d").distinct())
     assert {one["place"] for one in taken} == {here, "*"}
+
+
+@pytest.mark.parametrize(
+    "zones", [("UTC", "Africa/Kigali"), ("Africa/Kigali", "Pacific/Apia"), ("UTC", "America/Lima")]
+)
+async def test_site_that_goes_by_another_clock_earns_nothing_twice(database: Database, zones: tuple[str, str]) -> None:
+    net = await Network(database, 10).open()
+    reports, site = Reports(database, net.clock), next(iter(net.sites))
+    await tell_time(net, site, zones[0])
+    for _ in range(30):
+        row = await net.start()
+        await net.end(row)
+        await net.bill(row)
+    await reports.follow_places()
+    while await reports.gather_past():
+        pass
+    await tell_time(net, site, zones[1])
+    await reports.follow_places()
+    followed = await kept(database)
+    await reports.rebuild()
+    while await reports.gather_past():
+        pass
+    await reports.follow_places()
+    again = await kept(database)
+    taken = [name for name in again if "taking" in name]
+    assert taken
+    assert {name: followed[name] for name in taken} == {name: again[name] for name in taken}
+    assert any(again[name] for name in taken)
+
+
+async def tell_time(net: Network, site: str, zone: str) -> None:
+    async with net.database.work() as work:
+        await Sites(net.database, net.clock, net.ids).update(work, site, time_zone=zone)
 
 
 async def test_open_session_grows_without_an_event(database: Database) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import upsert
 from ingufu.reports.days import day_of
-from ingufu.reports.tables import cells, evses
+from ingufu.reports.tables import cells, evses, taking_cells
 from ingufu.sites.tables import sites
 from ingufu.stations.model import Approval
 from ingufu.stations.tables import evses as built
@@ -25,6 +25,7 @@ _STANDING = (
         _site.label("site_id"),
         _zone.label("time_zone"),
         evses.c.station_id.label("known_id"),
+        and_(evses.c.site_id == _site, evses.c.time_zone != _zone).label("has_other_clock"),
     )
     .select_from(
         built.join(stations, stations.c.id == built.c.station_id)
@@ -50,6 +51,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
     created_day: str
     is_known: bool
+    has_other_clock: bool  # where it stands, than when its figures were gathered
 
 
 async def find_moved(database: Database) -> list[Moved]:
@@ -71,6 +73,7 @@ def _moved(rows: Iterable[Row]) -> list[Moved]:
             time_zone=row["time_zone"],
             created_day=day_of(row["created_at"], row["time_zone"]).isoformat(),
             is_known=row["known_id"] is not None,
+            has_other_clock=bool(row["has_other_clock"]),
         )
         for row in rows
     ]
@@ -79,6 +82,12 @@ def _moved(rows: Iterable[Row]) -> list[Moved]:
 async def days_of(database: Database, station_id: str) -> list[str]:
     """Return the days for which a station has figures."""
     statement = select(cells.c.day).where(cells.c.station_id == station_id).distinct()
+    return [row["day"] for row in await database.select(statement)]
+
+
+async def earning_days_of(database: Database, site_id: str) -> list[str]:
+    """Return the days on which a site earned."""
+    statement = select(taking_cells.c.day).where(taking_cells.c.site_id == site_id).distinct()
     return [row["day"] for row in await database.select(statement)]
 
 

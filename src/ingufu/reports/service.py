@@ -1,7 +1,7 @@
 """Use cases of figures: following what happens, gathering the past, doing it all again."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -117,8 +117,12 @@ class Reports:
         moved = await places.find_moved(self._database)
         for station_id in sorted({one.station_id for one in moved if one.is_known}):
             known = await self._known()
-            days = await self._days_around(station_id)
+            days = _around(await places.days_of(self._database, station_id))
             await self._gather(known, Dirty({day: frozenset({station_id}) for day in days}), known)
+        for site_id in sorted({one.site_id for one in moved if one.has_other_clock}):
+            known = await self._known()
+            days = _around(await places.earning_days_of(self._database, site_id))
+            await self._gather(known, Dirty(takings={day: frozenset({site_id}) for day in days}), known)
         await self._enter(moved, await places.first_days(self._database) if moved else {})
         if await places.are_gone(self._database):
             async with self._database.work() as work:
@@ -223,7 +227,7 @@ class Reports:
         spots = await store.places_of(self._database, stations) if stations else {}
         found: defaultdict[date, set[str]] = defaultdict(set)
         for station_id in {row["station_id"] for row in events if _is_move(row)}:
-            for day in await self._days_around(station_id):
+            for day in _around(await places.days_of(self._database, station_id)):
                 found[day].add(station_id)
         for row in began:
             if (place := spots.get(row["station_id"])) is not None:
@@ -240,11 +244,6 @@ class Reports:
         return Dirty(
             {day: frozenset(ids) for day, ids in found.items()}, {day: frozenset(ids) for day, ids in takings.items()}
         )
-
-    async def _days_around(self, station_id: str) -> set[date]:
-        """Return the days that a station has figures for, and may have them for by another clock."""
-        found = await places.days_of(self._database, station_id)
-        return {date.fromisoformat(day) + shift * ONE for day in found for shift in (-1, 0, 1)}
 
     def _days(self, started_at: datetime, ended_at: datetime | None, zone: str) -> list[date]:
         """Return the days that a session touches, or touched before its end was corrected."""
@@ -264,6 +263,11 @@ class Reports:
             await whole.gather(out)
         if days or after != known:
             await out.close(after)
+
+
+def _around(days: Iterable[str]) -> set[date]:
+    """Return days that there are figures for, and those for which there may be by another clock."""
+    return {date.fromisoformat(day) + shift * ONE for day in days for shift in (-1, 0, 1)}
 
 
 def _is_move(event: Row) -> bool:
