@@ -158,3 +158,112 @@ async def test_a_transaction_that_was_told_of_since_is_not_asked_about(house: Ru
         await greet(house, station_id)
         await station.get("Heartbeat", {})
     assert len(await rows(house, transactions)) == 1
+
+
+START = {"connectorId": 1, "idTag": "A", "meterStart": 500, "timestamp": AT}
+
+
+def free(connector: int = 1, status: str = "Available") -> dict[str, Any]:
+    return {"connectorId": connector, "errorCode": "NoError", "status": status}
+
+
+async def test_a_transaction_of_16_whose_end_was_lost_is_closed_when_its_station_started_anew_and_is_free(
+    house: Running, clock: StandingClock
+):
+    await house.add_station("CS")
+    async with line(house, "CS") as station:
+        await station.boot()
+        number = (await station.get("StartTransaction", START))["transactionId"]
+        read = {"timestamp": "2026-03-01T12:00:01Z", "sampledValue": [{"value": "900"}]}
+        await station.get("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": [read]})
+    clock.advance(600)
+    async with line(house, "CS") as station:
+        await station.boot()
+        await station.get("StatusNotification", free(0))
+        await station.get("StatusNotification", free())
+        await house.gateway.attendant.look_at_silent()
+        assert (await only(house, transactions))["is_open"], "it may have kept the end, and tell it soon"
+        clock.advance(901)
+        await house.gateway.attendant.look_at_silent()
+        kept = await only(house, transactions)
+        assert (kept["is_open"], kept["is_estimated"], kept["energy_wh"]) == (False, True, 400)
+        assert "lost-end" in [one["kind"] for one in await rows(house, anomalies)]
+        stop = {"transactionId": number, "meterStop": 1500, "timestamp": "2026-03-01T12:08:00Z"}
+        await station.get("StopTransaction", stop)  # the truth comes after all, and counts
+    kept = await only(house, transactions)
+    assert (kept["is_estimated"], kept["energy_wh"], kept["end_wh"]) == (False, 1000, 1500)
+
+
+@pytest.mark.parametrize("status", ["Charging", "SuspendedEV", "Preparing", "Finishing", "Faulted", None])
+async def test_a_transaction_of_16_stays_open_while_its_place_is_not_free(
+    house: Running, clock: StandingClock, status: str | None
+):
+    await house.add_station("CS")
+    async with line(house, "CS") as station:
+        await station.boot()
+        await station.get("StatusNotification", free())
+        clock.advance(1)
+        await station.get("StartTransaction", START)
+    clock.advance(600)
+    async with line(house, "CS") as station:
+        await station.boot()
+        await station.get("StatusNotification", free(2))
+        if status is not None:
+            await station.get("StatusNotification", free())
+            await station.get("StatusNotification", free(status=status))
+        clock.advance(7 * 3600)
+        await house.gateway.attendant.look_at_silent()
+    assert (await only(house, transactions))["is_open"]
+
+
+async def test_a_transaction_of_16_that_is_told_of_after_the_start_stays_open(house: Running, clock: StandingClock):
+    await house.add_station("CS")
+    async with line(house, "CS") as station:
+        await station.boot()
+        number = (await station.get("StartTransaction", START))["transactionId"]
+    clock.advance(600)
+    async with line(house, "CS") as station:
+        await station.boot()
+        await station.get("StatusNotification", free())
+        clock.advance(1)
+        at = "2026-03-01T12:10:01Z"
+        read = {"timestamp": at, "sampledValue": [{"value": "900"}]}
+        await station.get("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": [read]})
+        clock.advance(3600)
+        await house.gateway.attendant.look_at_silent()
+    assert (await only(house, transactions))["is_open"]
+
+
+async def test_a_transaction_of_16_is_closed_when_its_place_is_free_and_nothing_is_heard_of_it_for_hours(
+    house: Running, clock: StandingClock
+):
+    await house.add_station("CS")
+    async with line(house, "CS") as station:
+        await station.boot()
+        await station.get("StartTransaction", START)
+        clock.advance(600)
+        await station.get("StatusNotification", free(status="Finishing"))
+        clock.advance(1)
+        await station.get("StatusNotification", free())
+        clock.advance(5 * 3600)
+        await house.gateway.attendant.look_at_silent()
+        assert (await only(house, transactions))["is_open"]
+        clock.advance(3601)
+        await house.gateway.attendant.look_at_silent()
+    kept = await only(house, transactions)
+    assert (kept["is_open"], kept["is_estimated"]) == (False, True)
+
+
+async def test_a_station_that_can_be_asked_is_asked_first(house: Running, clock: StandingClock):
+    await house.add_station("CS")
+    async with line(house, "CS", "2.0.1") as station:
+        await station.boot()
+        await station.get("TransactionEvent", event("Started", 0))
+    clock.advance(600)
+    async with line(house, "CS", "2.0.1") as station:
+        await station.boot()
+        told = {"timestamp": AT, "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+        await station.get("StatusNotification", told)
+        clock.advance(1000)
+        await house.gateway.attendant.look_at_silent()
+    assert (await only(house, transactions))["is_open"]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, update
 
 from ingufu.charging.fold import Glance
 from ingufu.charging.intake import KeptReading
@@ -24,6 +24,8 @@ from ingufu.charging.tables import anomalies, readings, sequences, transaction_e
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.engine import Write
 from ingufu.infra.storage.statements import insert, insert_or_ignore
+from ingufu.stations.model import ConnectorStatus
+from ingufu.stations.tables import connectors, stations
 
 TABLE = str(transactions.name)  # of transactions
 NUMBERS = "transaction-number"
@@ -54,6 +56,26 @@ _OPEN = (
 _heard_at = func.coalesce(transactions.c.heard_at, transactions.c.updated_at)
 _SILENT = (
     select(*_TRANSACTION).where(transactions.c.is_open.is_(True), _heard_at < bindparam("before")).order_by(_heard_at)
+)
+_here = (connectors.c.station_id == transactions.c.station_id, connectors.c.evse == transactions.c.evse)
+_LEFT = (  # the place is free, as was said after the last word of the transaction, and after a start if there was one
+    select(*_TRANSACTION)
+    .select_from(transactions.join(stations, stations.c.id == transactions.c.station_id))
+    .where(
+        transactions.c.is_open.is_(True),
+        stations.c.is_online.is_(True),
+        exists().where(*_here, connectors.c.status_received_at > _heard_at),
+        ~exists().where(*_here, connectors.c.status != ConnectorStatus.AVAILABLE.value),
+        or_(
+            _heard_at < bindparam("silent"),
+            and_(
+                stations.c.last_boot_at > _heard_at,
+                stations.c.last_boot_at < bindparam("started"),
+                exists().where(*_here, connectors.c.status_received_at >= stations.c.last_boot_at),
+            ),
+        ),
+    )
+    .order_by(_heard_at)
 )
 _LATEST = (
     select(*_TRANSACTION)
@@ -173,6 +195,14 @@ async def _look(database: Database, statement: Select[Any], params: dict[str, An
 async def find_silent(database: Database, before: datetime) -> list[Transaction]:
     """Return the open transactions that nothing was heard of since `before`, longest silent first."""
     return _all(await database.fetch_all(_SILENT, {"before": before}))
+
+
+async def find_left(database: Database, *, silent: datetime, started: datetime) -> list[Transaction]:
+    """Return the open transactions of stations that say since that their place is free, longest silent first.
+
+    Nothing was heard of them since `silent`, or since their station started anew, which was before `started`.
+    """
+    return _all(await database.fetch_all(_LEFT, {"silent": silent, "started": started}))
 
 
 async def find_open(database: Database, station_id: str) -> list[Transaction]:

@@ -116,8 +116,9 @@ class Attendant:
         self._round += 1
 
     async def look_at_silent(self) -> None:
-        """Ask about transactions of which nothing was heard for hours although their stations are here."""
+        """See to transactions of which nothing was heard for long although their stations are here."""
         await self._do(self._inquirer.look_at_silent(), "silent")
+        await self._do(self._inquirer.close_left(), "left")
 
     async def _adjust_stream(self, station_id: str, number: int, batch: int) -> None:
         """Have a station that falls behind with a stream send more values at once (2.1 N15)."""

@@ -15,8 +15,10 @@ from ingufu.ocpp.table import Phase
 from ingufu.services import Services
 
 SILENT = timedelta(hours=6)  # nothing was heard of a transaction for so long although its station is connected
+STARTED = timedelta(minutes=15)  # so long after a start a station may still tell of what it has kept
 ASKED_AT_ONCE = 50  # transactions
 
+FREE = "Its station has said since that the place is free, and nothing more was heard of it."
 WHY = "The station says that it does not run any more, and that it has nothing more to tell."
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,17 @@ class Inquirer:
             if asked >= ASKED_AT_ONCE:
                 return
 
+    async def close_left(self) -> None:
+        """Close what stations cannot be asked about, if they say that its place is free: its end was lost.
+
+        After a new start that is soon, else when nothing was heard of it for hours.
+        """
+        now = self._services.clock.now()
+        for transaction in await self._services.charging.left_since(silent=now - SILENT, started=now - STARTED):
+            connection = self._connections.get(transaction.station_id)
+            if connection is not None and not _can_ask(connection):
+                await self._close(transaction, FREE)
+
     async def ask(self, transaction: Transaction) -> bool:
         """Ask about a transaction and keep the answer; return whether the station gave one."""
         return await self._singly.do(transaction.id, lambda: self._ask(transaction))
@@ -83,13 +96,13 @@ class Inquirer:
             async with services.database.work() as work:
                 before, after = await services.control.note_status(work, transaction, status)
             if before is not None and services.control.is_gone(before) and services.control.is_gone(after):
-                await self._close(transaction)
+                await self._close(transaction, WHY)
         except IngufuError as error:
             log.info("inquiry.failed", transaction=transaction.id, error=error.message)
             return False
         return True
 
-    async def _close(self, transaction: Transaction) -> None:
+    async def _close(self, transaction: Transaction, why: str) -> None:
         """Close a transaction by estimate, when it is its turn among the station's messages."""
         services = self._services
         async with self._connections.lane(transaction.station_id):
@@ -98,7 +111,7 @@ class Inquirer:
                 return  # something came of it after all
             work = services.database.work()
             try:
-                await services.charging.end_by_estimate(work, transaction.id, why=WHY)
+                await services.charging.end_by_estimate(work, transaction.id, why=why)
                 await work.commit()
             except Conflict:
                 services.charging.forget(transaction.station_id)

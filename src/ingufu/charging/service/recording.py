@@ -210,6 +210,13 @@ class Charging:
         """Return the open transactions that nothing was heard of since `before`, longest silent first."""
         return await store.find_silent(self._database, before)
 
+    async def left_since(self, *, silent: datetime, started: datetime) -> list[Transaction]:
+        """Return the open transactions of stations that say since that nobody charges there, longest silent first.
+
+        Nothing was heard of them since `silent`, or since their station started anew before `started`.
+        """
+        return await store.find_left(self._database, silent=silent, started=started)
+
     async def end_by_estimate(
         self, work: Work, transaction_id: str, *, why: str = "An operator ended it."
     ) -> Transaction:
