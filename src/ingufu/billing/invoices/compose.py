@@ -153,6 +153,8 @@ def credit(
         issued_on=None,
         due_on=None,
         period="",
+        part=1,
+        is_continued=False,
         corrects=Reference(document_id=original.id, number=original.number, issued_on=original.issued_on),
         reason=reason,
         proofs=tuple(proof for proof in original.proofs if proof.record_id in taken),

@@ -74,6 +74,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     supplied_from: datetime | None = None
     supplied_until: datetime | None = None
     period: str = ""  # of a statement: "2026-03"
+    part: int = 1  # of a month whose charge records do not all fit on one statement
+    is_continued: bool = False  # the next part has the rest
     corrects: "Reference | None" = None
     reason: str = ""  # why a credit note was made
     lines: tuple["DocumentLine", ...] = ()

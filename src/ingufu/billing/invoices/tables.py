@@ -97,6 +97,7 @@ documents = Table(
     Column("issued_on", Text),
     Column("due_on", Text),
     Column("period", Text),
+    Column("part", Integer),  # of a month that one statement does not hold
     Column("currency", Text, nullable=False),
     Column("net", Exact, nullable=False),
     Column("tax", Exact, nullable=False),
@@ -119,6 +120,7 @@ documents = Table(
         "customer_id",
         "currency",
         "period",
+        "part",
         unique=True,
         sqlite_where=IS_STATEMENT,
         postgresql_where=IS_STATEMENT,

@@ -135,6 +135,7 @@ def _documents() -> None:
         sa.Column("issued_on", sa.Text),
         sa.Column("due_on", sa.Text),
         sa.Column("period", sa.Text),
+        sa.Column("part", sa.Integer),
         sa.Column("currency", sa.Text, nullable=False),
         sa.Column("net", Exact, nullable=False),
         sa.Column("tax", Exact, nullable=False),
@@ -156,7 +157,7 @@ def _documents() -> None:
     op.create_index(
         "documents_one_statement",
         "documents",
-        ["legal_entity_id", "customer_id", "currency", "period"],
+        ["legal_entity_id", "customer_id", "currency", "period", "part"],
         unique=True,
         sqlite_where=is_statement,
         postgresql_where=is_statement,

@@ -300,7 +300,8 @@ async def make_statement(web: WebContext, principal: Principal, given: NewStatem
     """Make a statement
 
     Over all that was charged to the customer until the end of the month, in the seller's time zone, and is not billed
-    yet. There is one for a month: asked again, the answer is the same.
+    yet. Asked again, the answer is the same. More than 5,000 charge records are split into several, made together; the
+    answer is the first.
     """
     made = await web.services.money.invoicing.statement(
         legal_entity_id=given.legal_entity_id,

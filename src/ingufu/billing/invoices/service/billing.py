@@ -142,7 +142,7 @@ class Invoicing:
             purchase_code=draft.purchase_code,
             by=draft.created_by,
         )
-        same = {name: getattr(draft, name) for name in ("id", "code", "created_at")}
+        same = {name: getattr(draft, name) for name in ("id", "code", "created_at", "part", "is_continued")}
         document = replace(fresh, **same)
         return await self._documents.issue(document, lambda work: store.rewrite_lines(work, document))
 
@@ -151,33 +151,16 @@ class Invoicing:
     ) -> Document:
         """Return the customer's statement of a calendar month: all that was charged until its end and is not billed.
 
-        Made once: asked again, it is the same. Raises NotFound; InvalidInput if the month is not over; Conflict if
-        there is nothing to bill.
+        What one document does not hold is on further ones, made with it; the first is returned. Made once: asked
+        again, it is the same. Raises NotFound; InvalidInput if the month is not over; Conflict if there is nothing to
+        bill.
         """
         seller, buyer = await self._entities.get(legal_entity_id), await self._customers.get(customer_id)
-        before = compose.month_end(period, seller.time_zone)
-        known = await store.find_statement(self._database, seller.id, buyer.id, currency, period)
-        if known is not None:
-            return known
-        if self._clock.now() < before:
-            raise InvalidInput("The month is not over.", field="period")
-        found = await store.find_waiting(self._database, seller.id, buyer.id, currency, before, compose.MAX_RECORDS)
-        if not found:
+        await self._state_month(seller, buyer, period, currency, by=by)
+        known = await store.find_statements(self._database, seller.id, buyer.id, currency, period)
+        if not known:
             raise Conflict("Nothing of that time waits to be billed.")
-        records = tuple([await self._records.get(record_id) for record_id in found])
-        document = await self._compose(records, seller, buyer, kind=DocumentKind.STATEMENT, period=period, by=by)
-
-        def claim(work: Work) -> None:
-            for record_id in found:
-                store.claim_record(work, record_id, document.id)
-
-        try:
-            return await self._make(document, claim)
-        except Conflict:  # two at once: the other's counts
-            made = await store.find_statement(self._database, seller.id, buyer.id, currency, period)
-            if made is None:
-                raise
-            return made
+        return await self._documents.get(known[0].id)
 
     async def sweep(self) -> int:
         """Bill what was issued since the last time, and what a month's end has made due. Returns how many were new.
@@ -214,17 +197,54 @@ class Invoicing:
             if row["first"] >= compose.month_end(period, seller.time_zone):
                 continue
             customer_id, currency = row["customer_id"], row["currency"]
-            if await store.find_statement(self._database, seller.id, customer_id, currency, period) is not None:
-                continue  # what came late is on the next one
             try:
-                made.append(
-                    await self.statement(
-                        legal_entity_id=seller.id, customer_id=customer_id, period=period, currency=currency
-                    )
-                )
+                buyer = await self._customers.get(customer_id)
+                made += await self._state_month(seller, buyer, period, currency)
             except (Conflict, InvalidInput, NotFound) as error:
                 log.warning("statement.not_made", customer=customer_id, period=period, error=error.message)
         return made
+
+    async def _state_month(
+        self, seller: LegalEntity, buyer: Customer, period: str, currency: str, *, by: str = ""
+    ) -> list[Document]:
+        """Return the statements of the month that were made now, part by part until nothing of it waits.
+
+        A part says whether another one follows: what is left by a process that ended between two is made by the next,
+        and what came late for a month that is complete is not.
+        """
+        before, made = compose.month_end(period, seller.time_zone), list[Document]()
+        while True:
+            known = await store.find_statements(self._database, seller.id, buyer.id, currency, period)
+            if known and not known[-1].is_continued:
+                return made
+            if self._clock.now() < before:
+                raise InvalidInput("The month is not over.", field="period")
+            limit = compose.MAX_RECORDS + 1  # one more tells whether another part follows
+            found = await store.find_waiting(self._database, seller.id, buyer.id, currency, before, limit)
+            if not found:
+                return made
+            part = known[-1].part + 1 if known else 1
+            try:
+                made.append(await self._state(found, seller, buyer, period=period, part=part, by=by))
+            except Conflict:  # two at once: the other's counts
+                others = await store.find_statements(self._database, seller.id, buyer.id, currency, period)
+                if not others or others[-1].part < part:
+                    raise
+
+    async def _state(
+        self, waiting: Sequence[str], seller: LegalEntity, buyer: Customer, *, period: str, part: int, by: str
+    ) -> Document:
+        """Return a statement over as many of the waiting charge records as one holds."""
+        taken = waiting[: compose.MAX_RECORDS]
+        records = tuple([await self._records.get(record_id) for record_id in taken])
+        composed = await self._compose(records, seller, buyer, kind=DocumentKind.STATEMENT, period=period, by=by)
+        document = replace(composed, part=part, is_continued=len(waiting) > len(taken))
+
+        def claim(work: Work) -> None:
+            for record_id in taken:
+                store.claim_record(work, record_id, document.id)
+
+        return await self._make(document, claim)
 
     async def _bill_one(self, record_id: str) -> bool:
         """Return whether it is kept what becomes of the record; what goes wrong is logged, and tried again."""

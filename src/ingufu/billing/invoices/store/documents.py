@@ -122,13 +122,17 @@ _LET_GO = (
     .where(invoiced_records.c.record_id == bindparam("record"), invoiced_records.c.document_id.is_(None))
     .values(outcome=Automatic.NONE.value)
 )
-_STATEMENT = select(documents.c.body).where(
-    documents.c.kind == DocumentKind.STATEMENT.value,
-    documents.c.state != DocumentState.VOID.value,
-    documents.c.legal_entity_id == bindparam("entity"),
-    documents.c.customer_id == bindparam("customer"),
-    documents.c.currency == bindparam("currency"),
-    documents.c.period == bindparam("period"),
+_STATEMENTS = (
+    select(documents.c.body)
+    .where(
+        documents.c.kind == DocumentKind.STATEMENT.value,
+        documents.c.state != DocumentState.VOID.value,
+        documents.c.legal_entity_id == bindparam("entity"),
+        documents.c.customer_id == bindparam("customer"),
+        documents.c.currency == bindparam("currency"),
+        documents.c.period == bindparam("period"),
+    )
+    .order_by(documents.c.part)
 )
 _CREDIT_LINE = insert(credited_lines)
 _RELEASE_LINES = delete(credited_lines).where(credited_lines.c.credit_id == bindparam("credit"))
@@ -152,14 +156,14 @@ async def find(database: Database, document_id: str) -> Document | None:
     return await _with_lines(database, row) if row else None
 
 
-async def find_statement(
+async def find_statements(
     database: Database, entity_id: str, customer_id: str, currency: str, period: str
-) -> Document | None:
-    """Return the statement of the month, if it was made."""
-    row = await database.fetch_one(
-        _STATEMENT, {"entity": entity_id, "customer": customer_id, "currency": currency, "period": period}
+) -> list[Document]:
+    """Return the statements of the month that were made, in the order of their parts, without their lines."""
+    rows = await database.fetch_all(
+        _STATEMENTS, {"entity": entity_id, "customer": customer_id, "currency": currency, "period": period}
     )
-    return await _with_lines(database, row) if row else None
+    return [msgspec.convert(row["body"], Document) for row in rows]
 
 
 def add(work: Work, document: Document) -> None:
@@ -170,6 +174,7 @@ def add(work: Work, document: Document) -> None:
         "organisation_id": document.seller.organisation_id,
         "legal_entity_id": document.seller.id,
         "period": document.period or None,
+        "part": document.part if document.period else None,
         "currency": document.currency,
         "corrects_id": document.corrects.document_id if document.corrects else None,
         "created_at": document.created_at,
