@@ -137,6 +137,22 @@ _STATEMENTS = (
 _CREDIT_LINE = insert(credited_lines)
 _RELEASE_LINES = delete(credited_lines).where(credited_lines.c.credit_id == bindparam("credit"))
 _CREDITED = select(credited_lines.c.position).where(credited_lines.c.document_id == bindparam("id"))
+_IS_CREDIT = records.c.kind == RecordKind.CREDIT.value
+_OWED_NO_MORE = (
+    select(document_lines.c.position)
+    .select_from(
+        document_lines.join(
+            credited_lines,
+            and_(
+                credited_lines.c.document_id == document_lines.c.document_id,
+                credited_lines.c.position == document_lines.c.position,
+            ),
+        )
+        .join(documents, and_(documents.c.id == credited_lines.c.credit_id, documents.c.state == "finalised"))
+        .join(records, and_(records.c.corrects_id == document_lines.c.record_id, _IS_CREDIT))
+    )
+    .where(document_lines.c.document_id == bindparam("id"))
+)
 _CREDITS = (
     select(documents.c.body)
     .where(documents.c.corrects_id == bindparam("id"), documents.c.state != DocumentState.VOID.value)
@@ -288,6 +304,11 @@ def credit_line(work: Work, document_id: str, position: int, credit_id: str) -> 
 async def find_credited(database: Database, document_id: str) -> frozenset[int]:
     """Return the lines of the document that credit notes take back."""
     return frozenset(row["position"] for row in await database.fetch_all(_CREDITED, {"id": document_id}))
+
+
+async def find_owed_no_more(database: Database, document_id: str) -> frozenset[int]:
+    """Return the credited lines whose charge records are credited, too: a credit note alone leaves the ledger."""
+    return frozenset(row["position"] for row in await database.fetch_all(_OWED_NO_MORE, {"id": document_id}))
 
 
 async def find_credits(database: Database, document_id: str) -> list[Document]:
