@@ -198,7 +198,7 @@ async def test_credit_of_one_session_of_a_statement_takes_back_that_alone(trade:
 async def test_credit_waits_for_a_draft_and_follows_it(trade: Trade) -> None:
     await trade.seller(receipt_limit=Decimal(100))
     original = record("r1", RWF)
-    await trade.issue(original, credit_of(original, "c1"))
+    await trade.issue(original)
     await trade.invoicing.sweep()
     [draft] = await every(trade)
     assert draft.state is DocumentState.DRAFT
@@ -208,7 +208,9 @@ async def test_credit_waits_for_a_draft_and_follows_it(trade: Trade) -> None:
         await trade.entities.update(work, trade_entities[0].id, receipt_limit=None)
     await trade.documents.void(draft.id)
     again = await trade.invoicing.draft(legal_entity_id=draft.seller.id, record_ids=["r1"], kind=DocumentKind.RECEIPT)
-    done = await trade.documents.finalise(again.id)
+    await trade.issue(credit_of(original, "c1", issued_at=trade.clock.now()))
+    await trade.invoicing.sweep()
+    done = await trade.documents.finalise(again.id)  # in the same moment
     await trade.invoicing.sweep()
     await trade.invoicing.sweep()
     [note] = (await trade.documents.known(done.id)).credits

@@ -64,13 +64,13 @@ class Invoicing:
         """
         if await store.find_record(self._database, record.id) is not None:
             return None
+        if record.kind is RecordKind.CREDIT:  # of whoever sold, which may be nobody by now
+            return await self._take_back(record)
         seller = await self._entities.find_for(record.snapshot.site_id, record.organisation_id)
         if seller is None:
             await self._note(record, Automatic.NONE, note="no legal entity sells here")
             return None
         buyer = await self._customers.find_for(record.snapshot.driver_id, record.snapshot.group_id)
-        if record.kind is RecordKind.CREDIT:
-            return await self._take_back(record, seller, buyer)
         mode = compose.automatic(seller, buyer)
         if mode is not Automatic.RECEIPT or not record.gross:
             outcome = mode if record.gross else Automatic.NONE
@@ -104,7 +104,7 @@ class Invoicing:
         purchase_code: str = "",
         by: str = "",
     ) -> Document:
-        """Return the draft of a document over charge records that none bills yet.
+        """Return the draft of a document over charge records that none bills yet, and that still stand.
 
         Raises NotFound, InvalidInput, and Conflict if one of them is billed already.
         """
@@ -117,6 +117,8 @@ class Invoicing:
         records = [await self._records.get(record_id) for record_id in record_ids]
         if any(record.organisation_id != seller.organisation_id for record in records):
             raise InvalidInput("A charge record belongs to another organisation.", field="charge_record_ids")
+        if await store.find_taken_back(self._database, record_ids):
+            raise InvalidInput("A charge record was taken back.", field="charge_record_ids")
         document = await self._compose(tuple(records), seller, buyer, kind=kind, purchase_code=purchase_code, by=by)
         async with self._database.work() as work:
             self._documents.keep(work, document)
@@ -128,13 +130,18 @@ class Invoicing:
         """Return the document with its number, given now if it has none yet.
 
         A draft is made anew from its charge records first, with the seller and the buyer as they are now: what was
-        missing may have been entered since. Raises NotFound; Conflict if it was given up; InvalidInput.
+        missing may have been entered since. Raises NotFound; Conflict if it was given up, or a record was taken back
+        (of a statement the credit follows: the others on it are still owed); InvalidInput.
         """
         draft = await self._documents.get(document_id)
         if draft.state is not DocumentState.DRAFT or draft.kind is DocumentKind.CREDIT_NOTE:
             return await self._documents.finalise(document_id)
+        billed = [proof.record_id for proof in draft.proofs]
+        is_statement = draft.kind is DocumentKind.STATEMENT
+        if not is_statement and await store.find_taken_back(self._database, billed):
+            raise Conflict("A charge record on it was taken back: give up the draft.")
         fresh = await self._compose(
-            tuple([await self._records.get(proof.record_id) for proof in draft.proofs]),
+            tuple([await self._records.get(record_id) for record_id in billed]),
             await self._entities.get(draft.seller.id),
             await self._customers.get(draft.buyer.id) if draft.buyer else None,
             kind=draft.kind,
@@ -260,24 +267,29 @@ class Invoicing:
             return False
         return True
 
-    async def _take_back(self, record: ChargeRecord, seller: LegalEntity, buyer: Customer | None) -> Document | None:
-        """Credit what bills the record that this one takes back; if nothing does yet, let it wait beside it."""
-        original = await store.find_record(self._database, record.corrects_id or "")
-        if original is None or not record.gross:
-            await self._note(record, Automatic.NONE, seller, buyer, note="nothing was billed")
+    async def _take_back(self, record: ChargeRecord) -> Document | None:
+        """Credit what bills the record that this one takes back; as long as nothing does, let it wait.
+
+        It waits for the statement beside its record, else for whatever document bills that later, by hand or not.
+        """
+        if not record.gross:
+            await self._note(record, Automatic.NONE, note="nothing to pay")
             return None
-        billed = await store.find(self._database, original["document_id"]) if original["document_id"] else None
-        if billed is None or billed.state is not DocumentState.FINALISED:
-            async with self._database.work() as work:
-                store.note_record(
-                    work,
-                    record,
-                    outcome=Automatic(original["outcome"]),
-                    entity_id=original["legal_entity_id"],
-                    customer_id=original["customer_id"],
-                )
-            return None
-        return await self._credit(record, billed, is_new=True)
+        original = await store.find_record(self._database, record.corrects_id or "") or {}
+        document_id = original.get("document_id")
+        billed = await store.find(self._database, document_id) if document_id else None
+        if billed is not None and billed.state is DocumentState.FINALISED:
+            return await self._credit(record, billed, is_new=True)
+        is_monthly = billed is None and original.get("outcome") == Automatic.MONTHLY
+        async with self._database.work() as work:
+            store.note_record(
+                work,
+                record,
+                outcome=Automatic.MONTHLY if is_monthly else Automatic.RECEIPT,
+                entity_id=original.get("legal_entity_id"),
+                customer_id=original.get("customer_id"),
+            )
+        return None
 
     async def _credit_late(self) -> None:
         """Write the credit notes of credits that came before the document of their record was issued."""

@@ -278,6 +278,12 @@ async def find_record(database: Database, record_id: str) -> Row | None:
     return await database.fetch_one(_RECORD, {"record": record_id})
 
 
+async def find_taken_back(database: Database, record_ids: Sequence[str]) -> frozenset[str]:
+    """Return which of the charge records are taken back by credits, whether those were looked at yet or not."""
+    rows = await database.select(select(records.c.corrects_id).where(records.c.corrects_id.in_(record_ids), _IS_CREDIT))
+    return frozenset(row["corrects_id"] for row in rows)
+
+
 async def find_waiting(
     database: Database, entity_id: str, customer_id: str, currency: str, before: datetime, limit: int
 ) -> list[str]:
