@@ -25,8 +25,8 @@ from ingufu.billing.fiscal.model import (
 )
 from ingufu.billing.fiscal.service import Fiscal
 from ingufu.billing.fiscal.tables import fiscal_receipts
-from ingufu.billing.invoices.model import Document
-from ingufu.billing.invoices.parties import CustomerKind
+from ingufu.billing.invoices.model import Document, DocumentState, Standing
+from ingufu.billing.invoices.parties import Automatic, CustomerKind
 from ingufu.billing.invoices.rendering.sheet import sheet
 from ingufu.billing.invoices.service import Archive
 from ingufu.billing.invoices.tables import documents
@@ -271,6 +271,35 @@ async def test_second_refund_of_a_receipt_is_refused_before_it_has_a_number(shop
     await shop.trade.documents.credit(receipt.id, reason="energy", positions=[1])
     with pytest.raises(InvalidInput, match="one refund"):
         await shop.trade.documents.credit(receipt.id, reason="parking", positions=[2])
+
+
+async def test_credit_of_a_record_that_the_device_refuses_stays_a_draft(shop: Shop, ebm: FakeEbm) -> None:
+    device = await shop.device(ebm)
+    await shop.trade.customer(automatic=Automatic.MONTHLY)
+    made = [record(f"r{number}", RWF, kwh=f"{number}", driver_id="driver-1") for number in (1, 2, 3)]
+    await shop.trade.issue(*made)
+    await shop.trade.invoicing.sweep()
+    [statement] = await shop.trade.invoicing.make_due_statements()
+    for one in made[:2]:
+        shop.clock.advance(60)
+        await shop.trade.issue(credit_of(one, f"c-{one.id}", issued_at=shop.clock.now()))
+        for _ in range(3):
+            await shop.trade.invoicing.sweep()
+    known = await shop.trade.documents.known(statement.id)
+    assert [(note.state, note.payable) for note in known.credits] == [
+        (DocumentState.FINALISED, made[0].gross),
+        (DocumentState.DRAFT, made[1].gross),
+    ]
+    assert "one refund" in known.credits[1].problem
+    assert (known.standing, known.credited_positions) == (Standing.OPEN, {1, 2})
+    assert await shop.trade.invoicing.sweep() == 0
+    assert await shop.fiscal.drain(device.id) == 2
+    with pytest.raises(InvalidInput, match="one refund"):
+        await shop.trade.invoicing.finalise(known.credits[1].id)
+    await shop.trade.documents.void(known.credits[1].id)
+    await shop.trade.invoicing.sweep()
+    again = await shop.trade.documents.known(statement.id)
+    assert (len(again.credits), again.credited_positions) == (1, {1})
 
 
 async def test_what_the_device_cannot_take_stays_a_draft(shop: Shop, ebm: FakeEbm) -> None:

@@ -1,6 +1,6 @@
 """From charge records to documents, by themselves: receipts at once, statements when a month is over, credit notes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,8 +26,6 @@ PORTION = 200
 SWEEP = "records"
 CORRECTION = "correction"  # a word that each language has on documents
 BACK_AT_FIRST = timedelta(days=31)  # what was charged before there was invoicing is left to people
-
-Claim = Callable[[Work], None]
 
 log = structlog.get_logger(__name__)
 replace = msgspec.structs.replace
@@ -77,7 +75,7 @@ class Invoicing:
             await self._note(record, outcome, seller, buyer, note="" if record.gross else "nothing to pay")
             return None
         document = await self._compose((record,), seller, buyer, kind=compose.kind_for(buyer))
-        return await self._make(
+        return await self._documents.make(
             document,
             lambda work: store.note_record(
                 work,
@@ -87,6 +85,7 @@ class Invoicing:
                 customer_id=buyer.id if buyer else None,
                 document_id=document.id,
             ),
+            keeps_draft=True,
         )
 
     async def begin(self, at: datetime) -> None:
@@ -251,7 +250,7 @@ class Invoicing:
             for record_id in taken:
                 store.claim_record(work, record_id, document.id)
 
-        return await self._make(document, claim)
+        return await self._documents.make(document, claim, keeps_draft=True)
 
     async def _bill_one(self, record_id: str) -> bool:
         """Return whether it is kept what becomes of the record; what goes wrong is logged, and tried again."""
@@ -301,7 +300,7 @@ class Invoicing:
                 log.warning("record.not_credited", record=row["record_id"], error=error.message)
 
     async def _credit(self, record: ChargeRecord, billed: Document, *, is_new: bool) -> Document | None:
-        """Take back what a document says of the record that this one takes back."""
+        """Take back what a document says of the record that this one takes back; a draft if that is refused."""
         taken = await store.find_credited(self._database, billed.id)
         positions = [line.position for line in billed.lines if line.record_id == record.corrects_id]
         left = [position for position in positions if position not in taken]
@@ -324,7 +323,7 @@ class Invoicing:
 
         if left:
             why = record.reason or CORRECTION
-            return await self._documents.credit(billed.id, reason=why, positions=left, also=keep)
+            return await self._documents.credit(billed.id, reason=why, positions=left, also=keep, keeps_draft=True)
         async with self._database.work() as work:  # a person has credited it before
             keep(work, None)
         return None
@@ -356,22 +355,6 @@ class Invoicing:
                 by=by,
             )
         )
-
-    async def _make(self, document: Document, claim: Claim) -> Document:
-        """Return the document, finalised; as a draft that says why if the law wants more on it."""
-
-        def prepare(work: Work) -> None:
-            store.add(work, document)
-            claim(work)
-
-        try:
-            return await self._documents.issue(document, prepare)
-        except InvalidInput as error:  # of the law, or of the fiscal device
-            draft = replace(document, problem=error.message)
-        async with self._database.work() as work:
-            self._documents.keep(work, draft)
-            claim(work)
-        return draft
 
     async def _claim(
         self, work: Work, record: ChargeRecord, document: Document, seller: LegalEntity, buyer: Customer | None

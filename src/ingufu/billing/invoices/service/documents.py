@@ -197,11 +197,12 @@ class Documents:
         positions: Sequence[int] | None = None,
         by: str = "",
         also: Callable[[Work, str], None] = lambda _work, _credit_id: None,
+        keeps_draft: bool = False,
     ) -> Document:
         """Return the credit note, finalised, that takes lines back: all that are left, or those at `positions`.
 
-        `also` adds to its unit of work, given its id. Raises NotFound, InvalidInput, and Conflict if a line was taken
-        back already.
+        `also` adds to its unit of work, given its id. If the law or a fiscal device refuses it, it stays a draft that
+        says why where `keeps_draft`. Raises NotFound, InvalidInput, and Conflict if a line was taken back already.
         """
         original = await self.get(document_id)
         if not reason.strip():
@@ -225,13 +226,33 @@ class Documents:
             reason=plain(reason.strip(), REASON_MAX),
         )
 
-        def prepare(work: Work) -> None:
-            store.add(work, note)
+        def take(work: Work) -> None:
             for position in wanted:
                 store.credit_line(work, document_id, position, note.id)
             also(work, note.id)
 
-        return await self.issue(note, prepare)
+        return await self.make(note, take, keeps_draft=keeps_draft)
+
+    async def make(self, document: Document, take: Prepare, *, keeps_draft: bool) -> Document:
+        """Return a new document, finalised; as a draft that says why if that is refused, where `keeps_draft`.
+
+        `take` adds to either unit of work what the document lays claim to. Raises as `issue`.
+        """
+
+        def prepare(work: Work) -> None:
+            store.add(work, document)
+            take(work)
+
+        try:
+            return await self.issue(document, prepare)
+        except InvalidInput as error:  # of the law, or of the fiscal device
+            if not keeps_draft:
+                raise
+            draft = replace(document, problem=error.message)
+        async with self._database.work() as work:
+            self.keep(work, draft)
+            take(work)
+        return draft
 
     async def settle(
         self, work: Work, document_id: str, *, amount: Decimal, reference: str, paid_at: datetime, by: str = ""
