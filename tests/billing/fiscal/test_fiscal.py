@@ -302,6 +302,21 @@ async def test_credit_of_a_record_that_the_device_refuses_stays_a_draft(shop: Sh
     assert (len(again.credits), again.credited_positions) == (1, {1})
 
 
+async def test_session_that_was_corrected_within_its_month_does_not_keep_the_month_a_draft(
+    shop: Shop, ebm: FakeEbm
+) -> None:
+    device = await shop.device(ebm)
+    await shop.trade.customer(automatic=Automatic.MONTHLY)
+    first, second = (record(f"r{number}", RWF, kwh=f"{number}", driver_id="driver-1") for number in (1, 2))
+    await shop.trade.issue(first, second, credit_of(first, "c1"))
+    await shop.trade.invoicing.sweep()
+    [statement] = await shop.trade.invoicing.make_due_statements()
+    assert (statement.state, statement.payable) == (DocumentState.FINALISED, second.gross)
+    await shop.trade.invoicing.sweep()
+    assert len(await shop.all()) == 1
+    assert await shop.fiscal.drain(device.id) == 1
+
+
 async def test_what_the_device_cannot_take_stays_a_draft(shop: Shop, ebm: FakeEbm) -> None:
     await shop.device(ebm)
     await shop.trade.issue(record("r1", terms("RWF", "350", percent="5")))

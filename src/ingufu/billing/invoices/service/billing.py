@@ -269,7 +269,7 @@ class Invoicing:
     async def _take_back(self, record: ChargeRecord) -> Document | None:
         """Credit what bills the record that this one takes back; as long as nothing does, let it wait.
 
-        It waits for the statement beside its record, else for whatever document bills that later, by hand or not.
+        If its record waits for a statement, neither is on it: a fiscal device takes no negative lines.
         """
         if not record.gross:
             await self._note(record, Automatic.NONE, note="nothing to pay")
@@ -279,12 +279,13 @@ class Invoicing:
         billed = await store.find(self._database, document_id) if document_id else None
         if billed is not None and billed.state is DocumentState.FINALISED:
             return await self._credit(record, billed, is_new=True)
-        is_monthly = billed is None and original.get("outcome") == Automatic.MONTHLY
         async with self._database.work() as work:
+            if billed is None and original.get("outcome") == Automatic.MONTHLY:
+                store.let_go(work, original["record_id"])
             store.note_record(
                 work,
                 record,
-                outcome=Automatic.MONTHLY if is_monthly else Automatic.RECEIPT,
+                outcome=Automatic.RECEIPT,  # the credit note, as soon as a document that bills the record is issued
                 entity_id=original.get("legal_entity_id"),
                 customer_id=original.get("customer_id"),
             )
