@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -12,12 +12,13 @@ from ingufu.core.clock import FrozenClock
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database, Work
-from ingufu.ledger.model import AccountKind, MatchState, Report
+from ingufu.ledger.model import AccountKind, MatchState, Report, ReportRow
 from ingufu.ledger.service import Ledger, Reconciliation, Wallets, retried
 from ingufu.ledger.store import reports as store
 
 ORG = "operator"
 HEAD = "reference,date,amount,fee,currency,kind\n"
+DAY_S = 86_400
 T = TypeVar("T")
 Do = Callable[[Callable[[Work], Awaitable[T]]], Awaitable[T]]
 
@@ -173,3 +174,178 @@ async def test_what_was_booked_after_the_reported_days_is_not_missing(
     )  # fmt: skip
     report = await do(lambda work: reconciliation.take_in(work, ORG, "momo", data))
     assert await states(database, report) == {"a": MatchState.MISSING_HERE}
+
+
+class Office:
+    """Takes in reports of one provider, a line for each payment, and resolves what they say."""
+
+    def __init__(self, database: Database, clock: FrozenClock, ids: IdMaker, ledger: Ledger, do: Do) -> None:
+        self.database = database
+        self.clock = clock
+        self.ledger = ledger
+        self.wallets = Wallets(database, clock, ids, ledger)
+        self.reconciliation = Reconciliation(database, clock, ids, ledger)
+        self.do = do
+
+    async def top_up(self, reference: str, amount: int) -> str:
+        posted = await self.do(
+            lambda work: self.wallets.top_up(
+                work, ORG, "alice", amount=Decimal(amount), currency="RWF", reference=reference, provider="momo"
+            )
+        )
+        return posted.entry_id
+
+    async def take_back(self, entry_id: str) -> None:
+        await self.do(lambda work: self.ledger.take_back(work, ORG, entry_id, reason="By mistake", by="Ada"))
+
+    async def report(self, *lines: tuple[str, int], day: date | None = None) -> list[ReportRow]:
+        """Take in what the provider reports of a day, today if none is given; return what came of each line."""
+        when, mark = day or self.clock.now().date(), f"at {self.clock.now()}"  # no two files are the same
+        written = "".join(f"{reference},{when},{amount},,RWF,\n" for reference, amount in (*lines, (mark, 0)))
+        data = f"{HEAD}{written}".encode()
+        made = await self.do(lambda work: self.reconciliation.take_in(work, ORG, "momo", data))
+        rows = [await store.find_row(self.database, made.id, line) for line in range(1, 10)]
+        return [row for row in rows if row and row.reference != mark]
+
+    async def book(self, row: ReportRow) -> None:
+        await self.do(
+            lambda work: self.reconciliation.resolve(
+                work, ORG, row.report_id, row.line, note="Called them", against=AccountKind.ROUNDING
+            )
+        )
+
+    async def cleared(self) -> Decimal:
+        return await self.ledger.balance(ORG, AccountKind.CLEARING, "momo", currency="RWF")
+
+
+@pytest.fixture
+async def office(database: Database, clock: FrozenClock, ids: IdMaker, ledger: Ledger, do: Do) -> Office:
+    return Office(database, clock, ids, ledger, do)
+
+
+def said(rows: list[ReportRow]) -> list[tuple[str, MatchState, Decimal]]:
+    return [(row.reference, row.state, row.difference) for row in rows]
+
+
+async def test_what_reconciliation_booked_is_no_difference_in_the_next_report(office: Office) -> None:
+    await office.top_up("b", 500)
+    await office.top_up("lost", 70)
+    for row in await office.report(("b", 450), ("c", 80)):
+        await office.book(row)
+    assert await office.cleared() == 530
+    assert said(await office.report(("b", 450), ("d", 0))) == [
+        ("b", MatchState.DUPLICATE, 0),
+        ("d", MatchState.MISSING_HERE, 0),
+    ]  # of the same day once more, on which it was resolved
+    office.clock.advance(DAY_S)
+    assert said(await office.report(("e", 9))) == [("e", MatchState.MISSING_HERE, 9)]
+
+
+async def test_correction_on_a_later_day_is_no_difference_of_that_day(office: Office) -> None:
+    await office.top_up("b", 500)
+    await office.top_up("lost", 70)
+    rows = await office.report(("b", 450), ("c", 80))
+    office.clock.advance(DAY_S)
+    for row in rows:
+        await office.book(row)
+    assert said(await office.report(("e", 9))) == [("e", MatchState.MISSING_HERE, 9)]
+
+
+async def test_payment_that_was_written_off_and_is_reported_late_is_a_difference_again(office: Office) -> None:
+    await office.top_up("lost", 70)
+    [lost] = await office.report()
+    assert (lost.state, lost.booked) == (MatchState.MISSING_THERE, 70)
+    await office.book(lost)
+    office.clock.advance(DAY_S)
+    [late] = await office.report(("lost", 70))
+    assert (late.state, late.difference) == (MatchState.AMOUNT_DIFFERS, 70)
+    await office.book(late)
+    assert await office.cleared() == 70
+
+
+async def test_correction_that_was_taken_back_leaves_the_difference_as_it_was(office: Office) -> None:
+    await office.top_up("lost", 70)
+    today = office.clock.now().date()
+    [lost] = await office.report()
+    await office.book(lost)
+    office.clock.advance(DAY_S)
+    known = await store.find_row(office.database, lost.report_id, lost.line)
+    assert known is not None
+    await office.take_back(known.resolved_entry_id or "")
+    assert await office.report() == []
+    assert said(await office.report(day=today)) == [("lost", MatchState.MISSING_THERE, -70)]
+
+
+async def test_top_up_that_was_taken_back_and_never_reported_is_no_difference(office: Office) -> None:
+    taken = await office.top_up("mistake", 500)
+    today = office.clock.now().date()
+    office.clock.advance(DAY_S)
+    await office.take_back(taken)
+    assert await office.report(day=today) == []
+    assert await office.report() == []
+
+
+async def test_reported_payment_that_we_had_taken_back_differs_by_all_of_it(office: Office) -> None:
+    taken = await office.top_up("b", 500)
+    await office.take_back(taken)
+    office.clock.advance(DAY_S)
+    [row] = await office.report(("b", 500))
+    assert (row.state, row.booked, row.difference) == (MatchState.AMOUNT_DIFFERS, 0, 500)
+    assert row.entry_id == taken
+    await office.book(row)
+    assert await office.cleared() == 500
+    office.clock.advance(DAY_S)
+    assert await office.report() == []
+
+
+async def test_payment_that_is_taken_back_after_it_was_reported_is_missing_there_on_that_day(office: Office) -> None:
+    taken = await office.top_up("b", 500)
+    assert said(await office.report(("b", 500))) == [("b", MatchState.MATCHED, 0)]
+    office.clock.advance(DAY_S)
+    await office.take_back(taken)
+    [row] = await office.report()
+    assert (row.reference, row.state, row.difference) == ("b", MatchState.MISSING_THERE, 500)
+    await office.book(row)
+    assert await office.cleared() == 500
+    office.clock.advance(60)
+    assert await office.report() == []
+
+
+async def test_refund_that_the_provider_reports_matches_what_we_had_taken_back(office: Office) -> None:
+    first, second = await office.top_up("b", 500), await office.top_up("c", 300)
+    await office.take_back(first)
+    rows = await office.report(("b", 500), ("b", -500), ("c", 300))
+    assert [row.state for row in rows] == [MatchState.MATCHED] * 3
+    office.clock.advance(DAY_S)
+    await office.take_back(second)
+    assert [row.state for row in await office.report(("c", -300))] == [MatchState.MATCHED]
+    assert await office.cleared() == 0
+
+
+async def test_refund_after_the_difference_was_booked_is_missing_here(office: Office) -> None:
+    taken = await office.top_up("b", 500)
+    await office.take_back(taken)
+    office.clock.advance(60)
+    [row] = await office.report(("b", 500))
+    await office.book(row)
+    office.clock.advance(DAY_S)
+    [refund] = await office.report(("b", -500))
+    assert (refund.state, refund.difference) == (MatchState.MISSING_HERE, -500)
+    await office.book(refund)
+    assert await office.cleared() == 0
+
+
+async def test_what_was_both_written_off_and_taken_back_is_set_right_once(office: Office) -> None:
+    taken = await office.top_up("lost", 70)
+    today = office.clock.now().date()
+    [lost] = await office.report()
+    await office.book(lost)
+    office.clock.advance(60)
+    await office.take_back(taken)
+    [twice] = await office.report()
+    assert (twice.state, twice.difference) == (MatchState.MISSING_THERE, 70)
+    await office.book(twice)
+    assert await office.cleared() == 0
+    office.clock.advance(DAY_S)
+    assert await office.report(day=today) == []
+    assert await office.report() == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingufu.core.errors import InvalidInput
 from ingufu.ledger import reports
 from ingufu.ledger.model import MatchState, ReportedKind
-from ingufu.ledger.reports import Booking, Columns
+from ingufu.ledger.reports import Booking, Columns, Known
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 PLAIN = Columns()
@@ -84,7 +84,7 @@ def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
 
 
 def booking(reference: str, amount: int, *, at: datetime = AT) -> Booking:
-    return Booking(reference, "RWF", Decimal(amount), at, f"entry-{reference}")
+    return Booking(reference, "RWF", Decimal(amount), at, f"entry-{reference}", at)
 
 
 def test_each_line_gets_its_state() -> None:
@@ -100,9 +100,9 @@ def test_each_line_gets_its_state() -> None:
         [
             booking("same", 60), booking("same", 40), booking("less", 80), booking("lost", 30),
             booking("later", 30, at=AT.replace(month=4)), booking("before", 5),
-            Booking("in another report", "EUR", Decimal(9), AT, "entry"),
+            Booking("in another report", "EUR", Decimal(9), AT, "entry", AT),
         ],
-        frozenset({("before", "RWF", False)}),
+        [Known(("before", "RWF", False), AT, AT, None, None)],
     )  # fmt: skip
     assert [(row.reference, row.state, row.difference) for row in rows] == [
         ("same", MatchState.MATCHED, 0),

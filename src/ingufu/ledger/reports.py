@@ -46,14 +46,33 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     kind: str = "kind"
 
 
+Key = tuple[str, str, bool]  # reference, currency, and whether it goes out
+
+
 class Booking(NamedTuple):
-    """What is booked on the provider's clearing account under one of its references."""
+    """What is booked on the provider's clearing account under one of its references.
+
+    What takes an entry back bears the reference of that one, whose time is `reversed_at`.
+    """
 
     reference: str
     currency: str
     amount: Decimal
     at: datetime
     entry_id: str
+    entered_at: datetime
+    reverses_id: str | None = None
+    reversed_at: datetime | None = None
+
+
+class Known(NamedTuple):
+    """A line of an earlier report."""
+
+    key: Key
+    at: datetime
+    reported_at: datetime | None  # when that report was taken in; None: the provider did not report this
+    entry_id: str | None  # what it is compared with
+    correction_id: str | None  # the entry by which it was resolved
 
 
 def read(data: bytes, columns: Columns, *, currency: str = "") -> tuple[Reported, ...]:
@@ -93,16 +112,15 @@ def compare(
     provider: str,
     reported: Sequence[Reported],
     booked: Iterable[Booking],
-    known: frozenset[tuple[str, str, bool]],
+    known: Sequence[Known],
 ) -> tuple[ReportRow, ...]:
     """Return each line beside what is booked, then what is booked in the report's time and not reported.
 
-    `known` are the reference, currency and direction of lines that earlier reports had.
+    `known` are the lines that earlier reports had of these references.
     """
-    by_key: dict[tuple[str, str, bool], list[Booking]] = {}
-    for booking in booked:
-        by_key.setdefault(key_of(booking.reference, booking.currency, booking.amount), []).append(booking)
-    seen = set(known)
+    came = {key_of(one.reference, one.currency, one.amount) for one in reported}
+    by_key = _Filing(came, known).by_key(booked)
+    seen = {one.key for one in known if one.reported_at is not None}
     rows: list[ReportRow] = []
     for one in reported:
         key = key_of(one.reference, one.currency, one.amount)
@@ -112,8 +130,9 @@ def compare(
     line = max((one.line for one in reported), default=0)
     currencies = {one.currency for one in reported}  # providers report currencies apart
     for key, bookings in by_key.items():
-        amount = sum((one.amount for one in bookings), Decimal(0))
-        if key in seen or not amount or key[1] not in currencies or not first <= bookings[0].at < last:
+        due = [one for one in bookings if first <= one.at < last]
+        amount = sum((one.amount for one in due), Decimal(0))
+        if key in seen or not amount or key[1] not in currencies:
             continue
         line += 1
         rows.append(
@@ -122,18 +141,62 @@ def compare(
                 line=line,
                 provider=provider,
                 reference=key[0],
-                at=bookings[0].at,
+                at=due[0].at,
                 kind=ReportedKind.PAYMENT if amount > 0 else ReportedKind.REFUND,
                 currency=key[1],
                 booked=amount,
                 state=MatchState.MISSING_THERE,
-                entry_id=bookings[0].entry_id,
+                entry_id=due[0].entry_id,
             )
         )
     return tuple(rows)
 
 
-def key_of(reference: str, currency: str, amount: Decimal) -> tuple[str, str, bool]:
+class _Filing:
+    """Says which line each booking is compared with; most with that of their own reference and direction.
+
+    A correction by which an earlier line was resolved belongs to that line, whichever way it goes. What was taken back
+    before the provider reported it belongs to what it takes back, since the provider may never have had it; what was
+    taken back afterwards is a refund, which the provider has to report as one.
+    """
+
+    def __init__(self, came: set[Key], known: Sequence[Known]) -> None:
+        self._resolved = {one.correction_id: one for one in known if one.correction_id is not None}
+        self._corrected = {one.key for one in self._resolved.values()}
+        self._told: dict[Key, datetime] = {}
+        for one in known:
+            if one.reported_at is not None:
+                self._told[one.key] = min(one.reported_at, self._told.get(one.key, one.reported_at))
+        self._reported = came | self._told.keys()
+
+    def by_key(self, booked: Iterable[Booking]) -> dict[Key, list[Booking]]:
+        """Return the bookings by the key of their line, each with the time of what it belongs to."""
+        found: dict[Key, list[Booking]] = {}
+        filed: dict[str, Key] = {}
+        for one in sorted(booked, key=lambda one: (one.entered_at, one.entry_id)):
+            key, at = self._place(one, filed)
+            filed.setdefault(one.entry_id, key)
+            found.setdefault(key, []).append(one._replace(at=at))
+        return found
+
+    def _place(self, one: Booking, filed: Mapping[str, Key]) -> tuple[Key, datetime]:
+        line = self._resolved.get(one.reverses_id or one.entry_id)
+        if line is not None:
+            return line.key if line.reported_at is not None else filed.get(line.entry_id or "", line.key), line.at
+        own = key_of(one.reference, one.currency, one.amount)
+        if one.reversed_at is None or self._is_refund(one, own):
+            return own, one.at
+        return key_of(one.reference, one.currency, -one.amount), one.reversed_at
+
+    def _is_refund(self, one: Booking, own: Key) -> bool:
+        original = key_of(one.reference, one.currency, -one.amount)
+        told_at = self._told.get(original)
+        if told_at is not None and one.entered_at >= told_at:
+            return True
+        return own in self._reported and not (told_at is not None and original in self._corrected)
+
+
+def key_of(reference: str, currency: str, amount: Decimal) -> Key:
     """Return what lines and bookings are compared by: what comes in and what goes out under one reference are two."""
     return reference, currency, amount < 0
 

@@ -59,15 +59,16 @@ class Reconciliation:
         if not provider or len(provider) > LONGEST_NAME or not provider.isprintable():
             raise InvalidInput("Say which provider the report is of.", field="provider")
         digest = hashlib.sha256(data).hexdigest()
-        known = await store.find_by_digest(self._database, organisation_id, provider, digest)
-        if known is not None:
-            return known
+        taken_in = await store.find_by_digest(self._database, organisation_id, provider, digest)
+        if taken_in is not None:
+            return taken_in
         lines = await asyncio.to_thread(reports.read, data, columns or Columns(), currency=currency)
         references = sorted({line.reference for line in lines})
         first, last = reports.period(lines)
+        now = self._clock.now()  # before what is booked is read: what is booked meanwhile came after the report
         booked = await store.bookings(self._database, organisation_id, provider, references, first, last)
         asked = sorted({*references, *(one.reference for one in booked)})
-        before = await store.known_keys(self._database, organisation_id, provider, asked)
+        known = await store.known(self._database, organisation_id, provider, asked)
         report = Report(
             id=self._ids.new(),
             organisation_id=organisation_id,
@@ -77,10 +78,10 @@ class Reconciliation:
             first_at=first,
             last_at=last,
             rows=len(lines),
-            imported_at=self._clock.now(),
+            imported_at=now,
             imported_by=plain(by, LONGEST_NAME),
         )
-        rows = reports.compare(report.id, provider, lines, booked, before)
+        rows = reports.compare(report.id, provider, lines, booked, known)
         store.add(work, report, rows)
         if books_fees:
             await self._book_fees(work, report, rows, by)

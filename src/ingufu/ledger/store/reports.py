@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import FromClause, Select, bindparam, func, or_, select, update
 
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert
 from ingufu.ledger.model import AccountKind, EntryKind, MatchState, Report, ReportedKind, ReportRow
-from ingufu.ledger.reports import Booking, key_of
+from ingufu.ledger.reports import Booking, Known, key_of
 from ingufu.ledger.tables import (
     ledger_accounts,
     ledger_entries,
@@ -20,6 +20,7 @@ from ingufu.ledger.tables import (
 )
 
 _AT_ONCE = 400  # references that one statement asks for
+_REVERSED = ledger_entries.alias("reversed")
 _BY_ID = select(ledger_reports).where(ledger_reports.c.id == bindparam("id_"))
 _BY_DIGEST = select(ledger_reports).where(
     ledger_reports.c.organisation_id == bindparam("organisation"),
@@ -67,32 +68,46 @@ async def find_row(database: Database, report_id: str, line: int) -> ReportRow |
     return row_of(row) if row else None
 
 
-async def known_keys(
-    database: Database, organisation_id: str, provider: str, references: Sequence[str]
-) -> frozenset[tuple[str, str, bool]]:
-    """Return what earlier reports had of these references: reference, currency and direction."""
-    found: set[tuple[str, str, bool]] = set()
+async def known(database: Database, organisation_id: str, provider: str, references: Sequence[str]) -> list[Known]:
+    """Return what earlier reports had of these references, and by what their lines were resolved."""
+    found: list[Known] = []
     rows = ledger_report_rows.c
     for start in range(0, len(references), _AT_ONCE):
         statement = (
-            select(rows.reference, rows.currency, rows.amount)
+            select(
+                *(rows.reference, rows.currency, rows.amount, rows.booked, rows.at),
+                *(rows.entry_id, rows.resolved_entry_id, ledger_reports.c.imported_at),
+            )
             .join_from(ledger_report_rows, ledger_reports, ledger_reports.c.id == rows.report_id)
             .where(
                 ledger_reports.c.organisation_id == organisation_id,
                 rows.provider == provider,
-                rows.amount.is_not(None),
+                or_(rows.amount.is_not(None), rows.resolved_entry_id.is_not(None)),
                 rows.reference.in_(references[start : start + _AT_ONCE]),
             )
         )
-        for row in await database.select(statement):
-            found.add(key_of(row["reference"], row["currency"], row["amount"]))
-    return frozenset(found)
+        found += [_known(row) for row in await database.select(statement)]
+    return found
+
+
+def _known(row: Row) -> Known:
+    is_reported = row["amount"] is not None
+    return Known(
+        key_of(row["reference"], row["currency"], row["amount"] if is_reported else row["booked"]),
+        row["at"],
+        row["imported_at"] if is_reported else None,
+        row["entry_id"],
+        row["resolved_entry_id"],
+    )
 
 
 async def bookings(
     database: Database, organisation_id: str, provider: str, references: Sequence[str], first: datetime, last: datetime
 ) -> list[Booking]:
-    """Return what is booked on the provider's clearing accounts under these references, or in this time."""
+    """Return what is booked on the provider's clearing accounts in this time or under these references.
+
+    With it comes all else under the references that were found, and what takes any of it back.
+    """
     accounts = await database.select(
         select(ledger_accounts.c.id).where(
             ledger_accounts.c.organisation_id == organisation_id,
@@ -101,42 +116,58 @@ async def bookings(
         )
     )
     clearing = [row["id"] for row in accounts]
+    if not clearing:
+        return []
     found: dict[tuple[str, int], Booking] = {}
     entries = ledger_entries.c
-    conditions: list[Any] = [and_(entries.at >= first, entries.at < last)]
-    conditions += [
-        entries.provider_reference.in_(references[start : start + _AT_ONCE])
-        for start in range(0, len(references), _AT_ONCE)
-    ]
-    for condition in conditions if clearing else ():
-        for row in await database.select(_clearing(organisation_id, clearing, condition)):
-            amount = row["amount"] if row["debit_id"] in clearing else -row["amount"]
-            found[row["id"], row["line"]] = Booking(
-                row["provider_reference"], row["currency"], amount, row["at"], row["id"]
-            )
+    for named in (ledger_entries, _REVERSED):
+        statement = _clearing(organisation_id, clearing, named)
+        for row in await database.select(statement.where(entries.at >= first, entries.at < last)):
+            found[row["id"], row["line"]] = _booking(row, clearing)
+    asked = sorted({*references, *(one.reference for one in found.values())})
+    for start in range(0, len(asked), _AT_ONCE):
+        for named in (ledger_entries, _REVERSED):
+            statement = _clearing(organisation_id, clearing, named)
+            chosen = named.c.provider_reference.in_(asked[start : start + _AT_ONCE])
+            for row in await database.select(statement.where(chosen)):
+                found[row["id"], row["line"]] = _booking(row, clearing)
     return list(found.values())
 
 
-def _clearing(organisation_id: str, clearing: Sequence[str], condition: Any) -> Any:
+def _clearing(organisation_id: str, clearing: Sequence[str], named: FromClause) -> Select[Any]:
+    """Return the query of entries that bear a provider's reference, or take back those that do (`_REVERSED`)."""
     entries, postings = ledger_entries.c, ledger_postings.c
+    joined = ledger_entries.join(ledger_postings, postings.entry_id == entries.id)
+    own = [entries.organisation_id == organisation_id]
+    if named is _REVERSED:  # what is said twice of one table, SQLite plans by: it would read all entries
+        joined = joined.join(named, named.c.id == entries.reverses_id)
+        own.append(named.c.organisation_id == organisation_id)
     return (
         select(
-            entries.id,
-            entries.provider_reference,
-            entries.at,
-            postings.line,
-            postings.debit_id,
-            postings.amount,
-            postings.currency,
+            *(entries.id, entries.at, entries.entered_at, entries.reverses_id),
+            *(named.c.provider_reference, named.c.at.label("named_at")),
+            *(postings.line, postings.debit_id, postings.amount, postings.currency),
         )
-        .join_from(ledger_entries, ledger_postings, postings.entry_id == entries.id)
+        .select_from(joined)
         .where(
-            entries.organisation_id == organisation_id,
-            entries.provider_reference != "",
-            entries.kind != EntryKind.FEE.value,
+            *own,
+            named.c.provider_reference != "",
+            named.c.kind != EntryKind.FEE.value,
             or_(postings.debit_id.in_(clearing), postings.credit_id.in_(clearing)),
-            condition,
         )
+    )
+
+
+def _booking(row: Row, clearing: Sequence[str]) -> Booking:
+    return Booking(
+        row["provider_reference"],
+        row["currency"],
+        row["amount"] if row["debit_id"] in clearing else -row["amount"],
+        row["at"],
+        row["id"],
+        row["entered_at"],
+        row["reverses_id"],
+        row["named_at"] if row["reverses_id"] is not None else None,
     )
 
 
