@@ -1,10 +1,12 @@
 """A fiscal device over real HTTP on loopback, as strict as the authority's: order, duplicates, sums, one refund each.
 
-It can be told to be out (`is_out`), to sign and then lose the answer (`loses`), and to answer nonsense (`says`).
+It can be told to be out (`is_out`), to sign and then lose the answer (`loses`), to answer nonsense (`says`), and to
+take its time, in which something else is done (`meanwhile`).
 """
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Self
 
@@ -22,6 +24,7 @@ class FakeEbm:
         self.loses = 0
         self.says: bytes | None = None
         self.code: str | None = None  # that it answers to every sale
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None  # once, before the next answer
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.signed = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -52,6 +55,9 @@ class FakeEbm:
             answer = (
                 self.says if self.says is not None else json.dumps(self._answer(path, body), default=float).encode()
             )
+            meanwhile, self.meanwhile = self.meanwhile, None
+            if meanwhile is not None:
+                await meanwhile()
             if "ales" in path and "select" not in path and self.loses:
                 self.loses -= 1
                 writer.transport.abort()

@@ -1,7 +1,7 @@
 """Fiscal devices: every document signed once, in order, under contiguous numbers, whatever the line does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -179,6 +179,113 @@ async def test_lost_answer_is_read_back_and_counts_once(shop: Shop, ebm: FakeEbm
     assert [ebm.sales[number]["remark"] for number in (1, 2)] == [first.number, second.number]
     stamps = await shop.fiscal.stamps([first.id, second.id])
     assert [stamps[one.id].signature for one in (first, second)] == ["V249J39CFPT40001", "V249J39CFPT40002"]
+
+
+class Desk:
+    """Somebody who touches a device while it is asked for something."""
+
+    def __init__(self, shop: Shop, device: Device) -> None:
+        self.shop = shop
+        self.device = device
+
+    async def resume(self) -> None:
+        async with self.shop.database.work() as work:
+            await self.shop.fiscal.resume(work, self.device.id)
+
+    async def rename(self) -> None:
+        async with self.shop.database.work() as work:
+            await self.shop.fiscal.update(work, self.device.id, name="Front till")
+
+    async def move(self) -> None:
+        """Say that the device is another one, which has to be initialised."""
+        moved = msgspec.structs.replace(self.device.settings, serial="another")
+        async with self.shop.database.work() as work:
+            await self.shop.fiscal.update(work, self.device.id, settings=moved)
+
+    async def probe(self) -> None:
+        await self.shop.process().probe(self.device.id)
+
+
+@pytest.mark.parametrize("touch", [Desk.resume, Desk.rename, Desk.move, Desk.probe])
+async def test_signature_is_kept_though_somebody_touches_the_device_meanwhile(
+    shop: Shop, ebm: FakeEbm, touch: Callable[[Desk], Awaitable[None]]
+) -> None:
+    device = await shop.device(ebm, read_back_path="")
+    await shop.sell(1)
+    await shop.fiscal.drain(device.id)
+    first, second, third = await shop.sell(2, 3)
+    ebm.meanwhile = lambda: touch(Desk(shop, device))
+    assert await shop.fiscal.drain(device.id) == 2
+    sales = [body["invcNo"] for path, body in ebm.asked if path == "/trnsSales/saveSales"]
+    assert sales == [1, 2, 3]  # each was asked for once
+    stamps = await shop.fiscal.stamps([first.id, second.id, third.id])
+    assert [one.signature[-1] for one in stamps.values()] == ["1", "2", "3"]
+    known = await shop.fiscal.get(device.id)
+    assert (known.state, known.next_number) == (DeviceState.READY, 4)
+    assert known.name == ("Front till" if touch is Desk.rename else "Till")
+    assert known.settings.serial == ("another" if touch is Desk.move else "")
+
+
+async def test_refusal_and_outage_are_kept_though_somebody_touches_the_device_meanwhile(
+    shop: Shop, ebm: FakeEbm
+) -> None:
+    device = await shop.device(ebm)
+    await shop.fiscal.probe(device.id)
+    desk = Desk(shop, device)
+    await shop.sell(1)
+    ebm.is_out, ebm.meanwhile = True, desk.rename
+    assert await shop.fiscal.drain(device.id) == 0
+    waiting = await shop.fiscal.get(device.id)
+    assert (waiting.state, waiting.name) == (DeviceState.WAITING, "Front till")
+    shop.clock.advance(60)
+    ebm.is_out, ebm.code, ebm.meanwhile = False, "881", desk.resume
+    assert await shop.fiscal.drain(device.id) == 0
+    stopped = await shop.fiscal.get(device.id)
+    assert stopped.state is DeviceState.STOPPED
+    assert "881" in stopped.problem
+
+
+async def test_what_an_address_said_does_not_stop_the_next_one(shop: Shop, ebm: FakeEbm) -> None:
+    device = await shop.device(ebm)
+    await shop.fiscal.probe(device.id)
+    [receipt] = await shop.sell(1)
+    ebm.code, ebm.meanwhile = "881", Desk(shop, device).move
+    assert await shop.fiscal.drain(device.id) == 0
+    assert (await shop.fiscal.get(device.id)).state is DeviceState.NEW
+    ebm.code = None
+    assert await shop.fiscal.drain(device.id) == 1
+    assert ebm.sales[1]["remark"] == receipt.number
+
+
+async def test_key_of_an_on_line_device_is_kept_though_somebody_touches_it_meanwhile(shop: Shop) -> None:
+    async with FakeEbm(key="very-secret") as ebm:
+        device = await shop.device(ebm, DeviceKind.EBM_OSDC)
+        await shop.sell(1)
+        ebm.meanwhile = Desk(shop, device).rename
+        assert await shop.fiscal.drain(device.id) == 1
+        assert [path for path, _ in ebm.asked] == ["/selectInitOsdcInfo", "/saveTrnsSalesOsdc"]
+        assert (await shop.fiscal.get(device.id)).name == "Front till"
+
+
+async def test_what_another_address_said_of_itself_is_not_kept(shop: Shop, ebm: FakeEbm) -> None:
+    device = await shop.device(ebm)
+    ebm.last = 41
+    ebm.meanwhile = Desk(shop, device).move
+    known = await shop.fiscal.probe(device.id)
+    assert (known.state, known.next_number, known.settings.serial) == (DeviceState.NEW, 1, "another")
+
+
+async def test_number_that_a_device_expects_is_kept_though_somebody_touches_it_meanwhile(
+    shop: Shop, ebm: FakeEbm
+) -> None:
+    device = await shop.device(ebm)
+    await shop.fiscal.probe(device.id)
+    [receipt] = await shop.sell(1)
+    ebm.last = 45  # somebody else used it
+    ebm.sales[1] = {"data": {"rcptSign": "NOT-OURS", "rcptNo": 1}, "totAmt": 1, "rcptTyCd": "S"}
+    ebm.meanwhile = Desk(shop, device).rename
+    assert await shop.fiscal.drain(device.id) == 1
+    assert ebm.sales[46]["remark"] == receipt.number
 
 
 async def test_kill_between_sending_and_storing_sends_the_same_again(shop: Shop, ebm: FakeEbm) -> None:

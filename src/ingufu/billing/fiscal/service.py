@@ -1,6 +1,6 @@
 """Fiscal devices: what is finalised waits in its device's queue, and is signed in that order, each once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypedDict, Unpack
 
@@ -32,7 +32,6 @@ from ingufu.infra.storage.database import Database, Work
 from ingufu.infra.vault import Vault
 
 LEASE_SPARE_S = 30.0  # beyond what the device may take to answer
-FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 600.0
 QUEUE_SHOWN = 200
 REUSED = "The device wants a number that it has signed before. If it was installed anew, enter it as a new device."
 
@@ -253,13 +252,13 @@ class Fiscal:
             problem="",
             signed_at=now,
         )
-        after = replace(
-            device, state=DeviceState.READY, problem="", tries=0, try_at=now, next_number=number + 1, updated_at=now
-        )
-        async with self._database.work() as work:
+
+        def write(work: Work, current: Device) -> None:
             store.change(work, signed)
-            store.change_device(work, after)
+            store.change_device(work, decide.signed(current, number, now))
             work.emit(ReceiptSigned(occurred_at=now, document=head.document_id, device=device.id, number=number))
+
+        await self._keep(device, write)
         log.info("fiscal.signed", document=head.document_id, device=device.id, number=number)
         return True
 
@@ -291,66 +290,67 @@ class Fiscal:
         if head.number is not None and head.number <= last and answer.kind is AnswerKind.SEQUENCE:
             return await self._take_back(device, head, Answer(kind=AnswerKind.DUPLICATE, message=answer.message))
         now = self._clock.now()
-        async with self._database.work() as work:
+
+        def write(work: Work, current: Device) -> None:
             store.change(work, replace(head, state=ReceiptState.QUEUED, number=None, request=None))
-            store.change_device(work, replace(device, next_number=last + 1, updated_at=now))
+            store.change_device(work, replace(current, next_number=last + 1, updated_at=now))
+
+        await self._keep(device, write)
         log.warning("fiscal.renumbered", device=device.id, before=head.number, after=last + 1)
         return await self._step(device.id)
 
     async def _wait(self, device: Device, head: Receipt, why: str) -> None:
         now = self._clock.now()
-        wait_s = min(FIRST_WAIT_S * 2 ** min(device.tries, 16), LONGEST_WAIT_S)
-        after = replace(
-            device,
-            state=DeviceState.WAITING,
-            problem=why,
-            tries=device.tries + 1,
-            try_at=now + timedelta(seconds=wait_s),
-            updated_at=now,
-        )
-        async with self._database.work() as work:
+
+        def write(work: Work, current: Device) -> None:
             store.change(work, replace(head, problem=why))
-            store.change_device(work, after)
-        log.warning("fiscal.waiting", device=device.id, why=why, seconds=wait_s)
+            if decide.is_open(current):
+                store.change_device(work, replace(decide.waiting(current, why, now), state=DeviceState.WAITING))
+
+        await self._keep(device, write)
+        log.warning("fiscal.waiting", device=device.id, why=why, seconds=decide.wait_s(device))
 
     async def _stop(self, device: Device, head: Receipt, why: str) -> None:
         """Send nothing more until a person has looked; what was refused gets the same number when it goes again."""
         now = self._clock.now()
-        async with self._database.work() as work:
+
+        def write(work: Work, current: Device) -> None:
             store.change(work, replace(head, state=ReceiptState.QUEUED, number=None, request=None, problem=why))
-            store.change_device(work, replace(device, state=DeviceState.STOPPED, problem=why, updated_at=now))
-            work.emit(FiscalDeviceStopped(occurred_at=now, device=device.id, problem=why))
+            if decide.is_open(current):
+                store.change_device(work, replace(current, state=DeviceState.STOPPED, problem=why, updated_at=now))
+                work.emit(FiscalDeviceStopped(occurred_at=now, device=device.id, problem=why))
+
+        await self._keep(device, write)
         log.error("fiscal.stopped", device=device.id, why=why)
 
     async def _initialised(self, device: Device, answer: Answer) -> Device:
         now = self._clock.now()
-        if answer.told is None:
-            wait_s = min(FIRST_WAIT_S * 2 ** min(device.tries, 16), LONGEST_WAIT_S)
-            is_refused = answer.kind is AnswerKind.REFUSED
-            after = replace(
-                device,
-                state=DeviceState.STOPPED if is_refused else device.state,
-                problem=answer.message,
-                tries=device.tries + 1,
-                try_at=now + timedelta(seconds=wait_s),
-                updated_at=now,
-            )
-        else:
-            last, is_new = answer.told.last_number, device.state is DeviceState.NEW
-            after = replace(
-                device,
-                state=DeviceState.READY,
-                problem="",
-                tries=0,
-                try_at=now,
-                told=answer.told,
-                sealed=self._vault.seal(answer.key, device.id) if answer.key else device.sealed,
-                next_number=last + 1 if is_new and last is not None and device.next_number == 1 else device.next_number,
-                updated_at=now,
-            )
-        async with self._database.work() as work:
-            store.change_device(work, after)
+        sealed = self._vault.seal(answer.key, device.id) if answer.key else ""
+
+        def write(work: Work, current: Device) -> None:
+            if decide.place(current.settings) == decide.place(device.settings):  # else another one was asked
+                store.change_device(work, decide.initialised(current, answer, sealed, now))
+
+        await self._keep(device, write)
         return await self.get(device.id)
+
+    async def _keep(self, device: Device, write: Callable[[Work, Device], None]) -> None:
+        """Store what the device answered, which it says once: on what stands now, if somebody changed it meanwhile.
+
+        Raises Conflict if it is the receipt that has changed.
+        """
+        while True:
+            work = self._database.work()
+            write(work, device)
+            try:
+                await work.commit()
+            except Conflict:
+                current = await self.get(device.id)
+                if current.version == device.version:
+                    raise
+                device = current
+            else:
+                return
 
     async def _can_refund(self, document: Document, device: Device) -> bool:
         """Return whether the device knows the original. Raises InvalidInput if it was refunded before."""
