@@ -346,6 +346,49 @@ async def test_prices_of_an_address_that_was_replaced_meanwhile_are_not_taken(da
     await server.wait_closed()
 
 
+async def test_fetched_prices_are_kept_though_the_feed_changes_while_they_are_stored(
+    database, clock, ids, tmp_path, make_feed, do
+):
+    class Hurried(PriceFeeds):
+        """Somebody changes the feed between its being read and the commit."""
+
+        renames = 1
+
+        async def _load(self, work, held, given):
+            if self.renames:
+                self.renames -= 1
+                await do(self.update, held.feed.id, name="Spot")
+            return await super()._load(work, held, given)
+
+    feeds = Hurried(database, clock, ids, Vault(tmp_path / "secrets.key"), FeedRules(allows_private=True, timeout_s=15))
+    async with serving(GOOD) as (url, asked):
+        made = await make_feed(address=url)
+        await feeds.fetch_due()
+        assert len(asked) == 1
+    after = await feeds.get(made.id)
+    assert (after.name, after.good_at, after.next_fetch_at) == ("Spot", NOON, NOON + HOUR)
+    assert await feeds.prices(made.id, NOON) == prices("0.1", "0.2")
+
+
+async def test_prices_of_one_who_fetched_for_too_long_are_not_taken(database, clock, ids, tmp_path, make_feed):
+    class Slow(PriceFeeds):
+        """Another process has begun to fetch before this one is done."""
+
+        async def _load(self, work, held, given):
+            clock.advance(LEASE_S)
+            async with self._database.work() as other:
+                until = clock.now() + timedelta(seconds=LEASE_S)
+                store.take(other, held.feed.id, "of another", clock.now(), until)
+            return await super()._load(work, held, given)
+
+    feeds = Slow(database, clock, ids, Vault(tmp_path / "secrets.key"), FeedRules(allows_private=True, timeout_s=15))
+    async with serving(GOOD) as (url, _):
+        made = await make_feed(address=url)
+        with pytest.raises(Conflict):
+            await feeds.fetch(made.id)
+    assert await feeds.prices(made.id, NOON) == ()
+
+
 async def is_leased(database):
     rows = await database.select(sql("SELECT lease FROM price_feeds").columns(column("lease")))
     return rows[0]["lease"] is not None

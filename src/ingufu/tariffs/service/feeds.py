@@ -222,8 +222,21 @@ class PriceFeeds:
         return reading.read(raw, unit=held.feed.unit, time_zone=held.feed.time_zone)
 
     async def _keep(self, asked: HeldFeed, lease: str, found: Sequence[FeedPrice]) -> Feed:
-        """Take in what was fetched, unless the feed has another address or time zone meanwhile: then fetch anew."""
+        """Take in what was fetched, into the feed as it stands, however often it changes meanwhile.
+
+        Raises NotFound, and Conflict if it took so long that somebody else has begun.
+        """
         held = await self._held(asked.feed.id)
+        while True:
+            try:
+                return await self._take_in(held, asked, lease, found)
+            except Conflict:
+                turn, held = held.turn, await self._held(asked.feed.id)
+                if held.turn == turn:
+                    raise
+
+    async def _take_in(self, held: HeldFeed, asked: HeldFeed, lease: str, found: Sequence[FeedPrice]) -> Feed:
+        """Keep the prices, unless the feed has another address or time zone by now: then have it fetched anew."""
         now = self._clock.now()
         if (held.address, held.feed.time_zone) != (asked.address, asked.feed.time_zone):
             after = replace(held.feed, next_fetch_at=now if held.address is not None else None)
