@@ -1,6 +1,6 @@
 """What the tests of authorization share: the service, with a number of open transactions that a test sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,8 @@ class Running:
     def __init__(self) -> None:
         self.by_token: dict[str, list[tuple[str, datetime]]] = {}
 
-    async def count_open(self, token_id: str, *, excluding: str | None, since: datetime) -> int:
-        return sum(1 for id_, at in self.by_token.get(token_id, []) if id_ != excluding and at >= since)
+    async def count_open(self, token_id: str, *, excluding: Collection[str], since: datetime) -> int:
+        return sum(1 for id_, at in self.by_token.get(token_id, []) if id_ not in excluding and at >= since)
 
 
 @pytest.fixture

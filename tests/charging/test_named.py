@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from charging.stations import reading
 from ingufu.authorization.model import VerdictReason, VerdictStatus
 from ingufu.authorization.tables import decisions
@@ -241,6 +243,22 @@ async def test_new_transaction_on_an_evse_closes_the_open_one(station):
     row = await s.row("T1")
     assert (row.is_estimated, row.energy_wh, row.ended_at, row.anomaly_count) == (False, 800, s.at(50), 0)
     assert (await s.row("T2")).is_open
+
+
+@pytest.mark.parametrize("is_told_late", [False, True])
+async def test_driver_is_accepted_again_where_the_end_of_the_last_charge_was_lost(station, register, is_told_late):
+    await register("CARD")
+    s = station("2.0.1")
+    await s.start(reference="T1", seq=0, minute=0, evse=1, token="CARD")
+    if is_told_late:
+        await s.start(reference="T2", seq=0, minute=60, evse=None, connector=None)
+        again = await s.update(reference="T2", seq=1, minute=61, evse=1, token="CARD")
+    else:
+        again = await s.start(reference="T2", seq=0, minute=60, evse=1, token="CARD")
+    assert again.verdict.status is VerdictStatus.ACCEPTED
+    assert not (await s.row("T1")).is_open
+    other = await s.start(reference="T3", seq=0, minute=62, evse=2, token="CARD")
+    assert other.verdict.status is VerdictStatus.CONCURRENT_TX
 
 
 async def test_evse_told_late_closes_the_open_one_then(station):

@@ -114,6 +114,28 @@ async def test_ended_transaction_is_no_concurrent_one(station, register):
     assert (await station(id_="two").start(token="CAFE01", register_wh=0)).verdict.is_accepted
 
 
+async def test_driver_is_accepted_again_where_the_end_of_the_last_charge_was_lost(station, register):
+    await register("CAFE01")
+    s = station()
+    lost = await s.start(token="CAFE01", register_wh=1000, minute=0)
+    again = await s.start(token="CAFE01", register_wh=1000, minute=30)
+    assert (again.verdict.status, again.transaction.verdict) == (VerdictStatus.ACCEPTED, "Accepted")
+    assert not (await s.row(lost.transaction.number)).is_open
+    assert "refused-token" not in await s.anomalies()
+    elsewhere = await s.start(token="CAFE01", register_wh=0, minute=31, evse=2, connector=2)
+    assert elsewhere.verdict.status is VerdictStatus.CONCURRENT_TX, "one is still running beside it"
+
+
+async def test_token_that_charges_elsewhere_too_is_concurrent_though_its_lost_charge_is_closed(station, register):
+    await register("CAFE01", concurrent_limit=2)
+    s = station()
+    await s.start(token="CAFE01", register_wh=0, minute=0)
+    await station(id_="two").start(token="CAFE01", register_wh=0)
+    assert (await s.start(token="CAFE01", register_wh=0, minute=5)).verdict.is_accepted
+    third = await station(id_="three").start(token="CAFE01", register_wh=0)
+    assert third.verdict.status is VerdictStatus.CONCURRENT_TX
+
+
 async def test_group_stops_and_stranger_is_marked(station, register, authorization, database):
     async with database.work() as work:
         group = await authorization.create_group(work, GroupDetails(value="FLEET"), organisation_id="org")

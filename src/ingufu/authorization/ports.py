@@ -1,5 +1,6 @@
 """What authorization has to ask of those above it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -7,6 +8,6 @@ from typing import Protocol
 class OpenTransactions(Protocol):
     """Knows how many transactions a token has running."""
 
-    async def count_open(self, token_id: str, *, excluding: str | None, since: datetime) -> int:
-        """Return how many open transactions of the token began at `since` or later, `excluding` one of them."""
+    async def count_open(self, token_id: str, *, excluding: Collection[str], since: datetime) -> int:
+        """Return how many open transactions of the token began at `since` or later, `excluding` some of them."""
         ...

@@ -158,6 +158,16 @@ def rivals(known: Known, others: Iterable[Known]) -> tuple[bool, list[Known]]:
     return len(earlier) < len(on_evse), earlier
 
 
+def superseded(report: TransactionReport, transaction: Transaction, others: Iterable[Known]) -> frozenset[str]:
+    """Return the ids of the transactions that a report is about to close, as it says first where its own one runs."""
+    if transaction.evse is not None or report.evse is None:
+        return frozenset()
+    started_at = min(transaction.started_at, report.at)
+    placed = msgspec.structs.replace(transaction, evse=report.evse, started_at=started_at)
+    _, earlier = rivals(Known(transaction=placed), others)
+    return frozenset(other.transaction.id for other in earlier)
+
+
 def is_same_bill(one: Transaction, other: Transaction) -> bool:
     """Return whether two states of a transaction would be billed alike."""
     return _bill(one) == _bill(other) and one.is_open == other.is_open

@@ -94,11 +94,10 @@ _ORPHANS = (
     .order_by(transactions.c.started_at)
     .limit(20)
 )
-_COUNT_OPEN = select(func.count().label("count")).where(
+_OPEN_IDS = select(transactions.c.id).where(
     transactions.c.token_id == bindparam("token_id"),
     transactions.c.is_open.is_(True),
     transactions.c.started_at >= bindparam("since"),
-    transactions.c.id != bindparam("excluding"),
 )
 _EVENTS = (
     select(*_EVENT)
@@ -221,10 +220,11 @@ async def find_orphans(database: Database, station_id: str, version: str, since:
     return _all(await _look(database, _ORPHANS, params))
 
 
-async def count_open(database: Database, token_id: str, excluding: str, since: datetime) -> int:
-    params = {"token_id": token_id, "excluding": excluding, "since": since}
-    row = await database.fetch_one(_COUNT_OPEN, params, may_lag=True)  # figures may, who began what does not
-    return int(row["count"]) if row else 0
+async def find_open_ids(database: Database, token_id: str, since: datetime) -> list[str]:
+    """Return the open transactions of a token that began at `since` or later."""
+    params = {"token_id": token_id, "since": since}
+    rows = await database.fetch_all(_OPEN_IDS, params, may_lag=True)  # figures may, who began what does not
+    return [row["id"] for row in rows]
 
 
 async def find_events(database: Database, transaction_id: str) -> list[TransactionEvent]:

@@ -290,7 +290,7 @@ class Register:
     async def delete_token(self, work: Work, token_id: str) -> None:
         """Remove a token that was never used. Raises NotFound, and Conflict if it was: block it instead."""
         token = await self.get_token(token_id)
-        is_open = await self._open_transactions.count_open(token_id, excluding=None, since=LONG_AGO)
+        is_open = await self._open_transactions.count_open(token_id, excluding=(), since=LONG_AGO)
         if token.last_used_at is not None or is_open:
             raise Conflict("The token was used: block it instead.")
         store.delete_token(work, token_id)

@@ -1,5 +1,6 @@
 """The verdict on a presented token: what is known is gathered, the rule decides, the decision is kept."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from ingufu.authorization import decide, store
@@ -54,21 +55,22 @@ class Authorization(Enrolment):
         occasion: Occasion,
         transaction: StartedBy | None = None,
         excluding: str | None = None,
+        superseding: Collection[str] = (),
         refused: VerdictStatus | None = None,
     ) -> Verdict:
         """Return the verdict on a token presented at `at`, and keep it with its reason.
 
         `transaction` is who started the running transaction, if there is one. `excluding` is the id of the transaction
-        the token is presented for: it does not count as a concurrent one. `refused`: its certificate demands this
-        status, whatever is registered. Of two starts at once of which only one may be accepted, the unit of work of
-        the other is undone with Conflict, and is judged again.
+        the token is presented for: it does not count as a concurrent one, nor do those it is `superseding`.
+        `refused`: its certificate demands this status, whatever is registered. Of two starts at once of which only one
+        may be accepted, the unit of work of the other is undone with Conflict, and is judged again.
         """
         token = plain_token(token)
         facts = await self.find_facts(token)
         question = await self._question(
             decide.Question(token=token, occasion=occasion, at=at, started_by=transaction, evse=evse), facts, station_id
         )
-        open_count = await self._count_open(question, facts, excluding)
+        open_count = await self._count_open(question, facts, {excluding or "", *superseding})
         verdict = decide.decide(question, facts, open_count=open_count or 0)
         if refused is not None and verdict.is_accepted:
             verdict = decide.overruled(verdict, refused, VerdictReason.CERTIFICATE_REFUSED, at)
@@ -106,7 +108,7 @@ class Authorization(Enrolment):
         return decide.replace(question, place=place, allows_free=allows_free, cache_until=cache_until)
 
     async def _count_open(
-        self, question: decide.Question, facts: TokenFacts | None, excluding: str | None
+        self, question: decide.Question, facts: TokenFacts | None, excluding: Collection[str]
     ) -> int | None:
         """Return how many transactions of the token run elsewhere; None where that does not matter.
 

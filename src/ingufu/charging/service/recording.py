@@ -114,7 +114,7 @@ class Charging:
         identity = None if known is not None else self._identify(report, found.reference)
         base = known.transaction if known is not None else identity
         assert base is not None  # noqa: S101 - one of both is there
-        verdict = await self._check(work, report, base, is_known=known is not None)
+        verdict = await self._check(work, report, base, held, is_known=known is not None)
         if known is not None and known.has_start and is_numbered_start:
             return Recorded(transaction=known.transaction, verdict=verdict, is_repeat=True)
         event = decide.make_event(taken, verdict)
@@ -271,9 +271,12 @@ class Charging:
             await self._ledger.close(work, held, after, report.received_at, "It was over when it was first heard of.")
 
     async def _check(
-        self, work: Work, report: TransactionReport, transaction: Transaction, *, is_known: bool
+        self, work: Work, report: TransactionReport, transaction: Transaction, held: Holding, *, is_known: bool
     ) -> Verdict | None:
-        """Return the verdict on the token of a report: every one is checked anew (1.6 4.8; 2.x E05, E07)."""
+        """Return the verdict on the token of a report: every one is checked anew (1.6 4.8; 2.x E05, E07).
+
+        What the report is about to close has lost its end: it does not speak against its own driver.
+        """
         is_numbered_start = report.kind is ReportKind.STARTED and matching.is_numbered(report.version)
         if report.token is None and not is_numbered_start:
             return None
@@ -287,6 +290,7 @@ class Charging:
             occasion=occasion,
             transaction=decide.who_started(transaction, occasion) if is_known else None,
             excluding=transaction.id,
+            superseding=decide.superseded(report, transaction, held.open.values()),
         )
 
     def _identify(self, report: TransactionReport, reference: str) -> Transaction:
