@@ -1,5 +1,7 @@
 """Messages of 1.6 stations that name no transaction of theirs: bound to the one they mean, or kept as orphans."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from charging.stations import reading
@@ -77,6 +79,51 @@ async def test_repeated_stop_without_a_number_changes_nothing(station):
     assert again.is_repeat
     assert again.transaction.number == number
     assert len(await s.rows()) == 1
+
+
+@pytest.mark.parametrize("is_clock_unset", [False, True])
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_repeated_stop_without_a_number_ends_no_other_transaction(
+    station, charging, is_clock_unset, is_restarted
+):
+    s = station()
+    first = (await s.start(token="A", register_wh=100, minute=0, evse=1)).transaction.number
+    second = (await s.start(token="B", register_wh=200, minute=5, evse=2)).transaction.number
+    for evse in range(3, 10):
+        await s.start(token=f"C{evse}", register_wh=90_000, minute=evse + 3, evse=evse)
+    told = {"at": datetime(1970, 1, 1, tzinfo=UTC)} if is_clock_unset else {"minute": 20}
+    for minute in (20, 21, 25):
+        await s.end(reference="-1", register_wh=600, received_at=s.at(minute), **told)
+        if is_restarted:
+            charging.forget(s.id)
+    assert (await s.row(second)).energy_wh == 400
+    assert (await s.row(first)).is_open
+    await s.end(reference=str(first), register_wh=5100, minute=60)
+    row = await s.row(first)
+    assert (row.energy_wh, row.ended_at) == (5000, s.at(60))
+    assert AnomalyKind.SECOND_END not in await s.anomalies()
+
+
+async def test_stops_without_a_number_of_one_moment_are_told_apart_by_their_cards(station):
+    s = station()
+    numbers = [
+        (await s.start(token=token, register_wh=0, minute=evse, evse=evse)).transaction.number
+        for evse, token in ((1, "A"), (2, "B"))
+    ]
+    for token in ("A", "B"):
+        await s.end(reference="-1", register_wh=700, minute=10, token=token)
+    assert [(await s.row(number)).is_open for number in numbers] == [False, False]
+
+
+async def test_repeated_stop_of_which_the_register_was_not_believed_ends_no_other_transaction(station):
+    s = station()
+    first = (await s.start(token="A", register_wh=0, minute=0, evse=1)).transaction.number
+    second = (await s.start(token="B", register_wh=0, minute=5, evse=2)).transaction.number
+    await s.read(reading(s.at(8), 300), evse=2, reference=second)
+    for _ in range(2):
+        await s.end(reference="-1", register_wh=0, minute=10)
+    assert (await s.row(second)).energy_wh == 300
+    assert (await s.row(first)).is_open
 
 
 async def test_stops_without_a_number_that_fit_nothing_are_kept_once_each(station):

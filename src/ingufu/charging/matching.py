@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from ingufu.authorization.decide import MASK
 from ingufu.charging import decide
 from ingufu.charging.fold import Known
 from ingufu.charging.model import Transaction, TransactionReport
@@ -67,9 +68,17 @@ def pick_ended(running: Iterable[Transaction], report: TransactionReport) -> Tra
     return max(fitting, key=lambda transaction: transaction.started_at, default=None)
 
 
-def is_same_end(transaction: Transaction, report: TransactionReport) -> bool:
-    """Return whether a stop repeats the one that ended this transaction."""
-    return transaction.ended_at == report.at and report.register_wh in (None, transaction.end_wh)
+def may_repeat_end(transaction: Transaction, report: TransactionReport) -> bool:
+    """Return whether a stop can be the one that ended this transaction, told again: by its time and its token.
+
+    The station's own words for the time count: one that we mended is another each time the stop is told.
+    """
+    if transaction.is_open or transaction.is_estimated:
+        return False
+    said, says = transaction.ended_at_station, report.at_station
+    is_then = transaction.ended_at == report.at if said is None and says is None else said == says
+    key = report.token.key if report.token is not None else ""
+    return is_then and (transaction.stop_token_value or "").strip().casefold() in (key, MASK)
 
 
 def fits_start(orphan: Transaction, report: TransactionReport) -> bool:

@@ -30,6 +30,7 @@ from ingufu.stations.tables import connectors, stations
 TABLE = str(transactions.name)  # of transactions
 NUMBERS = "transaction-number"
 FIRST_NUMBER = 1
+LATEST = 50  # transactions of a station: more than it has connectors
 
 _BUILTIN = (datetime, Decimal)
 
@@ -81,7 +82,7 @@ _LATEST = (
     select(*_TRANSACTION)
     .where(transactions.c.station_id == bindparam("station_id"))
     .order_by(transactions.c.started_at.desc())
-    .limit(5)
+    .limit(LATEST)
 )
 _ORPHANS = (
     select(*_TRANSACTION)
@@ -210,7 +211,7 @@ async def find_open(database: Database, station_id: str) -> list[Transaction]:
 
 
 async def find_latest(database: Database, station_id: str) -> list[Transaction]:
-    """Return the few transactions of a station that began last, latest first."""
+    """Return the transactions of a station that began last, latest first."""
     return _all(await database.fetch_all(_LATEST, {"station_id": station_id}))
 
 

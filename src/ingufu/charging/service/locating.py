@@ -13,6 +13,8 @@ from ingufu.charging.running import Holding
 from ingufu.charging.service.history import History
 from ingufu.infra.storage.database import Database
 
+LOST_AMONG = 5  # of the latest transactions, which may have lost the end that comes now
+
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Which transaction a message means: a known one, or one that is to be made under this reference."""
@@ -37,7 +39,7 @@ class Locator:
         if report.kind is ReportKind.STARTED:
             return Found(known=await self._find_started(taken, held))
         if report.kind is ReportKind.ENDED:
-            return await self._find_numbered(report, held) or await self._match_end(report, held)
+            return await self._find_numbered(report, held) or await self._match_end(taken, held)
         found = await self.find_for_readings(report, held, report.at)
         return found or await self._find_spare(report, held)
 
@@ -78,18 +80,36 @@ class Locator:
             oddity = (AnomalyKind.UNKNOWN_TRANSACTION, f"No transaction {number} was ever started.")
         return msgspec.structs.replace(found, oddities=(oddity,))
 
-    async def _match_end(self, report: TransactionReport, held: Holding) -> Found:
-        """Return which transaction a stop without a number ends: an open one, or one that lost its end."""
+    async def _match_end(self, taken: Intake, held: Holding) -> Found:
+        """Return which transaction a stop without a number ends: an open one, or one that lost its end.
+
+        A stop that was heard before means what it meant then: of those that run, none was ended by it.
+        """
+        report = taken.report
+        latest = await store.find_latest(self._database, report.station_id)
+        ended = await self._find_ended_so(taken, latest)
+        if ended is not None:
+            return Found(known=await self._load(ended, held))
         picked = matching.pick_ended((known.transaction for known in held.open.values()), report)
         if picked is not None:
             return Found(known=held.open[picked.id])
-        for latest in await store.find_latest(self._database, report.station_id):
-            is_lost = latest.is_estimated and matching.fits_end(latest, report)
-            if is_lost or matching.is_same_end(latest, report):
-                return Found(known=await self._load(latest, held))
+        for transaction in latest[:LOST_AMONG]:
+            if transaction.is_estimated and matching.fits_end(transaction, report):
+                return Found(known=await self._load(transaction, held))
         found = await self._find_spare(report, held)
         oddity = (AnomalyKind.UNKNOWN_TRANSACTION, f"A stop names the transaction {report.reference}.")
         return found if found.known is not None else msgspec.structs.replace(found, oddities=(oddity,))
+
+    async def _find_ended_so(self, taken: Intake, latest: list[Transaction]) -> Transaction | None:
+        """Return the transaction that this very stop has ended before."""
+        event = decide.make_event(taken, None)
+        keys, mark = (event.key, decide.spare_key(event)), decide.fingerprint(event)
+        for transaction in latest:
+            if matching.may_repeat_end(transaction, taken.report):
+                stored = await store.find_events_of_keys(self._database, transaction.id, keys)
+                if any(decide.fingerprint(other) == mark for other in stored):
+                    return transaction
+        return None
 
     async def _find_spare(self, report: TransactionReport, held: Holding) -> Found:
         """Return what the same message made before, or the reference under which it is to be made."""
