@@ -117,6 +117,29 @@ async def test_without_storage_a_transaction_event_is_left_unanswered(
 
 
 @pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("failing", "invented"), [("refusal", None), ("read_failure", 700123)])
+async def test_a_stop_that_could_not_be_stored_ends_its_own_where_the_station_may_invent_numbers(
+    house: Running, engine: GatedEngine, failing: str, invented: int | None
+):
+    await house.add_station("CS")
+    async with line(house, "CS") as station:
+        await station.get("BootNotification", BOOTS["1.6"] | {"chargePointVendor": "Etrel"})
+    async with line(house, "CS") as station:
+        one, other = [
+            (await station.get("StartTransaction", START | {"connectorId": connector}))["transactionId"]
+            for connector in (1, 2)
+        ]
+        stop = {"transactionId": one, "meterStop": 3000, "timestamp": START["timestamp"]}
+        setattr(engine, failing, Unavailable("The disk is full."))
+        await station.say([2, "stop", "StopTransaction", stop | {"transactionId": invented or one}])
+        assert (await station.get("Heartbeat", {})).keys() == {"currentTime"}  # nothing before it: silence
+        setattr(engine, failing, None)
+        assert (await station.ask("StopTransaction", stop, message_id="again"))[0] == 3
+    kept = {row["number"]: row["is_open"] for row in await rows(house, transactions)}
+    assert kept == {one: False, other: True}
+
+
+@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 async def test_storage_that_cannot_be_read_is_like_one_that_cannot_be_written(house: Running, engine: GatedEngine):
     await house.add_station("CS")
     async with line(house, "CS") as station:

@@ -63,7 +63,7 @@ def scale(sample: dict[str, Json], factors: Mapping[str, Decimal]) -> bool:
     return True
 
 
-def correct_begin(sample: dict[str, Json], starts_wh: Sequence[int]) -> bool:
+def correct_begin(sample: dict[str, Json], starts_wh: Sequence[Decimal]) -> bool:
     """Take a value of the beginning that is a thousandth of a known register for kWh."""
     if sample.get("context") != "Transaction.Begin" or sample.get("measurand", REGISTER) != REGISTER:
         return False

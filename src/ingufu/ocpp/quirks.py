@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ingufu.ocpp import quirk_samples
+from ingufu.charging.service import Charging
+from ingufu.ocpp import quirk_numbers, quirk_samples
 from ingufu.ocpp.lenient_json import repair
 from ingufu.stations.quirks.model import NO_EFFECTS, NOTHING, WHEN_CONNECTING, Does, Effects
 
@@ -19,7 +20,6 @@ QUARTER_S: Final = 900
 CLOSE_S: Final = 120  # a time this near to a quarter of an hour off is in another zone, and not late
 ZONE_MAX_S: Final = 14 * 3600
 PREFIX: Final = 15  # characters by which a card that came back longer is known again
-NUMBERS_KEPT: Final = 64  # transactions of one station
 WATCHED_S: Final = 300.0  # how long after a limit of nothing its effect is looked for
 DRAWS_W: Final = 100.0
 
@@ -31,13 +31,6 @@ _WITH_SAMPLES: Final = frozenset({"MeterValues", "StopTransaction", "Transaction
 _LIVE: Final = frozenset({"StatusNotification", "Heartbeat"})
 
 Json = Any  # whatever JSON holds
-
-
-class _Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """A transaction of the station."""
-
-    connector: int
-    register_wh: int
 
 
 class Coping:
@@ -54,9 +47,8 @@ class Coping:
         self.asked_token: str | None = None  # of the latest remote start
         self._met = met
         self._learn = learn
-        self._numbers: dict[int, _Begun] = {}  # of its transactions, the newest last
-        self._begun = _Begun(connector=0, register_wh=0)  # the start that is being answered
-        self._aliases: dict[int, int] = {}  # numbers that it invented, and ours for them
+        self._binding = quirk_numbers.Binding()
+        self._starts_wh: list[Decimal] = []  # registers at which what runs there began
         self._offset_s = 0
         self._zero_limit_at: datetime | None = None
 
@@ -69,6 +61,18 @@ class Coping:
         self._met(self.effects.number(name))
 
     # What comes in
+
+    async def bind(self, action: str, payload: msgspec.Raw, charging: Charging, station_id: str) -> msgspec.Raw:
+        """Return a request's payload with the number of the transaction that it means. Raises Unavailable."""
+        if action not in quirk_numbers.ACTIONS or not (self.does.binds_by_connector or self.does.corrects_begin):
+            return payload
+        running = await charging.running_on(station_id)
+        self._starts_wh = [one.start_wh for one in running if one.start_wh]
+        plain = _parse(payload) if self.does.binds_by_connector else None
+        if not isinstance(plain, dict) or not await self._binding.bind(action, plain, running, charging, station_id):
+            return payload
+        self.note("binds_by_connector")
+        return _encoded(plain, payload)
 
     def mend(self, action: str, payload: msgspec.Raw, received_at: datetime) -> msgspec.Raw:
         """Return a request's payload as the station must have meant it; as it is if that cannot be told."""
@@ -104,10 +108,8 @@ class Coping:
 
     # What goes out
 
-    def mend_reply(self, action: str, payload: bytes) -> bytes:
+    def mend_reply(self, payload: bytes) -> bytes:
         """Return the payload of an answer in the form that the station can read."""
-        if action == "StartTransaction" and (self.does.binds_by_connector or self.does.corrects_begin):
-            self._remember_number(payload)
         if self.does.whole_seconds and b'"currentTime"' in payload:
             self.note("whole_seconds")
             return _FRACTION.sub(rb"\1", payload)
@@ -148,32 +150,6 @@ class Coping:
         self.note("completes_tokens")
         return True
 
-    def _bind(self, action: str, plain: dict[str, Json], _: datetime) -> bool:
-        """Put a number that is none of ours to the transaction of the connector, or to the only one that runs."""
-        number = plain.get("transactionId")
-        if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
-            return False
-        is_end = action == "StopTransaction"
-        if number in self._numbers:
-            if is_end:
-                del self._numbers[number]
-            return False
-        if is_end:
-            ours = self._aliases.pop(number, None)
-            ours = next(iter(self._numbers)) if ours not in self._numbers and len(self._numbers) == 1 else ours
-            plain["transactionId"] = -1 if ours not in self._numbers else ours
-            self._numbers.pop(ours or 0, None)
-        else:
-            connector = plain.get("connectorId")
-            found = [mine for mine, begun in self._numbers.items() if begun.connector == connector]
-            del plain["transactionId"]
-            if found:
-                plain["transactionId"] = self._aliases[number] = found[-1]
-                while len(self._aliases) > NUMBERS_KEPT:
-                    del self._aliases[next(iter(self._aliases))]
-        self.note("binds_by_connector")
-        return True
-
     def _rename(self, action: str, plain: dict[str, Json], _: datetime) -> bool:
         del action
         changed = [quirk_samples.rename(one, self.does.measurands) for one in quirk_samples.samples_in(plain)]
@@ -191,8 +167,7 @@ class Coping:
 
     def _correct_begin(self, action: str, plain: dict[str, Json], _: datetime) -> bool:
         del action
-        starts = [begun.register_wh for begun in self._numbers.values() if begun.register_wh]
-        changed = [quirk_samples.correct_begin(one, starts) for one in quirk_samples.samples_in(plain)]
+        changed = [quirk_samples.correct_begin(one, self._starts_wh) for one in quirk_samples.samples_in(plain)]
         return self._noted("corrects_begin", any(changed))
 
     def _shift(self, action: str, plain: dict[str, Json], received_at: datetime) -> bool:
@@ -212,23 +187,6 @@ class Coping:
         if has_changed:
             self.note(name)
         return has_changed
-
-    def _remember_number(self, payload: bytes) -> None:
-        answer = _parse(msgspec.Raw(payload))
-        number = answer.get("transactionId") if isinstance(answer, dict) else None
-        if isinstance(number, int):
-            self._numbers.setdefault(number, self._begun)
-            while len(self._numbers) > NUMBERS_KEPT:
-                del self._numbers[next(iter(self._numbers))]
-
-    def _hear_start(self, action: str, plain: dict[str, Json], _: datetime) -> bool:
-        del action
-        register, connector = plain.get("meterStart"), plain.get("connectorId")
-        self._begun = _Begun(
-            connector=connector if isinstance(connector, int) else 0,
-            register_wh=register if isinstance(register, int) else 0,
-        )
-        return False
 
     def _learn_offset(self, text: Json, received_at: datetime) -> None:
         if not isinstance(text, str) or not _LOCAL.fullmatch(text):
@@ -267,12 +225,9 @@ def needs_coping(effects: Effects) -> bool:
 
 _Step = Callable[[Coping, str, dict[str, Json], datetime], bool]
 _STEPS: Final[tuple[tuple[str, frozenset[str], _Step], ...]] = (
-    ("corrects_begin", frozenset({"StartTransaction"}), Coping._hear_start),  # noqa: SLF001 - the table is the class's
-    ("binds_by_connector", frozenset({"StartTransaction"}), Coping._hear_start),  # noqa: SLF001
-    ("polls_meter_values_s", frozenset({"MeterValues"}), Coping._hear_values),  # noqa: SLF001
+    ("polls_meter_values_s", frozenset({"MeterValues"}), Coping._hear_values),  # noqa: SLF001 - the table is the class's
     ("token_pattern", _WITH_TOKEN, Coping._cut_token),  # noqa: SLF001
     ("completes_tokens", _WITH_TOKEN, Coping._complete_token),  # noqa: SLF001
-    ("binds_by_connector", frozenset({"MeterValues", "StopTransaction"}), Coping._bind),  # noqa: SLF001
     ("measurands", _WITH_SAMPLES, Coping._rename),  # noqa: SLF001
     ("splits_measurands", _WITH_SAMPLES, Coping._split),  # noqa: SLF001
     ("scales", _WITH_SAMPLES, Coping._scale),  # noqa: SLF001

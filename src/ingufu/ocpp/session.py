@@ -117,10 +117,13 @@ class Session:
 
     async def _answer(self, row: Inbound, message: Call | Send) -> Reply:
         try:
-            reading = self._read(row, message)
+            reading = await self._read(row, message)
         except WireError as error:
             log.info("ocpp.unreadable_payload", action=message.action, error=str(error))
             return await self._unreadable(row, message, error)
+        except Unavailable as error:
+            log.warning("ocpp.storage_unavailable", action=message.action, error=str(error))
+            return self._failed(row)
         if reading.repairs or reading.gaps or message.notes:
             self._note_signs(message, reading)
         return await self._handle(row, message.action, reading)
@@ -129,9 +132,10 @@ class Session:
         for number in quirk_signs.find_signs(message.action, reading.repairs, reading.gaps, message.notes):
             self._services.stations.quirks.met(self.station.id, number)
 
-    def _read(self, row: Inbound, message: Call | Send) -> Reading:
+    async def _read(self, row: Inbound, message: Call | Send) -> Reading:
         if self.coping is not None:
-            mended = self.coping.mend(message.action, message.payload, self._services.clock.now())
+            bound = await self.coping.bind(message.action, message.payload, self._services.charging, self.station.id)
+            mended = self.coping.mend(message.action, bound, self._services.clock.now())
             message = msgspec.structs.replace(message, payload=mended)
         if self.station.is_strict:
             fault = wire.check(row.request, message.payload, self.version)
@@ -221,7 +225,7 @@ class Session:
         if action in _STATUS_REPORTS:
             self.has_reported_status = True
         payload = b"{}" if response is None else wire.encode(response)
-        return Replied(payload if self.coping is None else self.coping.mend_reply(action, payload))
+        return Replied(payload if self.coping is None else self.coping.mend_reply(payload))
 
     @staticmethod
     def _failed(row: Inbound) -> Reply:

@@ -235,6 +235,79 @@ async def test_quirk_47_a_number_that_it_invented_is_bound_by_the_connector(hous
     assert await met(house, 47) == 2
 
 
+async def charge_two(station: Line, clock: StandingClock) -> tuple[int, int]:
+    """Start on two connectors and return the numbers; the second one's register is lower."""
+    first = int((await station.get("StartTransaction", start()))["transactionId"])
+    second = await charge(station, clock, connectorId=2, idTag="B", meterStart=500, timestamp="2026-03-01T12:01:00Z")
+    return first, second
+
+
+async def energies(house: Running) -> dict[int, Any]:
+    """Return by number what the transactions brought, None of those that run."""
+    found = await rows(house, transactions)
+    return {row["number"]: None if row["is_open"] else row["energy_wh"] for row in found}
+
+
+@pytest.mark.parametrize("vendor", ["Etrel", "HUAWEI"])
+async def test_quirk_47_a_stop_with_our_number_that_comes_again_ends_no_other(
+    house: Running, clock: StandingClock, vendor: str
+):
+    async with odd_station(house, vendor) as station:
+        first, second = await charge_two(station, clock)
+        for message_id in ("a", "b"):
+            await station.ask("StopTransaction", stop(first), message_id=message_id)
+        assert await energies(house) == {first: 2000, second: None}
+        await station.get("StopTransaction", stop(second))
+    assert await energies(house) == {first: 2000, second: 2500}
+    assert "second-end" not in {row["kind"] for row in await rows(house, anomalies)}
+
+
+@pytest.mark.parametrize("vendor", ["Etrel", "HUAWEI"])
+async def test_quirk_47_our_number_is_known_after_a_reconnection(house: Running, clock: StandingClock, vendor: str):
+    async with odd_station(house, vendor) as station:
+        first, second = await charge_two(station, clock)
+    async with line(house, "CS") as station:
+        values = {"connectorId": 1, "transactionId": first, "meterValue": measured("2000")}
+        await station.get("MeterValues", values)
+        await station.get("StopTransaction", stop(first))
+        assert await energies(house) == {first: 2000, second: None}
+    async with line(house, "CS") as station:
+        await station.get("StopTransaction", stop(first))
+    assert await energies(house) == {first: 2000, second: None}
+    assert await met(house, 47 if vendor == "Etrel" else 51) == 0
+
+
+@pytest.mark.parametrize("is_reconnected", [False, True])
+async def test_quirk_47_a_stop_with_an_invented_number_that_comes_again_ends_no_other(
+    house: Running, clock: StandingClock, is_reconnected: bool
+):
+    async with odd_station(house, "Etrel") as station:
+        first, second = await charge_two(station, clock)
+        await station.get("MeterValues", {"connectorId": 1, "transactionId": 700123, "meterValue": measured("2000")})
+        await station.get("StopTransaction", stop(700123))
+        if not is_reconnected:
+            await station.get("StopTransaction", stop(700123))
+    if is_reconnected:
+        async with line(house, "CS") as station:
+            await station.get("StopTransaction", stop(700123))
+    assert await energies(house) == {first: 2000, second: None}
+
+
+async def test_quirk_51_the_number_that_it_always_names_means_what_runs_now_though_we_once_gave_it(
+    house: Running, clock: StandingClock
+):
+    async with odd_station(house, "HUAWEI") as station:
+        first = await charge(station, clock)
+        await station.get("StopTransaction", stop(first))
+        second = await charge(station, clock, meterStart=3000, timestamp="2026-03-01T12:31:00Z")
+        values = measured("4000", "2026-03-01T12:45:00Z")
+        await station.get("MeterValues", {"connectorId": 1, "transactionId": first, "meterValue": values})
+        await station.get("StopTransaction", stop(first, meterStop=5000, timestamp="2026-03-01T13:00:00Z"))
+    assert await energies(house) == {first: 2000, second: 2000}
+    kept = {row["id"]: row["number"] for row in await rows(house, transactions)}
+    assert kept[(await only(house, readings))["transaction_id"]] == second
+
+
 async def test_quirk_48_a_property_that_no_schema_knows_is_left_out(house: Running):
     await add_token(house, "A")
     async with any_station(house) as station:

@@ -90,6 +90,15 @@ class Charging:
         """Return the open transactions of a station, earliest first."""
         return await store.find_open(self._database, station_id)
 
+    async def running_on(self, station_id: str) -> list[Transaction]:
+        """Return the open transactions of a station, from memory if they are held: their figures may lag behind."""
+        held = self._running.peek(station_id)
+        return await self.open_on(station_id) if held is None else [one.transaction for one in held.open.values()]
+
+    async def lately_ended(self, station_id: str) -> list[Transaction]:
+        """Return those of the latest transactions of a station that are over, latest first."""
+        return [one for one in await store.find_latest(self._database, station_id) if not one.is_open]
+
     def forget(self, station_id: str) -> None:
         """Hold nothing of a station in memory: called when it connects, for it may have been elsewhere meanwhile."""
         self._running.forget(station_id)
