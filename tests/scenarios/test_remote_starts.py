@@ -1,6 +1,7 @@
 """Remote starts are awaited: what comes of them is known, also when nothing does, and after a restart."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -125,6 +126,68 @@ async def test_an_old_start_of_the_same_card_is_not_taken_for_the_one_that_is_aw
         assert await state(house, start) is RemoteStartState.ASKED
         await station.get("StartTransaction", before | {"timestamp": AT, "meterStart": 100})
     assert await state(house, start) is RemoteStartState.STARTED
+
+
+@pytest.mark.parametrize(
+    ("told", "status_at"),
+    [
+        ("1970-01-01T00:05:00Z", None),  # never set
+        ("1970-01-01T00:05:00Z", "1970-01-01T00:04:50Z"),
+        ("2026-03-01T14:00:10Z", None),  # local time said to be UTC
+        ("2026-03-01T12:04:40Z", None),  # ahead, yet believed
+        ("2026-03-01T11:58:20Z", None),  # behind by less than what an offline start would be late
+        ("2026-03-01T09:00:10Z", "2026-03-01T09:00:00Z"),  # behind by three hours, as its statuses are
+    ],
+)
+async def test_a_start_in_16_is_recognised_and_limited_whatever_the_stations_clock_says(
+    house: Running, clock: StandingClock, told: str, status_at: str | None
+):
+    station_id = await house.add_station("CS")
+    async with line(house, "CS") as station:
+        await station.boot()
+        start = await ask(house, station_id, evse=1, limit=TransactionLimit(max_energy_wh=Decimal(500)))
+        if status_at is not None:
+            status = {"connectorId": 1, "status": "Preparing", "errorCode": "NoError", "timestamp": status_at}
+            await station.get("StatusNotification", status)
+        clock.advance(10)
+        sent = {"connectorId": 1, "idTag": "04AA", "meterStart": 0, "timestamp": told}
+        await station.get("StartTransaction", sent)
+        clock.advance(400)
+        await house.gateway.attendant.look()
+    assert await state(house, start) is RemoteStartState.STARTED
+    control = await house.services.control.of((await only(house, transactions))["id"])
+    assert control is not None
+    assert control.limit.max_energy_wh == 500
+    happened = await only(house, events, kind="RemoteStartSucceeded")
+    assert abs(happened["occurred_at"] - start.asked_at) < timedelta(days=1)
+
+
+async def test_a_start_that_an_unset_clock_tells_again_is_not_taken_for_a_later_one(
+    house: Running, clock: StandingClock
+):
+    station_id = await house.add_station("CS")
+    sent = {"connectorId": 1, "idTag": "04AA", "meterStart": 0, "timestamp": "1970-01-01T00:05:00Z"}
+    async with line(house, "CS") as station:
+        await station.boot()
+        await station.get("StartTransaction", sent)
+        clock.advance(3600)
+        start = await ask(house, station_id, evse=1)
+        await station.get("StartTransaction", sent)
+    assert await state(house, start) is RemoteStartState.ASKED
+
+
+async def test_a_start_that_was_kept_offline_is_old_by_a_clock_that_is_known_to_be_ahead(
+    house: Running, clock: StandingClock
+):
+    station_id = await house.add_station("CS")
+    async with line(house, "CS") as station:
+        await station.boot()
+        status = {"connectorId": 1, "status": "Charging", "errorCode": "NoError", "timestamp": "2026-03-01T12:03:20Z"}
+        await station.get("StatusNotification", status)
+        start = await ask(house, station_id, evse=1)
+        before = {"connectorId": 1, "idTag": "04AA", "meterStart": 0, "timestamp": "2026-03-01T11:55:00Z"}
+        await station.get("StartTransaction", before)
+    assert await state(house, start) is RemoteStartState.ASKED
 
 
 async def test_a_limit_goes_with_the_first_answer_of_the_transaction_that_was_asked_for(house: Running):

@@ -21,6 +21,12 @@ def find_fault(at: datetime, received_at: datetime, ahead_s: float) -> AnomalyKi
     return None
 
 
+def by_skew(at: datetime, heard_at: datetime, skew_s: float) -> datetime:
+    """Return when it was by our clock, given how far the station's is ahead; at the latest when we heard of it."""
+    late = heard_at - at + timedelta(seconds=skew_s)
+    return heard_at - min(max(late, timedelta()), heard_at - EARLIEST)
+
+
 def mend_readings(
     readings: Sequence[MeterReading], received_at: datetime, ahead_s: float
 ) -> tuple[tuple[MeterReading, ...], frozenset[AnomalyKind]]:

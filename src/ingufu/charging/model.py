@@ -267,5 +267,6 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a report: the transaction as it is now, and the verdict on the token it carried, if any."""
 
     transaction: Transaction
+    at: datetime  # of the report, mended where the station's clock cannot be right
     verdict: Verdict | None = None
     is_repeat: bool = False

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingufu.authorization.model import PresentedToken
+from ingufu.charging import clocks
 from ingufu.charging.control import decide
 from ingufu.charging.control.model import (
     NO_LIMIT,
@@ -150,9 +151,9 @@ def test_what_was_stopped_and_takes_no_energy_is_left_alone():
 
 
 def test_a_start_is_known_by_its_number():
-    assert decide.pick_start([start(7), start(8)], report(remote_start_id=8)) == start(8)
-    assert decide.pick_start([start(7)], report(remote_start_id=9)) is None
-    assert decide.pick_start([start(7)], report(token=PresentedToken(value="A"))) is None
+    assert decide.pick_start([start(7), start(8)], report(remote_start_id=8), []) == start(8)
+    assert decide.pick_start([start(7)], report(remote_start_id=9), []) is None
+    assert decide.pick_start([start(7)], report(token=PresentedToken(value="A")), [NOW]) is None
 
 
 @pytest.mark.parametrize(
@@ -170,13 +171,21 @@ def test_a_start_is_known_by_its_number():
 )
 def test_in_16_a_start_is_known_by_card_place_and_time(changes: dict[str, Any], fits: bool):
     told = report(kind=ReportKind.STARTED, version="1.6", evse=2, token=PresentedToken(value=" a "))
-    assert (decide.pick_start([start(**changes)], told) is not None) is fits
+    assert (decide.pick_start([start(**changes)], told, [NOW]) is not None) is fits
+
+
+@pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), NOW, datetime.max.replace(tzinfo=UTC)])
+@pytest.mark.parametrize("skew_s", [None, -1e10, -60.0, 1e10])
+def test_no_clock_is_so_far_off_that_a_start_was_after_we_heard_of_it(at: datetime, skew_s: float | None):
+    begun = transaction(started_at=NOW + timedelta(seconds=250))
+    for time in decide.times_of_start(report(at=at), begun, skew_s):
+        assert clocks.EARLIEST <= time <= NOW
 
 
 def test_of_two_that_fit_the_earlier_is_meant():
     told = report(kind=ReportKind.STARTED, version="1.6", evse=2, token=PresentedToken(value="A"))
     earlier = start(8, asked_at=NOW - timedelta(seconds=30))
-    assert decide.pick_start([start(7), earlier], told) == earlier
+    assert decide.pick_start([start(7), earlier], told, [NOW]) == earlier
 
 
 @pytest.mark.parametrize("message", [

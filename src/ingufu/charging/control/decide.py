@@ -1,7 +1,7 @@
 """When a limit is reached, what a station is told of it, and which remote start a transaction comes of. Pure."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import msgspec
 
 from ingufu.authorization.decide import MASK, is_secret
 from ingufu.authorization.model import PresentedToken
-from ingufu.charging import matching
+from ingufu.charging import clocks, matching
 from ingufu.charging.control.model import (
     NO_LIMIT,
     WAITING,
@@ -186,8 +186,25 @@ def shown_token(value: str, kind: str) -> str:
     return MASK if is_secret(kind) else value
 
 
-def pick_start(starts: Iterable[RemoteStart], report: TransactionReport) -> RemoteStart | None:
-    """Return the remote start that a report comes of.
+def times_of_start(report: TransactionReport, transaction: Transaction, skew_s: float | None) -> list[datetime]:
+    """Return when a start may have been: as we keep it, when we heard of it, and by how far the clock is known off.
+
+    A clock that is off must not let a transaction run without its limit: one time that fits is enough. Heard of late
+    is what happened offline: that was not when we heard of it.
+    """
+    heard_at = transaction.start_received_at
+    times = [min(transaction.started_at, heard_at)]
+    if not transaction.is_offline_start:
+        times.append(heard_at)
+    if skew_s is not None:
+        times.append(clocks.by_skew(report.at, heard_at, skew_s))
+    return times
+
+
+def pick_start(
+    starts: Iterable[RemoteStart], report: TransactionReport, times: Collection[datetime]
+) -> RemoteStart | None:
+    """Return the remote start that a report comes of, given when it may have been.
 
     2.x tells its id; or the station named the transaction in its answer, as it ran already (F02.FR.01). 1.6 tells
     neither: the earliest that waits for this token at this connector is meant, if the start is not older than it.
@@ -205,7 +222,7 @@ def pick_start(starts: Iterable[RemoteStart], report: TransactionReport) -> Remo
         if start.token_digest == digest
         and start.evse in (None, report.evse)
         and (start.state in WAITING or start.state is RemoteStartState.EXPIRED)
-        and start.asked_at - EARLY <= report.at <= start.expires_at + EARLY
+        and any(start.asked_at - EARLY <= at <= start.expires_at + EARLY for at in times)
     ]
     return min(fitting, key=lambda start: start.asked_at, default=None)
 

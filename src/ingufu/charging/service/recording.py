@@ -125,13 +125,13 @@ class Charging:
         assert base is not None  # noqa: S101 - one of both is there
         verdict = await self._check(work, report, base, held, is_known=known is not None)
         if known is not None and known.has_start and is_numbered_start:
-            return Recorded(transaction=known.transaction, verdict=verdict, is_repeat=True)
+            return Recorded(transaction=known.transaction, at=report.at, verdict=verdict, is_repeat=True)
         event = decide.make_event(taken, verdict)
         oddities = (*taken.oddities, *found.oddities)
         if known is not None:
             fresh = await self._disambiguate(known, event)
             if fresh is None:
-                return Recorded(transaction=known.transaction, verdict=verdict, is_repeat=True)
+                return Recorded(transaction=known.transaction, at=report.at, verdict=verdict, is_repeat=True)
             if fresh.key != event.key and event.seq is not None:
                 odd = f"Another event has the number {event.seq} too."
                 oddities = (*oddities, (AnomalyKind.SEQUENCE_REUSED, odd))
@@ -148,7 +148,7 @@ class Charging:
         after = await self._ledger.apply(work, held, known, step, identity=identity)
         after = await self._close_rivals(work, held, known, after, report.received_at)
         await self._use_reservation(work, report, after.transaction, verdict)
-        return Recorded(transaction=after.transaction, verdict=verdict)
+        return Recorded(transaction=after.transaction, at=report.at, verdict=verdict)
 
     async def _use_reservation(
         self, work: Work, report: TransactionReport, transaction: Transaction, verdict: Verdict | None

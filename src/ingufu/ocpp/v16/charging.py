@@ -39,7 +39,9 @@ async def start_transaction(
     )
     recorded = await context.services.charging.record(context.work, report)
     if context.services.control.concerns(report):
-        await context.services.control.follow(context.work, report, recorded)
+        skew_s = context.services.stations.skew_s(context.station_id)
+        skew_s = context.station.clock_skew_s if skew_s is None else skew_s  # it may have told before it connected anew
+        await context.services.control.follow(context.work, report, recorded, skew_s=skew_s)
     number, verdict = recorded.transaction.number, recorded.verdict
     if number is None or verdict is None:
         raise InvalidInput("A start has a number and a verdict.")

@@ -16,7 +16,7 @@ from ingufu.charging.control.model import (
     RemoteStart,
     TransactionControl,
 )
-from ingufu.charging.model import Recorded, ReportKind, Transaction, TransactionReport
+from ingufu.charging.model import Recorded, ReportKind, TransactionReport
 from ingufu.configuration.service import Configuration
 from ingufu.core.clock import Clock
 from ingufu.core.variables import variable
@@ -74,13 +74,18 @@ class Follower:
         if held is not None and held is not _NONE:
             held.controls.pop(transaction_id, None)
 
-    async def follow(self, work: Work, report: TransactionReport, recorded: Recorded) -> Following:
-        """Record what a report means for what was asked, and return what the answer to it says besides."""
+    async def follow(
+        self, work: Work, report: TransactionReport, recorded: Recorded, *, skew_s: float | None = None
+    ) -> Following:
+        """Record what a report means for what was asked, and return what the answer to it says besides.
+
+        `skew_s` is how far the station's clock is ahead of ours, where that is known.
+        """
         held = await self._held_of(work, report.station_id)
         transaction = recorded.transaction
         key = str(report.seq) if report.seq is not None else report.kind.value
         before = held.controls.get(transaction.id)
-        start = await self._match(work, held, report, transaction)
+        start = await self._match(work, held, report, recorded, skew_s)
         if before is None and start is None and not _tells(report):
             return NOTHING
         if before is None:
@@ -106,10 +111,11 @@ class Follower:
         return held
 
     async def _match(
-        self, work: Work, held: _Held, report: TransactionReport, transaction: Transaction
+        self, work: Work, held: _Held, report: TransactionReport, recorded: Recorded, skew_s: float | None
     ) -> RemoteStart | None:
         """Return the remote start that the transaction comes of, noted to have come true."""
-        start = decide.pick_start(held.starts, report)
+        transaction = recorded.transaction
+        start = decide.pick_start(held.starts, report, decide.times_of_start(report, transaction, skew_s))
         if start is None and report.remote_start_id is not None:
             start = await store.find_start_by_number(self._database, report.station_id, report.remote_start_id)
         if start is None or start.transaction_id is not None:
@@ -117,7 +123,7 @@ class Follower:
         store.match_start(work, start.id, transaction.id, self._clock.now())
         work.emit(
             RemoteStartSucceeded(
-                occurred_at=report.at,
+                occurred_at=recorded.at,
                 station_id=transaction.station_id,
                 transaction_id=transaction.id,
                 evse=transaction.evse,
