@@ -1,7 +1,8 @@
 """Local lists with simulated stations of all versions: split, amended, refused, contradicted, and in step again."""
 
+import asyncio
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 
 import ocpp_schemas
 from ingufu.authorization.jobs import ListKeeper
-from ingufu.authorization.model import AdmissionRule, GroupDetails, ListMode, ListState, RuleScope
+from ingufu.authorization.model import AdmissionRule, GroupDetails, ListMode, ListState, RuleScope, TokenFacts
+from ingufu.authorization.service.local_lists import LocalLists
 from ingufu.core.admission import ClearCache
-from ingufu.core.errors import Conflict
+from ingufu.core.errors import Conflict, Unavailable
 from ingufu.core.ids import IdMaker
+from ingufu.infra.ending import end
 from ingufu.infra.storage.database import Database
 from ingufu.simulator.script import Script
 from ingufu.simulator.timeline import VirtualTimeline
@@ -311,6 +314,85 @@ async def test_the_keeper_brings_every_station_in_step(house: Running, timeline:
         keeper.list_contradicted(station_id)
         await keeper.step()
         assert (sent(script, "1.6")[-1]["updateType"], tags(sent(script, "1.6")[-1])) == ("Full", ["AAA", "BBB"])
+
+
+async def test_every_list_is_looked_at_in_time_however_often_stations_come(house: Running, timeline: VirtualTimeline):
+    await house.add_station("CS")
+    other_id = await house.add_station("TWO")
+    await rule(house, ListMode.ALL)
+    await add_token(house, "AAA")
+    keeper = ListKeeper(
+        house.services.local_lists, house.link, uniform=lambda: 0.0, gather_s=0.0, settle_s=0.0, look_s=0.2
+    )
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        keeping = asyncio.create_task(keeper.run())
+        try:
+            await script.until(lambda: len(sent(script, "1.6")) == 1, timeout_s=10.0)
+            await add_token(house, "BBB")  # nobody tells, as nobody does when a token becomes valid
+            async with asyncio.timeout(10.0):
+                while len(sent(script, "1.6")) == 1:
+                    keeper.station_asked(other_id)
+                    await asyncio.sleep(0.01)
+        finally:
+            await end(keeping)
+        assert tags(sent(script, "1.6")[-1]) == ["BBB"]
+
+
+class Interrupted(LocalLists):
+    """Lists during whose reading of the tokens something happens."""
+
+    happens: Callable[[], Awaitable[None]] | None = None
+
+    async def tokens(self) -> list[TokenFacts]:
+        found = await super().tokens()
+        if self.happens is not None:
+            happens, self.happens = self.happens, None
+            await happens()
+        return found
+
+
+async def test_a_token_that_changes_while_tokens_are_read_is_read_again(
+    house: Running, timeline: VirtualTimeline, ids: IdMaker
+):
+    await house.add_station("CS")
+    await rule(house, ListMode.ALL)
+    await add_token(house, "AAA")
+    services = house.services
+    lists = Interrupted(services.database, services.clock, ids, services.admitting, services.stations)
+    keeper = ListKeeper(lists, house.link, uniform=lambda: 0.0)
+
+    async def add() -> None:
+        await add_token(house, "BBB")
+        keeper.tokens_changed()
+
+    lists.happens = add
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        await keeper.step()
+        await keeper.step()
+        assert [tags(one) for one in sent(script, "1.6")] == [["AAA"], ["BBB"]]
+
+
+async def test_what_went_wrong_is_made_good_soon(house: Running, timeline: VirtualTimeline, ids: IdMaker):
+    await house.add_station("CS")
+    await rule(house, ListMode.ALL)
+    await add_token(house, "AAA")
+    services = house.services
+    lists = Interrupted(services.database, services.clock, ids, services.admitting, services.stations)
+    keeper = ListKeeper(lists, house.link, uniform=lambda: 0.0, gather_s=0.0, again_s=0.1)
+
+    async def fail() -> None:
+        raise Unavailable("The disk is full.")
+
+    lists.happens = fail
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        keeping = asyncio.create_task(keeper.run())
+        try:
+            await script.until(lambda: len(sent(script, "1.6")) == 1, timeout_s=10.0)
+        finally:
+            await end(keeping)
 
 
 async def test_a_station_that_is_to_be_left_alone_is_sent_a_list_by_hand_only(

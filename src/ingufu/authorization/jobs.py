@@ -16,6 +16,7 @@ GATHER_S = 3.0  # changes within it are sent together: an import changes thousan
 SPREAD_S = 20.0  # over which many stations are served, so that a change is no burst
 SETTLE_S = 25.0  # after a connection or boot: the station tells how it is first
 LOOK_S = 3600.0  # between looks at all stations: tokens expire, and become valid, without anybody doing anything
+AGAIN_S = 60.0  # after something went wrong: all are looked at, for what was to be done then is not known any more
 AT_ONCE = 8  # stations that are sent to at a time
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,8 @@ class ListKeeper:
         gather_s: float = GATHER_S,
         spread_s: float = SPREAD_S,
         settle_s: float = SETTLE_S,
+        look_s: float = LOOK_S,
+        again_s: float = AGAIN_S,
     ) -> None:
         self._lists = lists
         self._link = link
@@ -43,6 +46,10 @@ class ListKeeper:
         self._stations: set[str] = set()
         self._conflicts: set[str] = set()
         self._concerns_all = True
+        self._look_s = look_s
+        self._again_s = again_s
+        self._look_at = 0.0  # by the time of the loop, however often something wakes us before
+        self._changes = 0
         self._tokens: Sequence[TokenFacts] | None = None
         self._waiting: Delays[str] = Delays(settle_s, self.station_asked)
 
@@ -58,6 +65,7 @@ class ListKeeper:
     def tokens_changed(self) -> None:
         """Look at every list soon."""
         self._concerns_all = True
+        self._changes += 1
         self._tokens = None
         self._wake.set()
 
@@ -75,37 +83,52 @@ class ListKeeper:
                     await self.step()
                 except IngufuError as error:
                     log.warning("local_list.not_kept", error=error.message)
+                    self._look_again()
                 except Exception:
                     log.exception("local_list.not_kept")
+                    self._look_again()
+                left_s = self._look_at - asyncio.get_running_loop().time()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_S):
+                    async with asyncio.timeout(max(left_s, 0.0)):
                         await self._wake.wait()
-                    continue
-                self._concerns_all = True
-                self._tokens = None
         finally:
             self._waiting.close()
+
+    def _look_again(self) -> None:
+        self._look_at = min(self._look_at, asyncio.get_running_loop().time() + self._again_s)
 
     async def step(self) -> None:
         """Do what has gathered."""
         self._wake.clear()
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            self._concerns_all, self._tokens = True, None
         chosen, self._stations = self._stations, set()
-        conflicts, self._conflicts = self._conflicts, set()
         concerns_all, self._concerns_all = self._concerns_all, False
-        for station_id in conflicts:
+        if concerns_all:
+            self._look_at = now + self._look_s
+        for station_id in sorted(self._conflicts):
             await self._lists.demand_full(station_id, "The station reports that its list contradicts our answers.")
+            self._conflicts.discard(station_id)
         if concerns_all:
             due = await self._lists.stations_to_serve()
         else:
             due = await self._lists.stations_to_serve(sorted(chosen))
         if not due:
             return
-        if self._tokens is None:
-            self._tokens = await self._lists.tokens()
-        tokens = self._tokens
+        tokens = await self._read_tokens()
         room = asyncio.Semaphore(AT_ONCE)
         many = len(due) > AT_ONCE
         await asyncio.gather(*(self._serve(one, tokens, room, many=many, asks=one in chosen) for one in due))
+
+    async def _read_tokens(self) -> Sequence[TokenFacts]:
+        """Return the tokens. Those that change meanwhile are not held: the next step reads them again."""
+        if self._tokens is not None:
+            return self._tokens
+        seen, tokens = self._changes, await self._lists.tokens()
+        if seen == self._changes:
+            self._tokens = tokens
+        return tokens
 
     async def _serve(
         self, station_id: str, tokens: Sequence[TokenFacts], room: asyncio.Semaphore, *, many: bool, asks: bool
