@@ -16,45 +16,57 @@ from ingufu.ocpp.v2 import lists
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENTRIES = st.dictionaries(
-    st.text('ABC\u00e9"', min_size=1, max_size=12),
+    st.tuples(st.text('ABab\u00e9"', min_size=1, max_size=12), st.sampled_from(["ISO14443", "ISO15693"])),
     st.tuples(
         st.sampled_from(["Accepted", "Blocked"]), st.none() | st.just(NOW), st.none() | st.text("g", max_size=20)
     ),
     max_size=14,
 )
+VERSIONS = st.sampled_from(["1.6", "2.0.1", "2.1"])
 LIMITS = st.builds(Limits, items=st.none() | st.integers(1, 6), bytes=st.none() | st.integers(100, 3000))
 
 
-def entries(drawn: Mapping[str, tuple[str, datetime | None, str | None]]) -> dict[str, ListEntry]:
+def name(entry: ListEntry, ocpp: str) -> tuple[str, str]:
+    """Return what an entry is to a station: cards without regard to case, and in 1.6 to kind."""
+    return ("" if ocpp == "1.6" else entry.kind, entry.value.casefold())
+
+
+def entries(
+    drawn: Mapping[tuple[str, str], tuple[str, datetime | None, str | None]], ocpp: str = "2.1"
+) -> dict[str, ListEntry]:
     made = [
-        ListEntry(value=value, kind="ISO14443", status=status, expires_at=expires_at, group=group or None)
-        for value, (status, expires_at, group) in drawn.items()
+        ListEntry(value=value, kind=kind, status=status, expires_at=expires_at, group=group or None)
+        for (value, kind), (status, expires_at, group) in drawn.items()
     ]
-    return {plan.entry_key(one): one for one in made}
+    return {plan.identity(plan.entry_key(one), ocpp): one for one in made}
 
 
-def apply(held: dict[str, str], message: SendLocalList) -> dict[str, str]:
-    """Do as a station does."""
+def apply(held: dict[tuple[str, str], str], message: SendLocalList, ocpp: str) -> dict[tuple[str, str], str]:
+    """Do as a station does, one entry after the other."""
     after = {} if message.is_full else dict(held)
     for entry in message.entries:
         if entry.status is None:
-            after.pop(plan.entry_key(entry), None)
+            after.pop(name(entry, ocpp), None)
         else:
-            after[plan.entry_key(entry)] = plan.fingerprint(entry)
+            after[name(entry, ocpp)] = plan.fingerprint(entry)
     return after
 
 
-@given(before=ENTRIES, wanted=ENTRIES, limits=LIMITS, version=st.integers(0, 50), is_full=st.booleans())
-def test_the_list_becomes_what_is_wanted(before, wanted, limits, version, is_full):
-    target = entries(wanted)
-    known = Known(version=version, entries={key: plan.fingerprint(one) for key, one in entries(before).items()})
+@given(before=ENTRIES, wanted=ENTRIES, limits=LIMITS, version=st.integers(0, 50), is_full=st.booleans(), ocpp=VERSIONS)
+def test_the_list_becomes_what_is_wanted(before, wanted, limits, version, is_full, ocpp):
+    target, old = entries(wanted, ocpp), entries(before, ocpp).values()
+    known = Known(
+        ocpp_version=ocpp, version=version, entries={plan.entry_key(one): plan.fingerprint(one) for one in old}
+    )
     messages = plan.messages(target, known, limits, above=version, is_full=is_full)
-    held = dict(known.entries)
+    held = {name(one, ocpp): plan.fingerprint(one) for one in old}
     for message in messages:
-        held = apply(held, message)
+        held = apply(held, message, ocpp)
         known = plan.after(known, message)
-        assert dict(known.entries) == held
-    assert held == {key: plan.fingerprint(one) for key, one in target.items()}
+        assert sorted(known.entries.values()) == sorted(held.values())
+        assert len({name(one, ocpp) for one in message.entries}) == len(message.entries)
+    assert held == {name(one, ocpp): plan.fingerprint(one) for one in target.values()}
+    assert known.entries == {plan.entry_key(one): plan.fingerprint(one) for one in target.values()}
     versions = [message.version for message in messages]
     assert versions == list(range(version + 1, version + 1 + len(messages)))
     assert all(len(message.entries) <= (limits.items or plan.ITEMS_UNKNOWN) for message in messages)
@@ -70,8 +82,9 @@ def test_no_entry_is_longer_on_the_wire_than_was_reckoned(drawn):
 
 
 def test_versions_begin_anew_when_numbers_are_used_up():
-    wanted = entries({"A": ("Accepted", None, None)})
-    (message,) = plan.messages(wanted, Known(version=0, entries={}), Limits(), above=2**31 - 1, is_full=True)
+    wanted = entries({("A", "ISO14443"): ("Accepted", None, None)})
+    known = Known(ocpp_version="2.1", version=0, entries={})
+    (message,) = plan.messages(wanted, known, Limits(), above=2**31 - 1, is_full=True)
     assert message.version == 1
 
 

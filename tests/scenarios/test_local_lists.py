@@ -10,7 +10,15 @@ import pytest
 
 import ocpp_schemas
 from ingufu.authorization.jobs import ListKeeper
-from ingufu.authorization.model import AdmissionRule, GroupDetails, ListMode, ListState, RuleScope, TokenFacts
+from ingufu.authorization.model import (
+    AdmissionRule,
+    GroupDetails,
+    ListMode,
+    ListState,
+    RuleScope,
+    TokenDetails,
+    TokenFacts,
+)
 from ingufu.authorization.service.local_lists import LocalLists
 from ingufu.core.admission import ClearCache
 from ingufu.core.errors import Conflict, Unavailable
@@ -314,6 +322,56 @@ async def test_the_keeper_brings_every_station_in_step(house: Running, timeline:
         keeper.list_contradicted(station_id)
         await keeper.step()
         assert (sent(script, "1.6")[-1]["updateType"], tags(sent(script, "1.6")[-1])) == ("Full", ["AAA", "BBB"])
+
+
+@EACH
+@pytest.mark.parametrize("change", [{"kind": "ISO15693"}, {"value": "aaa"}])
+async def test_a_token_that_is_written_otherwise_stays_on_the_list(
+    house: Running, timeline: VirtualTimeline, version: str, change: dict[str, str]
+):
+    station_id = await house.add_station("CS")
+    await rule(house, ListMode.ALL)
+    token_id = await add_token(house, "AAA")
+    for other in ("BBB", "CCC"):
+        await add_token(house, other)
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        await send(house, station_id)
+        async with house.services.database.work() as work:
+            details = TokenDetails(**{"value": "AAA"} | change)
+            await house.services.authorization.update_token(work, token_id, details)
+        after = await send(house, station_id)
+        assert (after.state, after.entry_count) == (ListState.IN_STEP, 3)
+        amended = sent(script, version)[-1]
+        told = amended["localAuthorizationList"]
+        is_other = version != "1.6" and "kind" in change  # 2.x tells kinds apart: one goes, and another comes
+        assert amended["updateType"] == "Differential"
+        assert ["idTagInfo" in entry for entry in told] == ([False, True] if is_other else [True])
+        await script.go_offline()
+        await script.plug_in(1)
+        await script.present("AAA")
+        assert script.evse(1).token is not None
+        await script.come_back()
+        async with house.services.database.work() as work:
+            await house.services.authorization.block_token(work, token_id)
+        assert (await send(house, station_id)).entry_count == 2
+        assert len(script.station.access) == 2
+
+
+async def test_16_is_sent_one_entry_for_a_card_of_two_kinds(house: Running, timeline: VirtualTimeline):
+    station_id = await house.add_station("CS")
+    await rule(house, ListMode.ALL)
+    first = await add_token(house, "AAA")
+    await add_token(house, "aaa", kind="ISO15693")
+    await add_token(house, "BBB")
+    async with station(house, timeline, "1.6") as script:
+        await script.boot()
+        assert (await send(house, station_id)).entry_count == 2
+        assert [tags(one) for one in sent(script, "1.6")] == [["AAA", "BBB"]]
+        async with house.services.database.work() as work:
+            await house.services.authorization.block_token(work, first)
+        assert (await send(house, station_id)).entry_count == 2
+        assert len(script.station.access) == 2
 
 
 async def test_every_list_is_looked_at_in_time_however_often_stations_come(house: Running, timeline: VirtualTimeline):

@@ -39,15 +39,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to stand on a list, by its key, and how many tokens cannot although they belong there."""
+    """What is to stand on a list, by what the version tells apart, and how many tokens cannot although they belong."""
 
+    version: str  # of OCPP
     entries: Mapping[str, ListEntry]
     left_out: int = 0
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands on the list: its version, and the fingerprint of each entry."""
+    """What stands on the list: its version, and the fingerprint of each entry by the key that it was given under."""
 
+    ocpp_version: str
     version: int
     entries: Mapping[str, str]
 
@@ -62,9 +64,9 @@ def listing(  # what a list rests on
 ) -> Listing:
     """Return what belongs on the list of a station of this OCPP version. Too many: those used last are kept."""
     if admission.list_mode is ListMode.NONE:
-        return Listing(entries={})
+        return Listing(version=version, entries={})
     chosen = frozenset(admission.list_groups)
-    found: list[tuple[Token, ListEntry]] = []
+    by_identity: dict[str, tuple[Token, ListEntry]] = {}
     left_out = 0
     for facts in tokens:
         if admission.list_mode is ListMode.GROUPS and facts.token.group_id not in chosen:
@@ -75,12 +77,13 @@ def listing(  # what a list rests on
         if isinstance(verdict, str):
             left_out += 1
         else:
-            found.append((facts.token, verdict))
+            by_identity.setdefault(identity(entry_key(verdict), version), (facts.token, verdict))
+    found = list(by_identity.items())
     if limit is not None and len(found) > limit:
-        found.sort(key=lambda pair: pair[0].last_used_at or pair[0].created_at, reverse=True)
+        found.sort(key=lambda one: one[1][0].last_used_at or one[1][0].created_at, reverse=True)
         left_out += len(found) - limit
         found = found[:limit]
-    return Listing(entries={entry_key(entry): entry for _, entry in found}, left_out=left_out)
+    return Listing(version=version, entries={key: entry for key, (_, entry) in found}, left_out=left_out)
 
 
 def messages(
@@ -89,14 +92,17 @@ def messages(
     """Return what to send so that the list is as wanted; nothing if it is. Versions rise from `above`.
 
     What is too long for one message begins with a full one and goes on with differential ones (1.6 5.15; 2.x D01).
+    What goes is told before what comes: some stations of 2.x do not tell one value's kinds apart.
     """
-    changed = [entry for key, entry in wanted.items() if is_full or known.entries.get(key) != fingerprint(entry)]
-    gone = [] if is_full else [_removal(key) for key in known.entries if key not in wanted]
+    changed = [
+        entry for entry in wanted.values() if is_full or known.entries.get(entry_key(entry)) != fingerprint(entry)
+    ]
+    gone = [] if is_full else _gone(wanted, known)
     if not is_full and not changed and not gone:
         return []
     if not is_full and len(changed) + len(gone) > max(len(wanted), 1):
         return messages(wanted, known, limits, above=above, is_full=True)
-    parts = _split([*changed, *gone], limits) or [()]
+    parts = _split([*gone, *changed], limits) or [()]
     first = 1 if above + len(parts) > VERSION_MAX else above + 1
     return [
         SendLocalList(version=first + number, is_full=is_full and number == 0, entries=part)
@@ -106,18 +112,27 @@ def messages(
 
 def after(known: Known, sent: SendLocalList) -> Known:
     """Return what stands on the list once the station has accepted a message."""
-    entries = {} if sent.is_full else dict(known.entries)
-    for entry in sent.entries:
-        if entry.status is None:
-            entries.pop(entry_key(entry), None)
-        else:
-            entries[entry_key(entry)] = fingerprint(entry)
-    return Known(version=sent.version, entries=entries)
+    entries: dict[str, str] = {}
+    if not sent.is_full:
+        told = {identity(entry_key(entry), known.ocpp_version) for entry in sent.entries}
+        entries = {key: mark for key, mark in known.entries.items() if identity(key, known.ocpp_version) not in told}
+    entries |= {entry_key(entry): fingerprint(entry) for entry in sent.entries if entry.status is not None}
+    return Known(ocpp_version=known.ocpp_version, version=sent.version, entries=entries)
 
 
 def entry_key(entry: ListEntry) -> str:
     """Return what names an entry on a list: kind and value as the station was given them."""
     return f"{entry.kind}\n{entry.value}"
+
+
+def identity(key: str, version: str) -> str:
+    """Return what an OCPP version tells the entry of this key from others by: in 1.6 a card has no kind, in none case.
+
+    Two entries that are one to the station must not stand in one message: it would keep what comes last.
+    """
+    kind, _, value = key.partition("\n")
+    value = value.strip().casefold()
+    return value if version == "1.6" else f"{kind.casefold()}\n{value}"
 
 
 def fingerprint(entry: ListEntry) -> str:
@@ -170,6 +185,11 @@ def _find_unspeakable(facts: TokenFacts, evses: tuple[int, ...], version: str) -
         (len(token.value) > _VALUE_MAX.get(version, 20), "The value is too long for the version."),
     )
     return next((why for is_so, why in reasons if is_so), None)
+
+
+def _gone(wanted: Mapping[str, ListEntry], known: Known) -> list[ListEntry]:
+    keys = {identity(key, known.ocpp_version): key for key in known.entries}
+    return [_removal(key) for one, key in keys.items() if one not in wanted]
 
 
 def _removal(key: str) -> ListEntry:

@@ -128,7 +128,7 @@ class LocalLists:
         if held.needs_full or held.state not in (ListState.IN_STEP, ListState.UNUSED):
             return False
         wanted = await self._listing(station, admission, None, tokens)
-        known = Known(version=held.version, entries=held.entries)
+        known = Known(ocpp_version=wanted.version, version=held.version, entries=held.entries)
         return not plan.messages(wanted.entries, known, Limits(), above=held.version, is_full=False)
 
     async def _bring(  # everything that one sending rests on
@@ -174,12 +174,13 @@ class LocalLists:
         is_retry: bool = False,
     ) -> LocalList:
         above = max(held.version, held.station_version or 0)
-        known = Known(version=held.version, entries=held.entries)
+        known = Known(ocpp_version=listing.version, version=held.version, entries=held.entries)
         steps = plan.messages(listing.entries, known, limits, above=above, is_full=needs_all)
         for step in steps:
             outcome = await link.call(held.station_id, step)
             if outcome.is_accepted:
-                held = await self._accepted(held, lease, step)
+                known = plan.after(known, step)
+                held = await self._accepted(held, lease, known)
                 continue
             if outcome.status in _RETRIED and not is_retry:
                 theirs = int((await link.call(held.station_id, GetLocalListVersion())).details["version"])
@@ -195,9 +196,8 @@ class LocalLists:
         )
         return await self._save(done, lease, _sent(done, steps, self._clock.now()) if steps else None)
 
-    async def _accepted(self, held: LocalList, lease: str, step: SendLocalList) -> LocalList:
+    async def _accepted(self, held: LocalList, lease: str, known: Known) -> LocalList:
         """Store what the station holds now: the version counts only once it has accepted it (D01.FR.05)."""
-        known = plan.after(Known(version=held.version, entries=held.entries), step)
         after = replace(
             held,
             version=known.version,
@@ -233,11 +233,12 @@ class LocalLists:
         limit: int | None,
         tokens: Sequence[TokenFacts] | None,
     ) -> Listing:
+        version = station.ocpp_version or "1.6"
         if admission.list_mode is ListMode.NONE:
-            return Listing(entries={})
+            return Listing(version=version, entries={})
         place = await self._admitting.place(station.id)
         found = await self.tokens() if tokens is None else tokens
-        return plan.listing(found, admission, place, station.ocpp_version or "1.6", self._clock.now(), limit)
+        return plan.listing(found, admission, place, version, self._clock.now(), limit)
 
 
 def _limits(outcome: Outcome) -> tuple[Limits, bool]:
