@@ -12,9 +12,10 @@ from ingufu.charging.service import OpenCount
 from ingufu.core.admission import CancelReservation, GetReservationSupport, ReserveNow
 from ingufu.core.clock import FrozenClock
 from ingufu.core.commands import Outcome
-from ingufu.core.errors import Conflict, StationOffline, Unavailable
+from ingufu.core.errors import Conflict, StationOffline, StationTimeout, Unavailable
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
+from ingufu.reservations.jobs import ReservationKeeper
 from ingufu.reservations.model import LIVE, Reservation, ReservationStatus, Use, Wanted
 from ingufu.reservations.service import Reservations
 from ingufu.stations.model import StationRules
@@ -35,7 +36,7 @@ class Link:
         self.asked.append(command)
         await asyncio.sleep(0)
         answer = self.answers.get(type(command), YES)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -128,6 +129,63 @@ async def test_what_could_not_be_asked_holds_no_place(
     assert (await reservations.reserve(link, wanted(clock, station))).status is ReservationStatus.KEPT  # type: ignore[arg-type]
 
 
+async def heard(link: Link, count: int) -> None:
+    """Wait until the station was told so often to give a reservation up."""
+    async with asyncio.timeout(10.0):
+        while sum(isinstance(one, CancelReservation) for one in link.asked) < count:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_station_that_does_not_answer_is_told_again_but_not_all_the_time(
+    reservations: Reservations, link: Link, clock: FrozenClock, station: str
+):
+    link.answers[ReserveNow] = link.answers[CancelReservation] = StationTimeout()
+    with pytest.raises(StationTimeout):
+        await reservations.reserve(link, wanted(clock, station))  # type: ignore[arg-type]
+    patient = ReservationKeeper(reservations, link, clock)  # type: ignore[arg-type]
+    for _ in range(5):
+        await patient.step()
+        await heard(link, 1)
+        await asyncio.sleep(0.01)
+    assert sum(isinstance(one, CancelReservation) for one in link.asked) == 1
+    keeper = ReservationKeeper(reservations, link, clock, again_s=0.0)  # type: ignore[arg-type]
+    for count in (2, 3):
+        await keeper.step()
+        await heard(link, count)
+        await asyncio.sleep(0.01)
+    (unsure,) = await reservations.of_station(station)
+    assert unsure.status is ReservationStatus.CANCELLING
+    link.answers.clear()
+    await keeper.step()
+    await heard(link, 4)
+    async with asyncio.timeout(10.0):
+        while await reservations.unsettled_stations():
+            await asyncio.sleep(0.01)
+    assert (await reservations.get(unsure.id)).status is ReservationStatus.CANCELLED
+    await keeper.step()
+    assert sum(isinstance(one, CancelReservation) for one in link.asked) == 4
+
+
+async def test_a_request_that_died_with_its_process_is_given_up(
+    reservations: Reservations, link: Link, clock: FrozenClock, station: str
+):
+    link.answers[ReserveNow] = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        await reservations.reserve(link, wanted(clock, station))  # type: ignore[arg-type]
+    (lost,) = await reservations.of_station(station)
+    keeper = ReservationKeeper(reservations, link, clock)  # type: ignore[arg-type]
+    clock.advance(119)
+    await keeper.step()
+    assert await reservations.unsettled_stations() == []  # its answer may still come
+    assert lost.status is ReservationStatus.ASKED
+    clock.advance(2)
+    await keeper.step()
+    await heard(link, 1)
+    async with asyncio.timeout(10.0):
+        while (await reservations.get(lost.id)).status is not ReservationStatus.CANCELLED:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_station_that_cannot_is_not_asked(
     reservations: Reservations, link: Link, clock: FrozenClock, station: str
 ):
@@ -151,7 +209,7 @@ async def test_after_a_restart_of_ours_everything_is_as_it_was(
     other = await reservations.reserve(link, wanted(clock, station, evse=2))  # type: ignore[arg-type]
     assert (await reservations.cancel(link, other.id)).status is ReservationStatus.CANCELLING  # type: ignore[arg-type]
     anew = Reservations(database, clock, Authorization(database, clock, ids, OpenCount(database)), stations)
-    assert await anew.stations_with_pending() == [station]
+    assert await anew.unsettled_stations() == [station]
     assert {one.id: one.status for one in await anew.pending(station)} == {
         kept.id: ReservationStatus.KEPT,
         other.id: ReservationStatus.CANCELLING,

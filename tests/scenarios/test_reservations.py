@@ -1,5 +1,6 @@
 """Reservations with simulated stations of all versions: kept, used, expired, given up, and restored."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from ingufu.authorization.model import GroupDetails, TokenDetails
 from ingufu.core.errors import Conflict, InvalidInput, StationOffline, StationTimeout, StationUnsupported
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
+from ingufu.reservations.jobs import ReservationKeeper
 from ingufu.reservations.model import ReservationStatus, Wanted
 from ingufu.simulator.script import Script
 from ingufu.simulator.spec import ac
@@ -238,6 +240,32 @@ async def test_an_answer_that_never_comes_leaves_nothing_kept(house: Running, ti
         await script.settle()
         assert script.evse(1).reservation is None
         assert await house.services.reservations.pending(station_id) == []
+
+
+@EACH
+async def test_what_a_connected_station_keeps_after_all_is_given_up_soon(
+    house: Running, timeline: VirtualTimeline, version: str
+):
+    """The station takes a reservation too late for the answer to be heard, and stays connected all the time."""
+    station_id = await house.add_station("CS")
+    services = house.services
+    async with station(house, timeline, version, evses=(ac(1), ac(2))) as script:
+        await script.boot()
+        other = await reserve(house, station_id, script, evse=2, token_value="OTHER")
+        wanted = Wanted(station_id=station_id, token_value="CARD", evse=1, expires_at=timeline.now() + HOUR)
+        with pytest.raises(StationTimeout):
+            await services.reservations.reserve(Deaf(house.link), wanted)
+        (_, unsure) = await services.reservations.pending(station_id)
+        keeper = ReservationKeeper(services.reservations, house.link, services.clock)
+        await keeper.step()
+        async with asyncio.timeout(10.0):
+            while (await now_of(house, unsure)).status is ReservationStatus.CANCELLING:
+                await asyncio.sleep(0.01)
+        await script.settle()
+        assert script.evse(1).reservation is None
+        assert (await now_of(house, unsure)).status is ReservationStatus.CANCELLED
+        assert (await now_of(house, other)).status is ReservationStatus.KEPT
+        assert len(script.calls_received("CancelReservation")) == 1
 
 
 class Deaf:

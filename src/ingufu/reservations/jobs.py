@@ -1,4 +1,4 @@
-"""What is done about reservations beside the messages: expiry by our clock, and stations that come back."""
+"""What is done about reservations beside the messages: expiry by our clock, and stations that are not in step."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,8 @@ from ingufu.reservations.service import Reservations
 LOOK_S = 60.0  # at the latest
 SETTLE_S = 3.0  # after a boot: the station reports its connectors first
 AT_ONCE = 16  # stations that are brought in step at a time
+AGAIN_S = 60.0  # after which a connected station is told again what to give up; doubled each time
+AGAIN_MOST_S = 900.0
 SILENCE_S = 20.0  # after a connection: if it was a restart, the boot comes within
 
 log = structlog.get_logger(__name__)
@@ -30,6 +32,7 @@ class ReservationKeeper:
         *,
         settle_s: float = SETTLE_S,
         silence_s: float = SILENCE_S,
+        again_s: float = AGAIN_S,
     ) -> None:
         self._reservations = reservations
         self._link = link
@@ -40,7 +43,9 @@ class ReservationKeeper:
         self._silent: Delays[str] = Delays(silence_s, self._due)
         self._came: set[str] = set()
         self._freed: list[tuple[str, int, str]] = []
-        self._restoring: set[asyncio.Task[None]] = set()
+        self._again_s = again_s
+        self._again: dict[str, tuple[float, float]] = {}  # by station: when, by the time of the loop, and its wait
+        self._restoring: dict[asyncio.Task[None], str] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
 
     def station_connected(self, station_id: str) -> None:
@@ -94,13 +99,32 @@ class ReservationKeeper:
         for station_id in came:
             has_booted = station_id in self._booted
             self._booted.discard(station_id)
-            task = asyncio.create_task(self._restore(station_id, has_booted=has_booted))  # a station may take its time
-            self._restoring.add(task)
-            task.add_done_callback(self._restoring.discard)
+            self._again.pop(station_id, None)
+            self._begin(station_id, has_booted=has_booted)
+        for station_id in await self._find_unsettled():
+            self._begin(station_id, has_booted=False)
         due_at = await self._reservations.expire()
         if due_at is None:
             return LOOK_S
         return min(max((due_at - self._clock.now()).total_seconds(), 0.0) + 0.05, LOOK_S)
+
+    async def _find_unsettled(self) -> list[str]:
+        """Return the stations to be told (again) what to give up: a timeout may have been a late yes."""
+        now = asyncio.get_running_loop().time()
+        found = await self._reservations.unsettled_stations()
+        waits = {one: self._again.get(one, (now, self._again_s / 2)) for one in found}
+        busy = set(self._restoring.values())
+        due = [one for one, (at, _) in waits.items() if at <= now and one not in busy]
+        for one in due:
+            wait_s = min(2 * waits[one][1], AGAIN_MOST_S)
+            waits[one] = (now + wait_s, wait_s)
+        self._again = waits
+        return due
+
+    def _begin(self, station_id: str, *, has_booted: bool) -> None:
+        task = asyncio.create_task(self._restore(station_id, has_booted=has_booted))  # a station may take its time
+        self._restoring[task] = station_id
+        task.add_done_callback(self._restoring.pop)
 
     async def _restore(self, station_id: str, *, has_booted: bool) -> None:
         async with self._room:

@@ -57,9 +57,10 @@ class Reservations:
         """Return what may still hold a place at the station."""
         return await store.find_pending(self._database, station_id)
 
-    async def stations_with_pending(self) -> list[str]:
-        """Return the stations at which something may be kept."""
-        return await store.find_stations(self._database)
+    async def unsettled_stations(self) -> list[str]:
+        """Return the stations that may still keep what was given up, or what they were asked for without an answer."""
+        now = self._clock.now()
+        return await store.find_unsettled(self._database, now, now - timedelta(seconds=ASKING_S))
 
     async def reserve(self, link: StationLink, wanted: Wanted, *, by: str = "") -> Reservation:
         """Have a station keep a place, and return the reservation with what the station answered.
@@ -185,7 +186,7 @@ class Reservations:
         return await store.find_next_due(self._database)
 
     async def restore(self, link: StationLink, station_id: str, *, has_booted: bool) -> None:
-        """Bring a station that came back in step: what was given up is cancelled, what a boot lost is kept anew."""
+        """Bring a station in step: what was given up is cancelled there, what a boot lost is kept anew."""
         now = self._clock.now()
         for one in await self.pending(station_id):
             if one.expires_at <= now:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert
@@ -32,7 +32,21 @@ _DUE = (
     .limit(500)
 )
 _NEXT_DUE = select(func.min(reservations.c.expires_at).label("at")).where(_IS_PENDING)
-_STATIONS = select(reservations.c.station_id).where(_IS_PENDING).distinct()
+_UNSETTLED = (
+    select(reservations.c.station_id)
+    .where(
+        _IS_PENDING,
+        reservations.c.expires_at > bindparam("now"),
+        or_(
+            reservations.c.status == ReservationStatus.CANCELLING.value,
+            and_(
+                reservations.c.status == ReservationStatus.ASKED.value,
+                reservations.c.created_at < bindparam("lost_before"),
+            ),
+        ),
+    )
+    .distinct()
+)
 _LAST_ID = select(func.max(reservations.c.id).label("id"))
 _INSERT = insert(reservations)
 _CHANGED = ("status", "detail", "expires_at", "token_value", "token_kind", "token_id", "group_value", "kept_at",
@@ -69,9 +83,10 @@ async def find_next_due(database: Database) -> datetime | None:
     return row["at"] if row else None
 
 
-async def find_stations(database: Database) -> list[str]:
-    """Return the stations at which something may be kept."""
-    return [row["station_id"] for row in await database.fetch_all(_STATIONS)]
+async def find_unsettled(database: Database, now: datetime, lost_before: datetime) -> list[str]:
+    """Return the stations that are to give something up, or were asked before then and have not answered."""
+    rows = await database.fetch_all(_UNSETTLED, {"now": now, "lost_before": lost_before})
+    return [row["station_id"] for row in rows]
 
 
 async def find_next_id(database: Database) -> int:
