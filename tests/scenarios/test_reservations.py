@@ -304,6 +304,37 @@ async def test_any_place_and_one_with_a_plug_are_kept(house: Running, timeline: 
             await reserve(house, station_id, script, evse=None, plug="cG105")
 
 
+@TWO
+@pytest.mark.parametrize("trigger", ["StopAuthorized", "ChargingStateChanged"])
+async def test_a_transaction_that_runs_does_not_use_what_is_kept_meanwhile(
+    house: Running, timeline: VirtualTimeline, version: str, trigger: str
+):
+    """The card stops its transaction, or is named again by it, while another place is kept for it."""
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, version, evses=(ac(1), ac(2))) as script:
+        await script.boot()
+
+        async def report(reference: str, evse: int, seq: int, kind: str, trigger: str, **more: Any) -> None:
+            await script.call("TransactionEvent", {
+                "eventType": kind, "timestamp": f"{timeline.now():%Y-%m-%dT%H:%M:%SZ}", "triggerReason": trigger,
+                "seqNo": seq, "transactionInfo": {"transactionId": reference}, "evse": {"id": evse},
+            } | more)  # fmt: skip
+
+        card = {"idToken": {"idToken": "CARD", "type": "ISO14443"}}
+        await report("T1", 1, 0, "Started", "CablePluggedIn")
+        await report("T1", 1, 1, "Updated", "Authorized", **card)
+        kept = await reserve(house, station_id, script, evse=None)
+        await script.advance(60)
+        await report("T1", 1, 2, "Updated", trigger, **card)
+        assert (await now_of(house, kept)).status is ReservationStatus.KEPT
+        await report("T2", 2, 0, "Started", "CablePluggedIn")
+        await report("T2", 2, 1, "Updated", "Authorized", **card)
+        used = await now_of(house, kept)
+        second = await only(house, transactions, reference="T2")
+        assert (used.status, used.transaction_id) == (ReservationStatus.USED, second["id"])
+    assert await told(house) == ["PlaceReserved", "ReservationUsed"]
+
+
 async def test_16_keeps_a_place_without_naming_it_only_where_it_can(house: Running, timeline: VirtualTimeline):
     station_id = await house.add_station("CS")
     async with station(house, timeline, "1.6") as script:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ingufu.authorization.model import Verdict
+from ingufu.authorization.model import Occasion, Verdict, VerdictStatus
 from ingufu.authorization.service import Authorization
 from ingufu.charging import clocks, decide, intake, matching, store
 from ingufu.charging.energy import Limits
@@ -147,16 +147,29 @@ class Charging:
         )
         after = await self._ledger.apply(work, held, known, step, identity=identity)
         after = await self._close_rivals(work, held, known, after, report.received_at)
-        await self._use_reservation(work, report, after.transaction, verdict)
+        is_begun = base.verdict == VerdictStatus.ACCEPTED and base.evse is not None
+        await self._use_reservation(work, report, after.transaction, verdict, is_begun=is_begun)
         return Recorded(transaction=after.transaction, at=report.at, verdict=verdict)
 
     async def _use_reservation(
-        self, work: Work, report: TransactionReport, transaction: Transaction, verdict: Verdict | None
+        self,
+        work: Work,
+        report: TransactionReport,
+        transaction: Transaction,
+        verdict: Verdict | None,
+        *,
+        is_begun: bool,
     ) -> None:
-        """Tell the reservations of a start: what names one, or brings the token that one may be kept for."""
+        """Tell the reservations of a start: what names one, or brings the token that one may be kept for.
+
+        A token that stops, or is told of a transaction that was allowed at its EVSE before, comes for no place that is
+        kept.
+        """
         if self._reservations is None or report.kind is ReportKind.ENDED:
             return
-        if report.token is None and report.reservation_id is None:
+        comes = not is_begun and decide.occasion_of(report) is not Occasion.STOP
+        token = report.token if comes else None
+        if token is None and report.reservation_id is None:
             return
         use = Use(
             station_id=report.station_id,
@@ -164,8 +177,8 @@ class Charging:
             transaction_id=transaction.id,
             at=report.at,
             reservation_id=report.reservation_id,
-            token_key=report.token.key if report.token is not None else None,
-            group_value=verdict.group_value if verdict is not None else None,
+            token_key=token.key if token is not None else None,
+            group_value=verdict.group_value if verdict is not None and token is not None else None,
         )
         await self._reservations.note_start(work, use)
 
