@@ -12,7 +12,7 @@ from ingufu.configuration.service import Configuration, Reading
 from ingufu.core.clock import FrozenClock
 from ingufu.core.commands import Command, Outcome, RawReply, ReplyKind
 from ingufu.core.configuration import ReadResult, ReadVariables, VariablesRead, VariablesWritten, WriteVariables
-from ingufu.core.errors import StationOffline
+from ingufu.core.errors import StationOffline, StationTimeout
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from ingufu.infra.vault import Vault
@@ -27,6 +27,7 @@ class PlayedStation:
         self.values = values  # by key of the name
         self.refuses: dict[str, str] = {}
         self.is_away = False
+        self.loses_answers = False  # it does what it is asked, and nobody hears so
         self.reports = "Accepted"
         self.asked: list[Command[Any]] = []
         self.gate: asyncio.Event | None = None
@@ -36,7 +37,10 @@ class PlayedStation:
         self.asked.append(command)
         if self.is_away:
             raise StationOffline
-        return await self._answers.get(type(command).__name__, PlayedStation._accept)(self, command)
+        answer = await self._answers.get(type(command).__name__, PlayedStation._accept)(self, command)
+        if self.loses_answers:
+            raise StationTimeout
+        return answer
 
     async def _accept(self, command: Command[Any]) -> Outcome:
         del command

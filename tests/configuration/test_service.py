@@ -337,3 +337,29 @@ async def test_a_password_that_opens_no_door_is_never_sent(
     with pytest.raises(InvalidInput):
         async with database.work() as work:
             await configuration.desire(work, station.id, [DesiredChange(name=password, value="a" * 20)])
+
+
+async def test_a_password_without_an_answer_is_sent_again_and_both_open_until_then(
+    database: Database, clock: FrozenClock, configuration: Configuration, stations: Stations, station: Station,
+    played: PlayedStation, by: Reading,
+) -> None:  # fmt: skip
+    name, old, new = parse("SecurityCtrlr.BasicAuthPassword"), b"a-key-of-16-chars", "another-key-of-16"
+    played.reports = "NotSupported"
+    await configuration.care.look_after(by, station.id)
+    async with database.work() as work:
+        await configuration.desire(work, station.id, [DesiredChange(name=name, value=new)])
+    played.loses_answers = True
+    for _ in range(2):
+        await configuration.care.look_after(by, station.id)
+        state, at = await configuration.state(station.id), await stations.get(station.id)
+        assert (state.failures > 0, state.drift) == (True, 1)
+        assert stations.password_matches(at, old)
+        assert stations.password_matches(at, new.encode())
+        clock.advance(100_000)
+    assert await configuration.care.due() == [station.id]
+    played.loses_answers = False
+    await configuration.care.look_after(by, station.id)
+    at = await stations.get(station.id)
+    assert await state_of(database, configuration, station) is WishState.IN_STEP
+    assert stations.password_matches(at, new.encode())
+    assert not stations.password_matches(at, old)

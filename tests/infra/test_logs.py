@@ -77,6 +77,7 @@ def test_a_station_and_settings_are_logged_without_what_is_secret_in_them():
         from ingufu.app.settings import Settings
         from ingufu.stations.model import Station
         station = Station(id='s', identity='CP1', password_hash='HUNTER2', previous_password_hash='HUNTER2',
+                          offered_password_hashes=['HUNTER2'],
                           created_at=datetime.now(UTC))
         settings = Settings(database='postgresql://ingufu:HUNTER2@db.example/ingufu')
         log.info('both', station=station, settings=settings, nested=[{'a': (station,)}])

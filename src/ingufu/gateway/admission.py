@@ -57,6 +57,7 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     version: Version
     security_profile: int
     certificate_name: str | None
+    password_hash: str | None = None  # of the password with which it came
 
 
 _STATUS = {
@@ -219,6 +220,7 @@ class Admission:
                 version=version,
                 security_profile=decide.used_profile(station, presented, stations.rules),
                 certificate_name=presented.certificate_name,
+                password_hash=presented.password_hash,
             ),
         )
 
@@ -302,25 +304,30 @@ class Admission:
         given: BasicCredentials | NoCredentials,
     ) -> Presented:
         certificate = None if request.tls is None else request.tls.certificate
+        credentials, password_hash = self._credentials(identity, station, given)
         return Presented(
             identity=identity,
             has_tls=request.tls is not None,
-            credentials=self._credentials(identity, station, given),
+            credentials=credentials,
+            password_hash=password_hash,
             certificate_name=None if certificate is None else certificate.common_name,
             certificate_organisation=None if certificate is None else certificate.organization,
         )
 
     def _credentials(
         self, identity: str, station: Station | None, given: BasicCredentials | NoCredentials
-    ) -> Credentials:
-        """Judge the user name and the password, as bytes: the user must be the identity of the address."""
+    ) -> tuple[Credentials, str | None]:
+        """Judge the user name and the password, as bytes: the user must be the identity of the address.
+
+        The hash of the password that was right comes with it.
+        """
         if given is NoCredentials.ABSENT:
-            return Credentials.NONE
+            return Credentials.NONE, None
         if not isinstance(given, BasicCredentials) or station is None:
-            return Credentials.WRONG
+            return Credentials.WRONG, None
         is_user = given.user.decode("utf-8", "replace").casefold() == identity.casefold()
-        is_right = self._services.stations.password_matches(station, given.password)
-        return Credentials.RIGHT if is_user and is_right else Credentials.WRONG
+        right = self._services.stations.right_password(station, given.password)
+        return (Credentials.RIGHT, right) if is_user and right is not None else (Credentials.WRONG, None)
 
     def _identity(self, request: UpgradeRequest) -> str | None:
         """Return the last segment of the path if the ones before it are the base path."""

@@ -292,6 +292,7 @@ class Gateway:
             known_profile=connection.session.station.security_profile,
             at=at,
         )
+        self._services.stations.came_with_password(work, connection.session.station, admitted.password_hash)
 
     def _store(
         self,

@@ -102,6 +102,7 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
     identity: str
     has_tls: bool = False
     credentials: Credentials = Credentials.NONE
+    password_hash: str | None = None  # for which its password is right
     certificate_name: str | None = None  # common name of the client certificate; None: there is none
     certificate_organisation: str | None = None
 
@@ -146,6 +147,8 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     password_hash: str | None = None
     previous_password_hash: str | None = None
     previous_password_until: datetime | None = None
+    offered_password_hashes: list[str] | None = None
+    offered_password_until: datetime | None = None
     certificate_name: str | None = None
     assumed_version: str | None = None
     is_strict: bool = False

@@ -23,6 +23,8 @@ stations = Table(
     Column("password_hash", Text),  # of the Basic password; None: none set
     Column("previous_password_hash", Text),  # still opens until then, where the settings grant it
     Column("previous_password_until", Instant),
+    Column("offered_password_hashes", Json),  # sent, and not known to be taken or refused: these open, too, until then
+    Column("offered_password_until", Instant),
     Column("certificate_name", Text),  # the common name its client certificate must carry; None: the serial number
     Column("assumed_version", Text),  # spoken when it offers no subprotocol (quirk); None: refused
     Column("is_strict", Boolean, nullable=False),  # inbound messages judged by the letter

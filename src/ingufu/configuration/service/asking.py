@@ -1,7 +1,7 @@
 """Asks stations for their variables and sets them, in portions that they take, and joins what they answer."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from ingufu.configuration.events import VariablesWritten
 from ingufu.configuration.model import Change, ItemOutcome, Limits, Mutability, Origin, Told, Variable
 from ingufu.configuration.service.keeping import Keeping, actual
 from ingufu.configuration.service.means import Means
+from ingufu.configuration.service.password_sending import PasswordSending
 from ingufu.core.commands import CALL_TIMEOUT_S, StationLink
 from ingufu.core.configuration import (
     ACCEPTED,
@@ -40,11 +41,11 @@ from ingufu.stations.model import Station
 NOT_SENT = "NotSent"  # our own word: it was wrong, or dangerous, before it left
 NOT_SAYABLE = "NotSupported"  # the station's version has no word for it, or 1.6 has none for the key
 NO_ANSWER = "NoAnswer"  # our own word: the message that it travelled in was not answered
-OLD_PASSWORD_S = 24 * 3600.0  # for which the old one opens besides a new one that needs a reset
 
 ItemT = TypeVar("ItemT", ReadItem, WriteItem)
 ResultT = TypeVar("ResultT", ReadResult, WriteResult)
 _HOPELESS = (StationOffline, StationTimeout, StationUnsupported, StationNotAccepted)
+_NOT_TAKEN = (StationUnsupported, StationNotAccepted)
 
 log = structlog.get_logger(__name__)
 
@@ -169,14 +170,20 @@ class Asking:
         at_once = decide.family(station.ocpp_version).writes_at_once
         if at_once is not None:
             most = Limits(items=at_once)
+        passwords = PasswordSending(self._means, station)
 
         async def ask(batch: Sequence[WriteItem]) -> Sequence[WriteResult]:
             command = WriteVariables(items=tuple(batch))
-            outcome = await by.link.call(station.id, command, timeout_s=by.timeout_s)
+            await passwords.offer(batch)
+            try:
+                outcome = await by.link.call(station.id, command, timeout_s=by.timeout_s)
+            except _NOT_TAKEN:
+                await passwords.withdraw()
+                raise
             written = outcome.items or tuple(
                 WriteResult(name=item.name, attribute=item.attribute, status=outcome.status) for item in batch
             )
-            await self._keep_written(station, batch, written, by.actor)
+            await self._keep_written(station, batch, written, by.actor, passwords)
             return written
 
         portions = decide.batches(items, most, lambda item: decide.wire_size(item.name, item.value))
@@ -190,7 +197,12 @@ class Asking:
         await self._keeping.tell(work, station_id, told, at, origin=Origin.READ, actor=actor)
 
     async def _keep_written(
-        self, station: Station, items: Sequence[WriteItem], results: Sequence[WriteResult], actor: str | None
+        self,
+        station: Station,
+        items: Sequence[WriteItem],
+        results: Sequence[WriteResult],
+        actor: str | None,
+        passwords: PasswordSending,
     ) -> None:
         """Keep the attempt, and the value if it was taken, before anything else is asked."""
         at = self._means.clock.now()
@@ -212,7 +224,7 @@ class Asking:
                     actor=actor,
                 )
                 store.add_change(work, change)
-            await self._keep_password(work, station, given, results, at)
+            await passwords.keep(work, given, results, at)
             self._note_reboot(work, station, results, at)
             accepted = sum(one.status in (ACCEPTED, REBOOT_REQUIRED) for one in results)
             told_of = tuple(f"{one.name.text}: {one.status}" for one in results)[:50]
@@ -226,21 +238,6 @@ class Asking:
                     actor=actor,
                 )
             )
-
-    async def _keep_password(
-        self,
-        work: Work,
-        station: Station,
-        given: dict[tuple[str, str], str],
-        results: Sequence[WriteResult],
-        at: datetime,
-    ) -> None:
-        """Let the station in with the password that it took (A01.FR.03); with the old one until it has booted."""
-        for one in results:
-            if one.name.key != PASSWORD.key or one.status not in (ACCEPTED, REBOOT_REQUIRED):
-                continue
-            until = at + timedelta(seconds=OLD_PASSWORD_S) if one.status == REBOOT_REQUIRED else None
-            await self._means.stations.set_password(work, station.id, given[_place(one)], old_until=until)
 
     @staticmethod
     def _note_reboot(work: Work, station: Station, results: Sequence[WriteResult], at: datetime) -> None:

@@ -259,6 +259,8 @@ def _stations() -> None:
         sa.Column("password_hash", sa.Text),
         sa.Column("previous_password_hash", sa.Text),
         sa.Column("previous_password_until", Instant),
+        sa.Column("offered_password_hashes", Json),
+        sa.Column("offered_password_until", Instant),
         sa.Column("certificate_name", sa.Text),
         sa.Column("assumed_version", sa.Text),
         sa.Column("is_strict", sa.Boolean, nullable=False),

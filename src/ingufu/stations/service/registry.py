@@ -12,7 +12,7 @@ from ingufu.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from ingufu.core.ids import IdMaker, RandomBytes
 from ingufu.infra import secrets
 from ingufu.infra.storage.database import Database, Work
-from ingufu.stations import decide, store
+from ingufu.stations import decide, passwords, store
 from ingufu.stations.events import StationChanged, StationDiscovered
 from ingufu.stations.model import Approval, BootAnswer, Station, StationRules
 from ingufu.stations.service.quirks import switched_after
@@ -106,7 +106,7 @@ class Registry:
             fields["approval"] = Approval.APPROVED
         values: dict[str, Any] = _checked(fields)
         if station.approval is Approval.WAITING and password is None:
-            values["password_hash"] = None  # the one it called with may be anyone's choice
+            values |= passwords.NONE  # the one it called with may be anyone's choice
         if password is not None and not secrets.station_password_matches(station.password_hash, password.encode()):
             values |= self._password_columns(station, password)
         return self._change(work, station, values)
@@ -124,7 +124,7 @@ class Registry:
         station = await self.get(station_id)
         values: dict[str, Any] = {"approval": Approval.APPROVED}
         if station.approval is Approval.WAITING and not keeps_password:
-            values["password_hash"] = None
+            values |= passwords.NONE
         return self._change(work, station, values)
 
     async def refuse(self, work: Work, station_id: str) -> Station:
@@ -139,27 +139,70 @@ class Registry:
         station = await self.get(station_id)
         return self._change(work, station, {"quirks": switched_after(station, number, is_on=is_on)})
 
-    async def set_password(
-        self, work: Work, station_id: str, password: str, *, old_until: datetime | None = None
-    ) -> Station:
+    async def set_password(self, work: Work, station_id: str, password: str) -> Station:
         """Return the station with a new Basic password: text of 16 to 64 characters, or a key of 1.6 in hex digits.
 
-        The old one is right no longer, or for as long as the settings grant, or until `old_until`: a station may need
-        a reset before it uses the new one. Raises NotFound, InvalidInput.
+        The old one is right no longer, or for as long as the settings grant; those that the station was sent are right
+        no longer. Raises NotFound, InvalidInput.
         """
         station = await self.get(station_id)
-        columns = self._password_columns(station, password)
-        if old_until is not None and station.password_hash is not None:
-            columns |= {"previous_password_hash": station.password_hash, "previous_password_until": old_until}
-        return self._change(work, station, columns)
+        return self._change(work, station, self._password_columns(station, password))
+
+    async def offer_password(self, work: Work, station_id: str, password: str) -> bool:
+        """Let a password that is about to be sent to the station open, too, until it is known whether it was taken.
+
+        Return whether it did not open before. Raises NotFound, InvalidInput, and Conflict at the commit if another one
+        was offered meanwhile.
+        """
+        station, now = await self.get(station_id), self._clock.now()
+        is_new = passwords.right_one(station, password.encode(), now) is None
+        store.change_offered(work, station, passwords.offer(station, password, now, self._random_bytes), must=True)
+        return is_new
+
+    async def took_password(
+        self, work: Work, station_id: str, password: str, *, old_until: datetime | None = None
+    ) -> None:
+        """Let a password that the station has taken be its own. Raises NotFound, InvalidInput.
+
+        The old one is right no longer, or for as long as the settings grant, or until `old_until`: a station may need
+        a reset before it uses the new one.
+        """
+        station, now = await self.get(station_id), self._clock.now()
+        stored = passwords.hash_offered(station, password, now)
+        if not secrets.station_password_matches(station.password_hash, password.encode()):
+            own = stored or secrets.hash_station_password(password, self._random_bytes)
+            self._change(work, station, self._own_password(station, own, old_until))
+        store.change_offered(work, station, passwords.settle(station, stored, now))
+
+    async def refused_password(self, work: Work, station_id: str, password: str) -> None:
+        """Let a password that was offered and that the station did not take open no more. Raises NotFound."""
+        station, now = await self.get(station_id), self._clock.now()
+        stored = passwords.hash_offered(station, password, now)
+        if stored is not None:
+            store.change_offered(work, station, passwords.withdraw(station, stored, now))
+
+    def came_with_password(self, work: Work, station: Station, stored: str | None) -> None:
+        """Let an offered password with which the station came, by its hash, take the place of its own.
+
+        `station` is as it was when it was let in; what was set or taken since stays.
+        """
+        now = self._clock.now()
+        if stored is None or stored == station.password_hash or stored not in passwords.offered(station, now):
+            return
+        columns = self._own_password(station, stored) | passwords.settle(station, stored, now)
+        store.change_offered(work, station, columns)
+        work.emit(StationChanged(occurred_at=now, station_id=station.id, changed=("password",)))
+
+    def right_password(self, station: Station, presented: bytes) -> str | None:
+        """Return the hash for which the password of the Authorization header, as bytes, is right; takes microseconds.
+
+        None: it is not the station's.
+        """
+        return passwords.right_one(station, presented, self._clock.now())
 
     def password_matches(self, station: Station, presented: bytes) -> bool:
-        """Return whether the password of the Authorization header, as bytes, is the station's; takes microseconds."""
-        is_right = secrets.station_password_matches(station.password_hash, presented)
-        until = station.previous_password_until
-        if not is_right and until is not None and self._clock.now() < until:
-            return secrets.station_password_matches(station.previous_password_hash, presented)
-        return is_right
+        """Return whether the password of the Authorization header, as bytes, is the station's."""
+        return self.right_password(station, presented) is not None
 
     async def discover(self, work: Work, identity: str, *, password: bytes | None = None) -> Station:
         """Return the station that nobody knew, now listed as waiting for approval.
@@ -187,7 +230,7 @@ class Registry:
         if station.is_online:
             raise Conflict("The station is connected: refuse it and close its connection first.")
         if has_charged:
-            self._change(work, station, {"approval": Approval.REFUSED, "password_hash": None})
+            self._change(work, station, {"approval": Approval.REFUSED, **passwords.NONE})
             return False
         store.remove(work, station_id)
         return True
@@ -228,15 +271,18 @@ class Registry:
         return msgspec.structs.replace(station, **changed)
 
     def _password_columns(self, station: Station, password: str) -> dict[str, Any]:
-        columns: dict[str, Any] = {
-            "password_hash": secrets.hash_station_password(password, self._random_bytes),
-            "previous_password_hash": None,
-            "previous_password_until": None,
+        stored = secrets.hash_station_password(password, self._random_bytes)
+        return self._own_password(station, stored) | passwords.NO_OFFER
+
+    def _own_password(self, station: Station, stored: str, old_until: datetime | None = None) -> dict[str, Any]:
+        if old_until is None and self.rules.password_grace_s:
+            old_until = self._clock.now() + timedelta(seconds=self.rules.password_grace_s)
+        old = station.password_hash if old_until is not None else None
+        return {
+            "password_hash": stored,
+            "previous_password_hash": old,
+            "previous_password_until": None if old is None else old_until,
         }
-        if self.rules.password_grace_s and station.password_hash is not None:
-            columns["previous_password_hash"] = station.password_hash
-            columns["previous_password_until"] = self._clock.now() + timedelta(seconds=self.rules.password_grace_s)
-        return columns
 
     def _presented_hash(self, password: bytes | None) -> str | None:
         if password is None:

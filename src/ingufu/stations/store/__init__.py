@@ -158,6 +158,17 @@ def change(work: Work, station_id: str, values: Mapping[str, Any]) -> None:
     work.execute_once(update(stations).where(stations.c.id == station_id).values(**values), expect=1)
 
 
+def change_offered(work: Work, station: Station, values: Mapping[str, Any], *, must: bool = False) -> None:
+    """Write these columns unless the station was offered another password since it was read.
+
+    If they `must` be written, the unit is undone with Conflict then.
+    """
+    until = stations.c.offered_password_until
+    is_same = until.is_(None) if station.offered_password_until is None else until == station.offered_password_until
+    changed = update(stations).where(stations.c.id == station.id, is_same).values(**values)
+    work.execute_once(changed, expect=1 if must else None)
+
+
 def remove(work: Work, station_id: str) -> None:
     for statement in _REMOVE:
         work.execute(statement, {"id_": station_id})
