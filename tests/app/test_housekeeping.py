@@ -12,10 +12,13 @@ from ingufu.app.compose import gateway_process
 from ingufu.app.housekeeping import figures, keep_house, metrics_responder, tidy
 from ingufu.app.retention import retention_rules
 from ingufu.app.settings import OcppSettings, RetentionSettings, Settings
+from ingufu.core.errors import TooManyRequests
 from ingufu.infra.ending import end
 from ingufu.infra.storage.migrate import migrate
 from ingufu.infra.storage.targets import StorageUrl
-from ingufu.stations.model import Attempt, AttemptOutcome
+from ingufu.stations.model import Attempt, AttemptOutcome, StationRules
+from ingufu.stations.service import Stations
+from ingufu.stations.store import strangers
 from kept import Sent, keep
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -55,6 +58,28 @@ async def test_what_is_too_old_goes_and_the_rest_stays(desk, clock):
     assert len(await services.accounts.audit_trail()) == 3  # for ever, unless set
     await AuditKeeper(services.accounts, clock, kept_days=30).prune()
     assert len(await services.accounts.audit_trail()) == 3  # two, and that one was pruned
+
+
+async def test_strangers_that_called_once_make_way_after_a_day_and_those_that_still_call_stay(
+    desk, clock, ids, monkeypatch
+):
+    monkeypatch.setattr(strangers, "PRUNED_AT_ONCE", 3)
+    stations = Stations(desk.services.database, clock, ids, StationRules(max_waiting=8))
+    for number in range(8):
+        async with desk.work() as work:
+            await stations.discover(work, f"FAKE-{number}", address="192.0.2.66")
+    with pytest.raises(TooManyRequests):
+        await stations.discover(desk.work(), "NEW", address="192.0.2.66")
+    clock.advance(86_400 / 2)
+    calling = await stations.find_by_identity("FAKE-5")
+    stations.seen(calling.id, clock.now())
+    await tidy(desk.services, RetentionSettings())
+    assert len(await stations.all()) == 8
+    clock.advance(86_400 / 2 + 1)
+    await tidy(desk.services, RetentionSettings())
+    assert [one.identity for one in await stations.all()] == ["FAKE-5"]
+    async with desk.work() as work:
+        await stations.discover(work, "NEW", address="192.0.2.66")
 
 
 async def test_a_failure_is_tried_again_and_ends_nothing(desk, monkeypatch):

@@ -93,7 +93,7 @@ async def test_an_unknown_station_is_listed_and_waits(house: Running):
     answer = await knock(house, "/ocpp/NEW-1", authorization=basic("NEW-1"))
     assert (answer.status, answer.body) == (404, "Nothing here.")
     station = await only(house, stations)
-    assert (station["identity"], station["approval"]) == ("NEW-1", "waiting")
+    assert (station["identity"], station["approval"], station["address"]) == ("NEW-1", "waiting", "127.0.0.1")
     kept = await only(house, attempts)
     assert (kept["outcome"], kept["station_id"]) == ("waiting-for-approval", station["id"])
     assert kept["user_agent"] == "Door/1"

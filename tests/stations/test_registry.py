@@ -164,6 +164,52 @@ async def test_stations_that_wait_are_bounded(database, clock, ids):
         await stations.discover(database.work(), "WILD-3")
 
 
+async def test_one_address_that_fills_the_list_makes_way_for_others_up_to_their_share(database, clock, ids):
+    stations = Stations(database, clock, ids, StationRules(max_waiting=4))
+    for number in range(4):
+        async with database.work() as work:
+            await stations.discover(work, f"FAKE-{number}", address="192.0.2.66")
+        clock.advance(1)
+    for number in range(2):
+        async with database.work() as work:
+            await stations.discover(work, f"REAL-{number}", address="192.0.2.1")
+    assert [one.identity for one in await stations.all()] == ["FAKE-2", "FAKE-3", "REAL-0", "REAL-1"]
+    for number, address in ((2, "192.0.2.1"), (9, "192.0.2.66")):
+        with pytest.raises(TooManyRequests):
+            await stations.discover(database.work(), f"MORE-{number}", address=address)
+
+
+async def test_two_that_would_take_one_place_do_not_both(database, clock, ids):
+    stations = Stations(database, clock, ids, StationRules(max_waiting=3))
+    for number in range(3):
+        async with database.work() as work:
+            await stations.discover(work, f"FAKE-{number}", address="192.0.2.66")
+    first, second = database.work(), database.work()
+    await stations.discover(first, "REAL-1", address="192.0.2.1")
+    await stations.discover(second, "REAL-2", address="192.0.2.2")
+    await first.commit()
+    with pytest.raises(Conflict):
+        await second.commit()
+    assert len(await stations.all()) == 3
+
+
+async def test_stations_that_people_had_a_hand_in_do_not_make_way(database, clock, ids):
+    stations = Stations(database, clock, ids, StationRules(max_waiting=4))
+    async with database.work() as work:
+        await stations.create(work, "ENTERED", approval=Approval.WAITING)
+        placed = await stations.discover(work, "PLACED")
+        noted = await stations.discover(work, "NOTED")
+        built = await stations.discover(work, "BUILT")
+        await stations.discover(work, "WILD")
+    async with database.work() as work:
+        await stations.update(work, placed.id, site_id="site")
+        await stations.update(work, noted.id, note="Ours, I think")
+        await stations.set_connector(work, built.id, 1, 1)
+    clock.advance(86_400 * 400)
+    await stations.prune_waiting(clock.now())
+    assert {one.identity for one in await stations.all()} == {"ENTERED", "PLACED", "NOTED", "BUILT"}
+
+
 async def test_station_that_waits_too_long_makes_way_unless_it_still_calls(database, stations, station, clock):
     async with database.work() as work:
         await stations.discover(work, "WILD-1")

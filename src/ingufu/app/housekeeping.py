@@ -17,6 +17,7 @@ from ingufu.services import Services
 
 PRUNE_EVERY_S = 3600.0
 FIRST_PRUNE_AFTER_S = 60.0  # the start belongs to the stations that come back
+WAITING_KEPT = timedelta(days=1)  # since its last call: a station that is ours calls every few minutes
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ async def keep_house(
 async def tidy(services: Services, retention: RetentionSettings) -> None:
     """Delete what the settings no longer keep, in portions, so that no station waits for it."""
     await prune(services.database, retention_rules(retention), services.clock.now())
+    await services.stations.prune_waiting(services.clock.now() - WAITING_KEPT)
     await services.accounts.prune()
 
 

@@ -251,11 +251,13 @@ class Admission:
         password = given.password if isinstance(given, BasicCredentials) else None
         try:
             async with self._services.database.work() as work:
-                station = await self._services.stations.discover(work, identity, password=password)
+                station = await self._services.stations.discover(
+                    work, identity, address=attempt.address, password=password
+                )
         except TooManyRequests as error:
             return self._refuse(attempt, AttemptOutcome.UNKNOWN_STATION, error.message)
-        except Conflict:  # it called twice at once, and the other call listed it
-            return self._refuse(attempt, AttemptOutcome.WAITING_FOR_APPROVAL, "It waits for approval already.")
+        except Conflict:  # it called twice at once and is listed, or another took the place that it was to have
+            return self._refuse(attempt, AttemptOutcome.WAITING_FOR_APPROVAL, "Listed now, or with its next call.")
         attempt = msgspec.structs.replace(attempt, station_id=station.id)
         return self._refuse(attempt, AttemptOutcome.WAITING_FOR_APPROVAL, "Unknown until now; listed for approval.")
 

@@ -14,6 +14,7 @@ from ingufu.stations.attempts import Refusals
 from ingufu.stations.events import ConnectionRefused, StationChanged, StationConnected, StationDisconnected
 from ingufu.stations.model import Attempt, AttemptOutcome, StationRules
 from ingufu.stations.skews import Skews
+from ingufu.stations.store import strangers
 
 SERVER_ENDED = "The server ended without closing the connection."
 
@@ -196,6 +197,15 @@ class Connections:
         """Delete the attempts from before, a portion at a time, so that no station waits for it."""
         while await store.prune_attempts(self._database, before):
             pass
+
+    async def prune_waiting(self, before: datetime) -> None:
+        """Delete strangers that wait and did not call since before: whoever floods the list does not own it.
+
+        A few at a time, so that no station waits for it. One that a person entered, named, noted or placed stays.
+        """
+        while gone := await strangers.prune(self._database, before):
+            for station_id in gone:
+                self._left(station_id)
 
     def skew_s(self, station_id: str) -> float | None:
         """Return how far ahead the station's clock is, as its live messages told; None: not known."""

@@ -16,6 +16,7 @@ from ingufu.stations import decide, passwords, store
 from ingufu.stations.events import StationChanged, StationDiscovered
 from ingufu.stations.model import Approval, BootAnswer, Station, StationRules
 from ingufu.stations.service.quirks import switched_after
+from ingufu.stations.store import strangers
 
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 _LONGEST = {"name": 100, "note": 2000, "certificate_name": 64, "site_id": 36}  # X.520: a common name has at most 64
@@ -204,18 +205,27 @@ class Registry:
         """Return whether the password of the Authorization header, as bytes, is the station's."""
         return self.right_password(station, presented) is not None
 
-    async def discover(self, work: Work, identity: str, *, password: bytes | None = None) -> Station:
+    async def discover(self, work: Work, identity: str, *, address: str = "", password: bytes | None = None) -> Station:
         """Return the station that nobody knew, now listed as waiting for approval.
 
-        The password it presented is kept (hashed) for the person who approves it to accept or not. Raises
-        InvalidInput, TooManyRequests if too many wait already, and Conflict at the commit if it was listed meanwhile.
+        The password it presented is kept (hashed) for the person who approves it to accept or not. If the list is
+        full, one from the address with most of them makes way, as long as that has more than this one then. Raises
+        InvalidInput, TooManyRequests if too many wait already, and Conflict at the commit if it was listed, or its
+        place was taken, meanwhile.
         """
         _check_identity(identity)
-        if await store.count_waiting(self._database) >= self.rules.max_waiting:
-            raise TooManyRequests("Too many unknown stations wait for approval already.", retry_after_s=300)
+        if await strangers.count(self._database) >= self.rules.max_waiting:
+            other = await strangers.to_make_way(self._database, address)
+            if other is None:
+                raise TooManyRequests("Too many unknown stations wait for approval already.", retry_after_s=300)
+            strangers.remove(work, other)
         presented = self._presented_hash(password)
         station = msgspec.structs.replace(
-            self._new(identity), approval=Approval.WAITING, boot_answer=BootAnswer.ACCEPTED, password_hash=presented
+            self._new(identity),
+            approval=Approval.WAITING,
+            boot_answer=BootAnswer.ACCEPTED,
+            password_hash=presented,
+            address=address,
         )
         store.add(work, station)
         work.emit(StationDiscovered(occurred_at=station.created_at, station_id=station.id, identity=identity))
@@ -234,11 +244,6 @@ class Registry:
             return False
         store.remove(work, station_id)
         return True
-
-    async def prune_waiting(self, before: datetime) -> None:
-        """Delete stations that wait since before and did not call again: whoever floods the list does not own it."""
-        async with self._database.work() as work:
-            store.prune_waiting(work, before)
 
     def _new(self, identity: str) -> Station:
         profile = self.rules.default_security_profile

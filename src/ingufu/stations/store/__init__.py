@@ -11,7 +11,7 @@ from ingufu.core.ids import identity_key
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert, insert_or_ignore, upsert
 from ingufu.stations.decide import TLS
-from ingufu.stations.model import Approval, Attempt, Connector, Evse, Standing, Station
+from ingufu.stations.model import Attempt, Connector, Evse, Standing, Station
 from ingufu.stations.quirks.model import Meeting
 from ingufu.stations.tables import attempts, connectors, evses, lessons, meetings, stations
 
@@ -29,6 +29,7 @@ _ENTERED = ("kind", "max_power_w")
 ASKED_AT_ONCE = 500  # of which one read is, some milliseconds
 PRUNED_AT_ONCE = 5000  # rows of one delete, so that no station waits long for its commit
 
+
 # Stations
 
 _BY_ID = select(stations).where(stations.c.id == bindparam("id_"))
@@ -36,13 +37,7 @@ _BY_KEY = select(stations).where(stations.c.identity_key == bindparam("key"))
 _STANDING = select(*(stations.c[name] for name in Standing.__struct_fields__)).where(stations.c.id == bindparam("id_"))
 _ALL = select(stations).order_by(stations.c.identity_key)
 _ONLINE = select(stations).where(stations.c.is_online).order_by(stations.c.identity_key)
-_WAITING = select(func.count().label("n")).select_from(stations).where(stations.c.approval == Approval.WAITING.value)
 _ADD = insert(stations)
-_PRUNE_WAITING = delete(stations).where(
-    stations.c.approval == Approval.WAITING.value,
-    func.coalesce(stations.c.last_seen_at, stations.c.created_at)
-    < bindparam("before", type_=stations.c.created_at.type),
-)
 _REMOVE = (
     delete(stations).where(stations.c.id == bindparam("id_")),
     delete(connectors).where(connectors.c.station_id == bindparam("id_")),
@@ -143,11 +138,6 @@ async def askable(database: Database, among: Collection[str] | None) -> AsyncIte
         last = rows[-1]["id"]
 
 
-async def count_waiting(database: Database) -> int:
-    row = await database.fetch_one(_WAITING)
-    return int(row["n"]) if row else 0
-
-
 def add(work: Work, station: Station) -> None:
     """Add the station; the unit is undone with Conflict if its identity is taken."""
     work.execute(_ADD, msgspec.structs.asdict(station) | {"identity_key": identity_key(station.identity)})
@@ -172,10 +162,6 @@ def change_offered(work: Work, station: Station, values: Mapping[str, Any], *, m
 def remove(work: Work, station_id: str) -> None:
     for statement in _REMOVE:
         work.execute(statement, {"id_": station_id})
-
-
-def prune_waiting(work: Work, before: datetime) -> None:
-    work.execute(_PRUNE_WAITING, {"before": before})
 
 
 def set_connected(
