@@ -70,6 +70,7 @@ class ChargeRecord(msgspec.Struct, frozen=True, kw_only=True):
     price: Price
     confidence: Confidence
     signature: SignatureState = SignatureState.NONE
+    is_tariff_by_hand: bool = False  # a person chose it: what comes late chooses no other
     engine: str  # the version of the rules it was priced by
     issued_at: datetime
 

@@ -41,6 +41,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
     usage: Usage
     tariffs: tuple[AppliedTariff, ...]
+    is_tariff_by_hand: bool = False
     price: Price
 
 
@@ -140,6 +141,7 @@ class Issuing:
             price=draft.price,
             confidence=draft.confidence,
             signature=draft.signature,
+            is_tariff_by_hand=draft.is_tariff_by_hand,
             engine=decide.ENGINE,
             issued_at=now,
         )

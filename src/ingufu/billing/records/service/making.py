@@ -10,7 +10,7 @@ import msgspec
 from ingufu.billing.records import decide, store
 from ingufu.billing.records.currents import total_current
 from ingufu.billing.records.folding import Fault, Reading, faults_of, usage_of
-from ingufu.billing.records.model import Snapshot
+from ingufu.billing.records.model import ChargeRecord, Snapshot
 from ingufu.charging.figures import summarise
 from ingufu.charging.model import EventFacts, MeterReading, Transaction, TransactionEvent, TransactionReport
 from ingufu.charging.service import Charging
@@ -92,6 +92,30 @@ class Making:
         return await self._tariffs.of_session(
             transaction.id, choice, transaction.started_at, until=transaction.ended_at
         )
+
+    async def tariffs_anew(
+        self, transaction: Transaction, place: Place, standing: ChargeRecord
+    ) -> tuple[AppliedTariff, ...]:
+        """Return what prices a transaction that has a record: what did so far, whatever changed of tariffs since.
+
+        It is chosen anew, by what was so when the session began, if that was at another time or place or by somebody
+        else than the record says; unless a person chose it. A longer session has the later prices of feeds as well.
+        """
+        is_kept = standing.is_tariff_by_hand or decide.is_chosen_alike(standing, transaction)
+        if is_kept and decide.spans(standing, transaction):
+            return standing.tariffs
+        began_at, ended_at = transaction.started_at, transaction.ended_at
+        if standing.is_tariff_by_hand:
+            own = standing.tariffs
+            longer = [await self._tariffs.applied_span(one, one.from_at or began_at, ended_at) for one in own]
+            return decide.with_frozen_prices(standing, longer)
+        choice = Choice()
+        if not is_kept:
+            choice = await self.choose(transaction, replace(place, site_id=standing.snapshot.site_id))
+        if choice.applied is None:
+            choice = Choice(applied=next((one for one in standing.tariffs if one.from_at is None), None))
+        found = await self._tariffs.of_session(transaction.id, choice, began_at, until=ended_at)
+        return decide.with_frozen_prices(standing, found or standing.tariffs)
 
     async def usage(
         self,

@@ -157,12 +157,16 @@ class Rater:
             goes = refused.state is RatingState.NOT_BILLED
             return await self._settle(rating, refused, verdict=verdict, taken_back=standing if goes else None)
         place = await self._making.place(transaction.station_id)
-        tariffs = standing.tariffs if standing is not None else await self._making.tariffs(transaction, place)
+        if standing is None:
+            tariffs = await self._making.tariffs(transaction, place)
+        else:
+            transaction = decide.as_first_known(standing, transaction)
+            tariffs = await self._making.tariffs_anew(transaction, place, standing)
         if not tariffs:
             nothing = decide.Refused(RatingState.UNPRICED, RatingReason.NO_TARIFF)
             return await self._settle(rating, nothing, verdict=verdict)
         draft = await self._draft(transaction, place, verdict, tariffs, standing)
-        if standing is not None and decide.is_same_bill(standing, draft.price, draft.usage):
+        if standing is not None and decide.is_same_bill(standing, draft.price, draft.usage, draft.snapshot):
             same = decide.Refused(RatingState.ISSUED, RatingReason.NONE)
             return await self._settle(rating, same, verdict=verdict)
         return await self._issuing.issue(rating, draft, replaces=standing)
@@ -184,9 +188,10 @@ class Rater:
             energy_wh=verdict.energy_wh,
             confidence=verdict.confidence,
             signature=verdict.signature,
-            snapshot=await self._making.snapshot(transaction, place),
+            snapshot=await self._making.snapshot(transaction, place, names=decide.names_of(standing)),
             usage=usage,
             tariffs=tariffs,
+            is_tariff_by_hand=standing is not None and standing.is_tariff_by_hand,
             price=price(usage, tariffs, rounding=rounding),
         )
 

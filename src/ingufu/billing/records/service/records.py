@@ -222,18 +222,17 @@ class ChargeRecords:
         reason = _reason(reason)
         if record.transaction_id is None:
             raise Conflict("A reservation that nobody came for is not priced anew: take its record back instead.")
-        transaction = await self._charging.get(record.transaction_id)
+        transaction = decide.as_first_known(record, await self._charging.get(record.transaction_id))
         verdict = await self._evidence.judge(transaction.id)
         refused = decide.refuse(transaction, verdict, self.rules)
         if refused is not None:
             raise Conflict(f"The session cannot be billed as it is now: {refused.reason.value}.")
-        tariffs = record.tariffs if tariff is None else (tariff,)
-        priced = await self._priced(transaction, tariffs)
-        assert priced.price is not None and priced.usage is not None  # noqa: S101, PT018 - there are tariffs
-        if decide.is_same_bill(record, priced.price, priced.usage):
-            raise Conflict("It would come out the same: nothing is corrected.")
         place = await self._making.place(transaction.station_id)
-        draft = await self._draft(transaction, verdict, place, priced)
+        own = (tariff,) if tariff is not None else await self._making.tariffs_anew(transaction, place, record)
+        draft = await self._draft(transaction, verdict, place, await self._priced(transaction, own), record)
+        if decide.is_same_bill(record, draft.price, draft.usage, draft.snapshot):
+            raise Conflict("It would come out the same: nothing is corrected.")
+        draft = replace(draft, is_tariff_by_hand=tariff is not None or record.is_tariff_by_hand)
         return await self._issuing.issue_in(work, rating, draft, replaces=record, reason=reason)
 
     async def bill(self, work: Work, transaction_id: str, tariff: AppliedTariff) -> Rating:
@@ -252,8 +251,8 @@ class ChargeRecords:
         if rating.record_id is not None:
             raise Conflict("The session has a charge record: correct that one.")
         place = await self._making.place(transaction.station_id)
-        priced = await self._priced(transaction, (tariff,))
-        return await self._issuing.issue_in(work, rating, await self._draft(transaction, verdict, place, priced))
+        draft = await self._draft(transaction, verdict, place, await self._priced(transaction, (tariff,)))
+        return await self._issuing.issue_in(work, rating, replace(draft, is_tariff_by_hand=True))
 
     async def rate_again(self, work: Work, transaction_id: str) -> Rating:
         """Have a session be looked at anew, as soon as the rater comes to it. Raises NotFound, Conflict while it runs.
@@ -292,7 +291,12 @@ class ChargeRecords:
         return len(found)
 
     async def _draft(
-        self, transaction: Transaction, verdict: EnergyVerdict, place: Place, priced: SessionPrice
+        self,
+        transaction: Transaction,
+        verdict: EnergyVerdict,
+        place: Place,
+        priced: SessionPrice,
+        standing: ChargeRecord | None = None,
     ) -> Draft:
         assert priced.price is not None and priced.usage is not None  # noqa: S101, PT018 - there are tariffs
         return Draft(
@@ -302,7 +306,7 @@ class ChargeRecords:
             energy_wh=verdict.energy_wh,
             confidence=verdict.confidence,
             signature=verdict.signature,
-            snapshot=await self._making.snapshot(transaction, place),
+            snapshot=await self._making.snapshot(transaction, place, names=decide.names_of(standing)),
             usage=priced.usage,
             tariffs=priced.tariffs,
             price=priced.price,
