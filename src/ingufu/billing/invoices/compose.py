@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ingufu.billing.invoices import amounts
+from ingufu.billing.invoices import amounts, reverse_charge
 from ingufu.billing.invoices.model import (
     Document,
     DocumentKind,
@@ -296,10 +296,14 @@ def _lines(record: ChargeRecord, seller: LegalEntity, buyer: Customer | None, fi
     bases = {(one.tariff_id, one.version): one.terms.tax_basis for one in record.tariffs}
     limit = record.price.limits[-1].kind.value if record.price.limits else ""
     is_reverse = buyer is not None and buyer.is_reverse_charge
+    shown = [
+        (line, net, gross)
+        for line, net, gross in zip(priced, nets, grosses, strict=True)
+        if net or gross or line.quantity
+    ]
+    left = reverse_charge.taxes_of(record, [(line, net) for line, net, _ in shown]) if is_reverse else [()] * len(shown)
     made: list[DocumentLine] = []
-    for line, net, gross in zip(priced, nets, grosses, strict=True):
-        if not net and not gross and not line.quantity:
-            continue
+    for (line, net, gross), buyer_taxes in zip(shown, left, strict=True):
         taxes: tuple[Tax, ...] = line.taxes or ()
         is_gross = bases.get((line.tariff_id, line.version)) is TaxBasis.INCLUDED
         unit_price = amounts.net_price(line.unit_price, taxes, is_gross=is_gross)
@@ -324,6 +328,7 @@ def _lines(record: ChargeRecord, seller: LegalEntity, buyer: Customer | None, fi
                 category=TaxCategory.REVERSE_CHARGE if is_reverse else _category(line, seller),
                 percent=Decimal(0) if is_reverse else amounts.percent(taxes),
                 taxes=() if is_reverse else taxes,
+                buyer_taxes=buyer_taxes,
                 net=net,
                 gross=net if is_reverse else gross,
             )

@@ -124,6 +124,7 @@ class DocumentLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     category: TaxCategory
     percent: Decimal = Decimal(0)  # of all its taxes together
     taxes: tuple[Tax, ...] = ()
+    buyer_taxes: tuple["TaxPart", ...] = ()  # reverse charge: what the ledger booked as taxes and the buyer owes now
     net: Decimal
     gross: Decimal
 
@@ -140,7 +141,7 @@ class TaxGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TaxPart(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One tax of a group: where several are laid on the same, they are told apart here."""
+    """One tax of a group or a line: where several are laid on the same, they are told apart here."""
 
     name: str
     percent: Decimal

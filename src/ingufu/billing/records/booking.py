@@ -6,7 +6,7 @@ from decimal import Decimal
 from ingufu.billing.records.model import ChargeRecord, RecordKind
 from ingufu.ledger.model import AccountKind, Earned, EntryKind, NewEntry, Posting
 from ingufu.tariffs.model import Dimension
-from ingufu.tariffs.priced import Line, TaxAmount
+from ingufu.tariffs.priced import Line
 
 ADJUSTMENT = "adjustment"
 RESERVATION = "reservation"
@@ -32,7 +32,7 @@ def entry_of(record: ChargeRecord) -> NewEntry | None:
         add(AccountKind.REVENUE, earned_by(line), -net)
     add(AccountKind.REVENUE, ADJUSTMENT, sum(billed.line_net, Decimal(0)) - billed.net)  # of limits without a line
     for tax in billed.taxes:
-        add(AccountKind.TAX, tax_owner(tax), -tax.amount)
+        add(AccountKind.TAX, tax_owner(tax.name, tax.percent), -tax.amount)
     add(AccountKind.ROUNDING, "", -(billed.gross - billed.net - _sum(tax.amount for tax in billed.taxes)))
     postings = tuple(
         Posting(account=account, owner=owner, amount=amount, currency=record.currency)
@@ -85,9 +85,9 @@ def earned_by(line: Line) -> str:
     return RESERVATION if line.reservation is not None else _EARNED[line.dimension]
 
 
-def tax_owner(tax: TaxAmount) -> str:
+def tax_owner(name: str, percent: Decimal) -> str:
     """Return the tax account of a tax: its name and rate."""
-    return f"{tax.name} {tax.percent:f}"
+    return f"{name} {percent:f}"
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import structlog
 
-from ingufu.billing.invoices import compose, numbering
+from ingufu.billing.invoices import compose, numbering, reverse_charge
 from ingufu.billing.invoices.events import DocumentDrafted, DocumentFinalised, DocumentSettled, DocumentVoided
 from ingufu.billing.invoices.model import (
     Document,
@@ -154,6 +154,9 @@ class Documents:
         store.take_number(work, seller.id, document.kind, year, last)
         store.change(work, done)
         await self._signing.submit(work, done)
+        entry = reverse_charge.entry_of(done)
+        if entry is not None:
+            await self._ledger.post(work, entry, by=done.created_by)
         work.emit(
             DocumentFinalised(
                 occurred_at=at,
