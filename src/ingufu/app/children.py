@@ -48,14 +48,21 @@ class Child:
         failures = 0
         while True:
             started_at = loop.time()
-            code = await self._run()
+            what, how = await self._outcome()
             if loop.time() - started_at > RESTART_AFTER_S[-1]:
                 failures = 0
             wait_s = RESTART_AFTER_S[min(failures, len(RESTART_AFTER_S) - 1)]
             failures += 1
             self.restarts += 1
-            log.error("child.ended", child=self._name, exit_code=code, restart_in_s=wait_s)
+            log.error(what, child=self._name, **how, restart_in_s=wait_s)
             await asyncio.sleep(wait_s)
+
+    async def _outcome(self) -> tuple[str, dict[str, int | str]]:
+        """Run the process once; return what became of it, for the log."""
+        try:
+            return "child.ended", {"exit_code": await self._run()}
+        except Exception as error:  # noqa: BLE001 - no memory, process or descriptor now, or the program is upgraded
+            return "child.not_started", {"error": str(error)}
 
     async def _run(self) -> int:
         starting = asyncio.ensure_future(
@@ -73,10 +80,14 @@ class Child:
             return await process.wait()
         finally:
             self._process = None
-            await asyncio.shield(_end(await starting))
+            await asyncio.shield(_end(starting))
 
 
-async def _end(process: Process) -> None:
+async def _end(starting: asyncio.Future[Process]) -> None:
+    try:
+        process = await starting
+    except Exception:  # noqa: BLE001 - there is none; whoever waits for it knows why
+        return
     if process.returncode is None:
         process.terminate()
         try:
