@@ -23,10 +23,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.processes import OUTPUT, PATIENCE_S, Program, Server, ask_console, environment, ingufu, serving
+from faults.disk import Disk
+from ingufu.app import listening
 from ingufu.app.compose import gateway_process
 from ingufu.app.parts import bus_socket
-from ingufu.app.serve import until_stopped
 from ingufu.app.settings import OcppSettings, Settings
+from ingufu.app.stopping import until_stopped
 from ingufu.core.errors import Unavailable
 from ingufu.infra.bus.hub import HubBus
 from ingufu.infra.storage.migrate import migrate
@@ -323,13 +325,13 @@ async def test_a_disk_that_failed_ends_the_server_so_that_it_is_started_anew(tmp
     await migrate(StorageUrl.parse(None, tmp_path))
     async with gateway_process(settings) as process:
         stop = asyncio.Event()
-        waiting = asyncio.create_task(until_stopped(process, stop))
+        waiting = asyncio.create_task(until_stopped(process.services.database, stop))
         process.services.database.engine.failure = "The disk failed."
         with pytest.raises(Unavailable, match=r"can no longer be written: The disk failed\."):
             await asyncio.wait_for(waiting, PATIENCE_S)
         process.services.database.engine.failure = None
         stop.set()
-        await until_stopped(process, stop)
+        await until_stopped(process.services.database, stop)
 
 
 def test_the_web_process_serves_alone_too(shared, data):
@@ -346,6 +348,25 @@ def test_the_web_process_serves_alone_too(shared, data):
         assert web.end() == 0
     finally:
         web.destroy()
+
+
+def test_a_web_process_whose_disk_failed_ends_so_that_it_is_started_anew(shared, tmp_path):
+    disk = Disk(shared.data, tmp_path)
+    key = shared.make_key("stations:write")
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        address = found.getsockname()
+    web = Program("web", "--data", shared.data, "--http", listening.shown(*address), **disk.environment())
+    try:
+        web.until("web.started")
+        new = {"method": "POST", "key": key}
+        assert ask_console(address, "/api/v1/sites", **new, body={"name": "Kigali"})[0] == 201
+        disk.fail()
+        assert ask_console(address, "/api/v1/sites", **new, body={"name": "Musanze"})[0] == 503
+        assert web.wait() == 1
+        assert any("The database can no longer be written" in line for line in web.logged)
+    finally:
+        web.destroy()
+    assert shared.request("/api/v1/sites", **new, body={"name": "Musanze"})[0] == 201
 
 
 def test_a_web_process_whose_server_goes_while_it_starts_goes_too(shared):

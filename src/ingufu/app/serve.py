@@ -1,7 +1,6 @@
 """`ingufu serve`: the gateway in this process, console and API in one beside it, and the house kept in order."""
 
 import asyncio
-import contextlib
 import gc
 import os
 import secrets
@@ -22,6 +21,7 @@ from ingufu.app.outcomes import SAID, WRONG_USE
 from ingufu.app.renewing import Renewal
 from ingufu.app.settings import Settings
 from ingufu.app.settings_loading import hand_over
+from ingufu.app.stopping import until_stopped
 from ingufu.app.web_supervisor import WebSupervisor, console_url
 from ingufu.core.errors import SettingsError, Unavailable
 from ingufu.infra.ending import end
@@ -30,7 +30,6 @@ from ingufu.services import Services
 
 FIRST_USER = "admin@ingufu.local"
 FIRST_PASSWORD_BYTES = 12
-STORAGE_LOOK_S = 1.0
 MANY_STATIONS = 500  # coming back at once: the console waits for them, as it would take a processor from them
 
 Say = Callable[[str], None]
@@ -58,7 +57,7 @@ async def serve(settings: Settings, say: Say) -> None:
             renewal = Renewal(server.process.endpoints)
             watch = asyncio.create_task(renewal.watch())
             with renewing_signal(renewal, stop):
-                await until_stopped(server.process, stop)
+                await until_stopped(server.process.services.database, stop)
             watch.cancel()
             say("Stopping: connections are closed one after the other.")
 
@@ -182,17 +181,6 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-async def until_stopped(process: GatewayProcess, stop: asyncio.Event) -> None:
-    """Return when `stop` is set. Raises Unavailable when nothing can be written any more."""
-    database = process.services.database
-    while not stop.is_set():
-        if database.failure is not None:
-            raise Unavailable(f"The database can no longer be written: {database.failure}")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STORAGE_LOOK_S):
-                await stop.wait()
 
 
 async def migrate(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from ingufu.app import listening, parts
 from ingufu.app.children import stop_with_parent
 from ingufu.app.parts import AskingProcess
 from ingufu.app.settings import Settings, split_address
+from ingufu.app.stopping import until_stopped
 from ingufu.billing.evidence.jobs import keep_judging
 from ingufu.billing.fiscal.jobs import keep_signing
 from ingufu.billing.invoices.jobs import keep_invoicing
@@ -68,7 +69,8 @@ async def serve_web(settings: Settings, *, inherited: int | None = None) -> None
     """Serve console and API until SIGTERM (SIGINT too, when started by hand) or the end of the starting process.
 
     `inherited` is the number of a listening socket that the starting process holds.
-    The database is of this program's version. Raises Unavailable, SettingsError.
+    The database is of this program's version. Raises SettingsError, and Unavailable also when the database can no
+    longer be written, so that whoever started this can start it anew.
     """
     stop = asyncio.Event()
     if inherited is not None and hasattr(os, "nice"):
@@ -132,10 +134,14 @@ async def _serve(settings: Settings, process: AskingProcess, listener: socket.so
         log.info("web.started", pid=os.getpid())
         # The first reader shall not wait for templates, nor stations that come back for their being made ready.
         warming = asyncio.get_running_loop().call_later(WARM_S, _warm, app.state["pages"])
-        await _first(serving, stop)
+        watch = asyncio.create_task(until_stopped(process.services.database, stop))
+        await asyncio.wait((serving, watch), return_when=asyncio.FIRST_COMPLETED)
         warming.cancel()
         close_streams(app)
         server.should_exit = True
+        await serving
+        stop.set()
+        await watch
     await serving
     if not server.started:
         raise Unavailable("The web process could not start; the log says why.")

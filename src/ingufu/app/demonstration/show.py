@@ -10,8 +10,9 @@ from pathlib import Path
 from ingufu.app import listening, settings_loading
 from ingufu.app.children import Child
 from ingufu.app.demonstration.folder import Marker
-from ingufu.app.serve import serving, stop_signals, until_stopped
+from ingufu.app.serve import serving, stop_signals
 from ingufu.app.settings import Settings, split_address
+from ingufu.app.stopping import until_stopped
 from ingufu.core.errors import Unavailable
 
 OPERATOR = "Demo Charging"
@@ -36,7 +37,7 @@ async def show(settings: Settings, marker: Marker, say: Say) -> None:
             try:
                 for line in _welcome(settings, marker, server.console, url):
                     say(line)
-                await until_stopped(server.process, stop)
+                await until_stopped(server.process.services.database, stop)
                 say("Stopping.")
             finally:
                 await network.stop()
