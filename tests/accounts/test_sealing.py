@@ -92,6 +92,9 @@ SWAP = "UPDATE audit SET id = {} WHERE id = {}"
     [
         (["UPDATE audit SET actor_name = 'Baraka' WHERE id = 2"], [("changed", 2, 2)]),
         (["UPDATE audit SET details = '{}' WHERE id = 3"], [("changed", 3, 3)]),
+        (["UPDATE audit SET details = 'nothing of note' WHERE id = 3"], [("changed", 3, 3)]),
+        (["UPDATE audit SET changes = '' WHERE id = 1"], [("changed", 1, 1)]),
+        (["UPDATE audit SET mark = 'é' WHERE id = 2"], [("changed", 2, 2), ("order", 2, 2)]),
         (["DELETE FROM audit WHERE id = 2"], [("missing", 2, 2)]),
         (
             ["DELETE FROM audit WHERE id = 2", "DELETE FROM audit_seals WHERE number = 2"],
@@ -140,7 +143,7 @@ SWAP = "UPDATE audit SET id = {} WHERE id = {}"
         ),
     ],
     ids=[
-        "changed", "details-emptied", "deleted", "deleted-with-seal", "swapped", "seals-swapped", "inserted",
+        "changed", "details-emptied", "details-no-json", "changes-no-json", "mark-no-hash", "deleted", "deleted-with-seal", "swapped", "seals-swapped", "inserted",
         "inserted-with-seal", "cut", "cut-with-head", "all-gone", "pruned-without-key",
     ],
 )  # fmt: skip
@@ -152,6 +155,33 @@ async def test_broken_trail_is_noticed(database, storage_url, accounts, attacks,
     found = await accounts.verify_audit()
     assert not found.is_whole
     assert kinds(found) == noticed
+
+
+async def test_entry_that_cannot_be_read_is_noticed_before_it_is_sealed_too(database, storage_url, accounts):
+    await note(database, accounts, "a", "b", "c")
+    await attack(storage_url, "UPDATE audit SET details = '[' WHERE id = 2")
+    found = await accounts.verify_audit()
+    assert (kinds(found), found.unsealed) == ([("forged", None, 2)], 3)
+
+
+async def test_entry_whose_text_rotted_is_noticed(database, storage_url, accounts):
+    if storage_url.path is None:
+        pytest.skip("PostgreSQL keeps text that is none out")
+    await note(database, accounts, "a", "b", "c")
+    await accounts.seal_audit()
+    await attack(storage_url, "UPDATE audit SET actor_name = CAST(x'ff' AS TEXT), is_refused = 'x' WHERE id = 2")
+    found = await accounts.verify_audit()
+    assert (kinds(found), found.entries) == ([("changed", 2, 2)], 3)
+
+
+async def test_entry_that_cannot_be_read_is_listed_as_it_stands(database, storage_url, accounts):
+    await note(database, accounts, "a", "b", "c")
+    await attack(storage_url, "UPDATE audit SET details = 'not JSON', changes = '[]' WHERE id = 2")
+    listed = await accounts.audit_trail()
+    assert [entry.object_id for entry in listed] == ["c", "b", "a"]
+    assert listed[1].details == listed[1].changes | {"unreadable": {"after": "not JSON"}}
+    assert [entry.id for entry in await accounts.audit_trail(q="not json")] == [2]
+    assert (await accounts.audit_entry(2)).details == listed[1].details
 
 
 async def test_hashes_rewritten_without_the_key_are_noticed(database, storage_url, accounts, clock, ids):
@@ -307,3 +337,37 @@ async def test_keeper_lets_go_what_is_too_old_and_checks_the_rest(database, acco
         await end(task)
     assert accounts.verification.is_whole
     assert [entry.object_id for entry in await accounts.audit_trail(object_kind="tariff")] == ["c"]
+
+
+async def test_keeper_reports_an_entry_that_cannot_be_read_and_goes_on(database, storage_url, accounts, clock):
+    await note(database, accounts, "a", "b")
+    await accounts.seal_audit()
+    await attack(storage_url, "UPDATE audit SET details = 'not JSON' WHERE id = 2")
+    task = asyncio.create_task(AuditKeeper(accounts, clock, kept_days=2, verify_every_s=0).run_verifying(first_s=0))
+    try:
+        async with asyncio.timeout(15):
+            while accounts.verification is None:
+                await asyncio.sleep(0.01)
+            accounts.verification = None
+            while accounts.verification is None:
+                await asyncio.sleep(0.01)
+    finally:
+        await end(task)
+    assert kinds(accounts.verification) == [("changed", 2, 2)]
+
+
+async def test_keeper_survives_what_nobody_thought_of(accounts, clock, monkeypatch):
+    tries = []
+
+    async def prune(before):
+        tries.append(before)
+        raise RuntimeError
+
+    monkeypatch.setattr(accounts, "prune_audit", prune)
+    task = asyncio.create_task(AuditKeeper(accounts, clock, kept_days=2, verify_every_s=0).run_verifying(first_s=0))
+    try:
+        async with asyncio.timeout(15):
+            while len(tries) < 2:
+                await asyncio.sleep(0.01)
+    finally:
+        await end(task)

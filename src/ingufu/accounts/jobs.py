@@ -56,6 +56,8 @@ class AuditKeeper:
                 await self._accounts.verify_audit(pause=PATIENCE)
             except IngufuError as error:
                 log.warning("audit.not_verified", error=error.message)
+            except Exception:
+                log.exception("audit.not_verified")
             await asyncio.sleep(self._verify_every_s)
 
     async def prune(self) -> None:
@@ -69,3 +71,5 @@ class AuditKeeper:
             await self._accounts.seal_audit()
         except IngufuError as error:
             log.warning("audit.not_sealed", error=error.message)
+        except Exception:
+            log.exception("audit.not_sealed")

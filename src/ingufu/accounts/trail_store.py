@@ -10,6 +10,7 @@ from sqlalchemy import Integer, Text, bindparam, delete, exists, func, or_, sele
 from ingufu.accounts.chain import Head
 from ingufu.accounts.tables import audit, audit_chain, audit_seals
 from ingufu.accounts.trail_model import AuditEntry, AuditQuery
+from ingufu.core.errors import IngufuError
 from ingufu.infra.storage.columns import clean_text
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.seeking import Seek
@@ -24,7 +25,12 @@ _BY_TIME = Seek(audit, audit.c.at)
 _EQUAL = (
     "actor_kind", "actor_id", "action", "object_kind", "object_id", "address", "is_refused", "door", "request_id",
 )  # fmt: skip
-_ENTRY_COLUMNS = tuple(column for column in audit.c if column.name not in ("nonce", "mark"))
+_JSON = ("details", "changes")
+_ENTRY_COLUMNS = tuple(  # with JSON as text: one that somebody spoilt must not hide the others
+    type_coerce(column, Text).label(column.name) if column.name in _JSON else column
+    for column in audit.c
+    if column.name not in ("nonce", "mark")
+)
 _ENTRY = (
     select(*_ENTRY_COLUMNS, audit_seals.c.number, audit_seals.c.seal)
     .select_from(audit.outerjoin(audit_seals, audit_seals.c.entry_id == audit.c.id))
@@ -60,12 +66,7 @@ _UNSEALED = (
     .order_by(audit.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_UNSEALED_WHOLE = (
-    select(audit)
-    .where(audit.c.id > bindparam("beyond"), ~_IS_SEALED)
-    .order_by(audit.c.id)
-    .limit(bindparam("most", type_=Integer))
-)
+_UNSEALED_WHOLE = _UNSEALED.with_only_columns(*audit.c)
 _LAST_NUMBER = select(func.max(audit_seals.c.number).label("number"))
 _LAST_SEALED = select(func.max(audit_seals.c.entry_id).label("id"))
 _SEALED = (
@@ -74,6 +75,9 @@ _SEALED = (
     .where(audit_seals.c.number > bindparam("beyond"))
     .order_by(audit_seals.c.number)
     .limit(bindparam("most", type_=Integer))
+)
+_SEALED_MARKS = _SEALED.with_only_columns(
+    audit_seals.c.number, audit_seals.c.entry_id, audit_seals.c.seal, audit.c.mark, maintain_column_froms=True
 )
 _SEAL_AT = select(audit_seals.c.seal, audit_seals.c.entry_id).where(audit_seals.c.number == bindparam("number_"))
 _TWICE = (
@@ -107,7 +111,7 @@ def add(work: Work, values: Mapping[str, Any]) -> None:
 
 async def entry(database: Database, entry_id: int) -> AuditEntry | None:
     row = await database.fetch_one(_ENTRY, {"id_": entry_id})
-    return None if row is None else msgspec.convert(row, AuditEntry)
+    return None if row is None else _entry(row)
 
 
 async def entries(
@@ -117,7 +121,7 @@ async def entries(
     statement = await _filtered(database, wanted, before_id)
     if not (wanted.q or wanted.actor):
         rows = await database.select(statement.order_by(audit.c.id.desc()).limit(limit + 1))
-        items = msgspec.convert(rows[:limit], list[AuditEntry])
+        items = [_entry(row) for row in rows[:limit]]
         return items, items[-1].id if len(rows) > limit else None
     window = statement.order_by(audit.c.id.desc()).limit(LOOKED_THROUGH).subquery()
     found = (
@@ -126,12 +130,24 @@ async def entries(
         .order_by(window.c.id.desc())
         .limit(limit + 1)
     )
-    items = msgspec.convert(await database.select(found), list[AuditEntry])
+    items = [_entry(row) for row in await database.select(found)]
     if len(items) > limit:
         return items[:limit], items[limit - 1].id
     ids = statement.with_only_columns(audit.c.id).order_by(audit.c.id.desc()).offset(LOOKED_THROUGH - 1).limit(1)
     last = await database.select(ids)
     return items, int(last[0]["id"]) if last else None
+
+
+def _entry(row: Row) -> AuditEntry:
+    return msgspec.convert(row | {name: _shown(row[name]) for name in _JSON}, AuditEntry)
+
+
+def _shown(text: str) -> Any:
+    """Return what the JSON says; what is none, as the check of the trail reports, is shown as it stands."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return {"unreadable": {"after": text}}
 
 
 async def _filtered(database: Database, wanted: AuditQuery, before_id: int | None) -> Any:
@@ -196,7 +212,8 @@ async def unsealed(database: Database, beyond: int, most: int) -> list[Row]:
 
 
 async def unsealed_whole(database: Database, beyond: int, most: int) -> list[Row]:
-    return await database.fetch_all(_UNSEALED_WHOLE, {"beyond": beyond, "most": most})
+    """Return entries that are in no chain; of one that cannot be read id and mark only."""
+    return await _readable(database, (_UNSEALED_WHOLE, _UNSEALED), "id", beyond, most)
 
 
 async def last_number(database: Database) -> int:
@@ -210,8 +227,26 @@ async def last_sealed(database: Database) -> int:
 
 
 async def sealed(database: Database, beyond: int, most: int) -> list[Row]:
-    """Return seals in order, each with its entry, whose columns are None if it is gone."""
-    return await database.fetch_all(_SEALED, {"beyond": beyond, "most": most})
+    """Return seals in order, each with its entry, whose columns are None if it is gone.
+
+    Of an entry that cannot be read there is the mark only.
+    """
+    return await _readable(database, (_SEALED, _SEALED_MARKS), "number", beyond, most)
+
+
+async def _readable(database: Database, statements: tuple[Any, Any], key: str, beyond: int, most: int) -> list[Row]:
+    """Return rows whole, all at once if all can be read; of one that cannot, what the second statement has."""
+    whole, marks = statements
+    try:
+        return await database.fetch_all(whole, {"beyond": beyond, "most": most})
+    except IngufuError:
+        raise
+    except Exception:  # noqa: BLE001 - text that is no JSON or no text: whatever the driver and the types say then
+        rows = await database.fetch_all(marks, {"beyond": beyond, "most": most})
+        if most == 1:
+            return rows
+        alone = [one for row in rows for one in await _readable(database, statements, key, row[key] - 1, 1)]
+        return list({one[key]: one for one in alone}.values())  # one that went meanwhile gave the next instead
 
 
 async def seal_at(database: Database, number: int) -> str | None:

@@ -251,7 +251,7 @@ class SealedTrail(Trail):
             flaws.append(Flaw(kind=FlawKind.FORGED, number=(head.head_number if head else 0) + 1, what=what))
         unsealed, last = 0, 0
         while rows := await trail_store.unsealed_whole(self._database, last, CHECKED_AT_ONCE):
-            flaws += [_forged(row["id"]) for row in rows if chain.mark(key, row) != row["mark"]][:MOST_FLAWS]
+            flaws += [_forged(row["id"]) for row in rows if not chain.is_as_written(key, row)][:MOST_FLAWS]
             unsealed, last = unsealed + len(rows), rows[-1]["id"]
         flaws += [_forged(entry_id) for entry_id in await trail_store.entries_twice(self._database, MOST_FLAWS)]
         return flaws, unsealed
