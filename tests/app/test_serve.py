@@ -27,6 +27,7 @@ from faults.disk import Disk
 from ingufu.app import listening
 from ingufu.app.compose import gateway_process
 from ingufu.app.parts import bus_socket
+from ingufu.app.serve import migrate as bring_up_to_date
 from ingufu.app.settings import OcppSettings, Settings
 from ingufu.app.stopping import until_stopped
 from ingufu.core.errors import Unavailable
@@ -307,6 +308,16 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(data):
     assert done.returncode == 1
     assert "postgresql://ingufu@127.0.0.1:1/ingufu cannot be used" in done.stderr
     assert "HUNTER2" not in done.stderr
+
+
+async def test_what_a_migration_logs_is_seen_while_it_waits(tmp_path, monkeypatch, capfd):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho waits >&2\nread line\necho 'ingufu: It waited for too long.' >&2\nexit 1\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(Unavailable, match=r"^It waited for too long\.$"):
+        await bring_up_to_date(Settings(data=str(tmp_path)))
+    assert capfd.readouterr().err == "waits\n"
 
 
 async def test_where_the_data_folder_has_a_long_name_the_bus_listens_elsewhere_and_only_for_us(tmp_path):

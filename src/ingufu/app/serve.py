@@ -195,14 +195,18 @@ async def migrate(settings: Settings) -> None:
         stderr=PIPE,
         env=hand_over(settings, os.environ),
     )
-    _, output = await process.communicate()
-    if process.returncode:
-        lines = output.decode(errors="replace").splitlines()
-        said = next(
-            (line for line in lines if line.startswith(SAID)), f"{SAID}The database could not be brought up to date."
-        )
+    assert process.stderr is not None  # noqa: S101 - it is a pipe
+    said = ""
+    async for line in process.stderr:
+        text = line.decode(errors="replace")
+        if text.startswith(SAID):
+            said = said or text.removeprefix(SAID).strip()
+        else:  # its log: for whom it waits
+            sys.stderr.write(text)
+            sys.stderr.flush()
+    if await process.wait():
         kind = SettingsError if process.returncode == WRONG_USE else Unavailable
-        raise kind(said.removeprefix(SAID))
+        raise kind(said or "The database could not be brought up to date.")
 
 
 def _with_addresses(settings: Settings, http: tuple[str, int], bound: dict[str, tuple[str, int]]) -> Settings:

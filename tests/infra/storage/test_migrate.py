@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 import postgresql
 from ingufu.app.schema import METADATA
 from ingufu.core.errors import SchemaMismatch, Unavailable
+from ingufu.infra.storage import migrate as migration
 from ingufu.infra.storage import sqlite
 from ingufu.infra.storage.migrate import check_version, head, migrate
 from ingufu.infra.storage.opening import open_database
@@ -100,6 +101,25 @@ async def test_older_database_is_refused_when_not_to_be_migrated(storage_url: St
     await set_version(storage_url, "0001")
     with pytest.raises(SchemaMismatch, match=r"older version.*ingufu migrate"):
         await check_version(storage_url)
+
+
+@pytest.mark.parametrize("storage_url", ["postgresql"], indirect=True)
+async def test_migration_does_not_wait_for_ever_for_one_whose_host_has_gone(storage_url, monkeypatch, capsys):
+    monkeypatch.setattr(migration, "LOCK_TIMEOUT_S", 0.5)
+    gone = await asyncpg.connect(storage_url.dsn)
+    try:
+        await gone.execute(f"SELECT pg_advisory_lock({migration._LOCK_KEY})")
+        async with asyncio.timeout(30):
+            with pytest.raises(Unavailable, match=r"another process has been migrating it") as refused:
+                await migrate(storage_url)
+        assert storage_url.dsn not in str(refused.value)
+        logged = capsys.readouterr()
+        assert "storage.migration_waits" in logged.out + logged.err
+        waiting = asyncio.create_task(migrate(storage_url))
+        await gone.execute(f"SELECT pg_advisory_unlock({migration._LOCK_KEY})")
+        await waiting
+    finally:
+        await gone.close()
 
 
 @pytest.fixture

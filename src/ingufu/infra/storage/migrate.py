@@ -8,13 +8,14 @@ from importlib.resources import as_file, files
 from typing import TypeVar
 
 import asyncpg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ingufu.core.errors import SchemaMismatch, Unavailable
@@ -28,12 +29,13 @@ _LOCK_KEY = 0x1A6F_0001  # "ingufu migrates", among PostgreSQL's advisory locks
 _FAILURES = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 async def migrate(url: StorageUrl) -> None:
     """Bring the schema at `url` up to date; an empty or missing SQLite file becomes a database.
 
-    Several processes may call it at once: one migrates, the others wait and find nothing to do.
+    Several processes may call it at once: one migrates, the others wait and find nothing to do, or give up in time.
     Raises SchemaMismatch if the database is newer than the program, Unavailable if it cannot be reached.
     """
     await _run(url, _upgrade, creates=True)
@@ -87,10 +89,30 @@ async def _on_postgresql(url: StorageUrl, do: Callable[[Connection], T]) -> T:
     )
     try:
         async with engine.begin() as connection:
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})"))
+            await _take_turn(connection, url)
             return await connection.run_sync(do)
     finally:
         await engine.dispose()
+
+
+async def _take_turn(connection: AsyncConnection, url: StorageUrl) -> None:
+    """Wait for another that migrates; no lock is waited for longer then. Raises Unavailable if it does not end.
+
+    The lock of one whose host has gone stays until the server finds out, which may take it hours.
+    """
+    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S * 1000:.0f}ms'"))
+    if (await connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_LOCK_KEY})"))).scalar_one():
+        return
+    log.warning("storage.migration_waits", why="Another process is migrating the database.", most_s=LOCK_TIMEOUT_S)
+    try:
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != asyncpg.LockNotAvailableError.sqlstate:
+            raise
+        raise Unavailable(
+            f"The database {url} cannot be used: another process has been migrating it for {LOCK_TIMEOUT_S:.0f} "
+            "seconds. If none does any more, end its connection on the database's server."
+        ) from error
 
 
 def _config() -> Config:
