@@ -89,7 +89,7 @@ def test_a_backup_of_a_running_server_is_what_a_restore_brings_back(server, shel
     kept = tmp_path / "kept.backup"
     done = shell("backup", kept)
     assert done.code == 0, done
-    assert re.fullmatch(r"sqlite:///\S+ is kept in \S+kept\.backup \([\d,]+ bytes\)\.\n", done.out)
+    assert re.match(r"sqlite:///\S+ is kept in \S+kept\.backup \([\d,]+ bytes\)\.\n", done.out)
     again = shell("backup", kept)
     assert (again.code, again.err) == (1, f"ingufu: {kept} exists already.\n")
     assert "in use" in shell("restore", kept, "--replace").err
@@ -97,13 +97,17 @@ def test_a_backup_of_a_running_server_is_what_a_restore_brings_back(server, shel
     data = tmp_path / "other"
     done = shell("restore", kept, data=data)
     assert done.code == 0, done
-    assert done.out.endswith(f"is as it was in {kept}.\n")
+    assert f"is as it was in {kept}.\n" in done.out
+    assert f"Put that server's secrets.key at {data / 'secrets.key'} before you start" in done.out
     before, after = (shell("admin", "token", "list", data=folder).out for folder in (server.data, data))
     assert before == after
     assert shell("restore", kept, data=data).code == 1
     replaced = shell("restore", kept, "--replace", data=data)
     assert replaced.code == 0, replaced
     assert "What was there before is kept in" in replaced.out
+    (data / "secrets.key").touch(mode=0o600)
+    assert "secrets.key" not in shell("restore", kept, "--replace", data=data).out
+    assert f"Keep a copy of {data / 'secrets.key'}" in shell("backup", tmp_path / "other.backup", data=data).out
     (tmp_path / "none.backup").write_text("nothing")
     done = shell("restore", tmp_path / "none.backup", "--replace", data=data)
     assert done.code == 2

@@ -9,6 +9,9 @@ from ingufu.app.commands import running
 from ingufu.infra.storage import backup as storage_backup
 from ingufu.infra.storage import migrate as storage_migrate
 from ingufu.infra.storage.targets import StorageUrl
+from ingufu.infra.vault import KEY_FILE
+
+SEALED = "second factors, keys of fiscal devices, addresses of price feeds and passwords that wait for a station"
 
 
 @click.command()
@@ -30,6 +33,9 @@ def backup(file: Path, **given: Any) -> None:
     url = StorageUrl.parse(settings.database or None, settings.data_folder)
     running.run(lambda: storage_backup.backup(url, file))
     running.say(f"{url} is kept in {file} ({file.stat().st_size:,} bytes).")
+    key = settings.data_folder / KEY_FILE
+    if key.exists():
+        running.say(f"Keep a copy of {key} in another place: it is not in the backup, and opens {SEALED}.")
 
 
 @click.command()
@@ -49,3 +55,6 @@ def restore(file: Path, *, replace: bool, **given: Any) -> None:
 
     kept = running.run(put_back)
     running.say(f"{url} is as it was in {file}." + (f" What was there before is kept in {kept}." if kept else ""))
+    key = settings.data_folder / KEY_FILE
+    if not key.exists():
+        running.say(f"Put that server's {KEY_FILE} at {key} before you start, if it had one: it opens {SEALED}.")
