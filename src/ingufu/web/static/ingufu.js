@@ -372,9 +372,11 @@ let hiddenTimer = 0;
 
 function follow(element) {
   const known = streams.get(element) ?? { failures: 0 };
+  known.source?.close();
   const source = new EventSource(element.dataset.live);
   streams.set(element, { ...known, source });
   source.addEventListener("open", () => {
+    if (streams.get(element)?.source !== source) return;
     streams.get(element).failures = 0;
     showLive("connected");
   });
@@ -391,7 +393,7 @@ function follow(element) {
 
 // The browser repeats by itself after a lost connection, but not after a refusal: the log-in may be over.
 async function lost(element, source) {
-  if (!element.isConnected || !streams.has(element)) return;
+  if (!element.isConnected || streams.get(element)?.source !== source) return;
   showLive("reconnecting");
   if (source.readyState !== EventSource.CLOSED) return;
   const stream = streams.get(element);
@@ -399,7 +401,8 @@ async function lost(element, source) {
   const answer = await fetch(element.dataset.live, { headers: { "X-Dialog": "1" }, signal: AbortSignal.timeout(5000) }).catch(() => null);
   answer?.body?.cancel();
   if (answer?.status === 401) return location.reload();
-  setTimeout(() => element.isConnected && !document.hidden && follow(element), Math.min(30000, 1000 * 2 ** stream.failures));
+  const isStillLost = () => element.isConnected && !document.hidden && streams.get(element)?.source === source;
+  setTimeout(() => isStillLost() && follow(element), Math.min(30000, 1000 * 2 ** stream.failures));
 }
 
 function unfollow(element) {
@@ -407,15 +410,18 @@ function unfollow(element) {
   streams.delete(element);
 }
 
-function lookForStreams() {
+function lookForStreams(isBack = false) {
   for (const element of streams.keys()) if (!element.isConnected) unfollow(element);
-  for (const element of all("[data-live]")) if (!streams.has(element)) follow(element);
+  for (const element of all("[data-live]")) {
+    const isLost = isBack && streams.get(element)?.source.readyState === EventSource.CLOSED;
+    if (!streams.has(element) || isLost) follow(element);
+  }
 }
 
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiddenTimer);
   if (document.hidden) hiddenTimer = setTimeout(() => [...streams.keys()].forEach(unfollow), CLOSED_AFTER_MS);
-  else lookForStreams();
+  else lookForStreams(true);
 });
 
 const numbersBefore = new Map();

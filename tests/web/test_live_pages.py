@@ -1,0 +1,77 @@
+"""Live pages in a real browser: whatever is lost while nobody looks, they follow again when somebody does, and once."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from web.browser import OpenPage
+from web.console_server import Console, running_console
+
+WATCH = """
+window.isAway = false;
+window.sources = [];
+Object.defineProperty(document, "hidden", { get: () => window.isAway });
+window.EventSource = class extends EventSource {
+  constructor(...given) { super(...given); window.sources.push(this); }
+};
+"""
+OPEN = "() => window.sources.filter((one) => one.readyState === EventSource.OPEN).length"
+SETTLED = "() => window.sources.every((one) => one.readyState !== EventSource.CONNECTING)"
+ALL_LOST = "() => window.sources.length && window.sources.every((one) => one.readyState === EventSource.CLOSED)"
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    with running_console(tmp_path_factory.mktemp("console")) as console:
+        yield console
+
+
+@pytest.fixture
+def lost(console: Console, open_page: OpenPage) -> Page:
+    """A page whose server answers that it is not there, with a clock of ours."""
+    page = open_page("about:blank", storage_state=console.log_in(), allow="502")
+    page.clock.install()
+    page.add_init_script(WATCH)
+    page.route("**/live", refuse)
+    page.goto(f"{console.url}/console/stations/{console.net.stations['NYA-01']}")
+    page.wait_for_function(ALL_LOST)
+    expect(page.locator(".live").first).to_have_attribute("data-state", "reconnecting")
+    return page
+
+
+def refuse(route: Route) -> None:
+    route.fulfill(status=502, body="")
+
+
+def look(page: Page, *, is_away: bool) -> None:
+    page.evaluate(f"window.isAway = {str(is_away).lower()}; document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def connects_once(page: Page) -> None:
+    expect(page.locator(".live").first).to_have_attribute("data-state", "connected")
+    page.clock.run_for(70_000)
+    page.wait_for_function(SETTLED)
+    assert page.evaluate(OPEN) == 1
+
+
+def test_page_that_was_lost_while_nobody_looked_follows_again_at_once(lost: Page) -> None:
+    look(lost, is_away=True)
+    lost.clock.run_for(10_000)  # the next try falls due, and is not made
+    lost.unroute("**/live")
+    look(lost, is_away=False)
+    connects_once(lost)
+
+
+def test_page_that_was_given_up_for_a_while_follows_once(lost: Page) -> None:
+    for _ in range(5):  # so that the next try is half a minute off
+        known = lost.evaluate("window.sources.length")
+        lost.clock.run_for(31_000)
+        lost.wait_for_function(f"window.sources.length > {known}")
+        lost.wait_for_function(ALL_LOST)
+        lost.wait_for_timeout(300)  # it has asked why, and waits
+    look(lost, is_away=True)
+    lost.clock.run_for(21_000)
+    lost.unroute("**/live")
+    look(lost, is_away=False)
+    connects_once(lost)
