@@ -214,7 +214,7 @@ def test_station_is_watched_asked_configured_and_understood(person: Person) -> N
     tabs.get_by_role("link", name="Timeline").click()
     filtered(page, About="commands and settings")
     settled(page)
-    expect(page.locator("#feed li").first).to_contain_text("OCPPCommCtrlr.HeartbeatInterval")
+    expect(page.locator("#feed")).to_contain_text("OCPPCommCtrlr.HeartbeatInterval")
     tabs.get_by_role("link", name="Connections").click()
     expect(page.locator("#diagnosis")).to_contain_text("Is it well?")
     expect(page.locator("#quirks")).to_contain_text("Oddities of its make that are coped with")
