@@ -2,9 +2,11 @@
 
 import re
 
+import msgspec
+
 from billing.invoices.trade import GROSS, record, terms
 from ingufu.accounts.model import Role
-from ingufu.billing.fiscal.model import DeviceKind
+from ingufu.billing.fiscal.model import DeviceKind, ItemCode
 from ingufu.billing.records import store
 from web.console.conftest import House, person, words
 
@@ -49,6 +51,26 @@ async def test_fiscal_device_is_entered_changed_and_tried_again_by_who_may(house
     assert "Till 2" in words(await operator.page("/console/fiscal-devices"))
     await operator.page("/console/fiscal-devices/new", 403)
     assert (await operator.send(path, **DEVICE)).status_code == 403
+
+
+async def test_what_the_form_of_a_device_does_not_have_is_kept(house: House) -> None:
+    admin = await person(house, Role.ADMIN)
+    await admin.send("/console/fiscal-devices/new", **DEVICE)
+    [made] = await house.services.money.fiscal.devices()
+    settings = msgspec.structs.replace(
+        made.settings,
+        time_zone="Africa/Bujumbura",
+        currency="USD",
+        timeout_s=60.0,
+        routes={"sale": "/v2/sale"},
+        items={"energy": ItemCode(code="RW1", class_code="5020", package_unit="BX", quantity_unit="KWH")},
+    )
+    async with house.database.work() as work:
+        await house.services.money.fiscal.update(work, made.id, settings=settings)
+    answer = await admin.send(f"/console/fiscal-devices/{made.id}", **DEVICE | {"name": "Till 2"})
+    assert answer.status_code == 303
+    [after] = await house.services.money.fiscal.devices()
+    assert (after.name, after.settings) == ("Till 2", settings)
 
 
 async def test_seller_comes_back_as_entered_and_is_retired(house: House) -> None:

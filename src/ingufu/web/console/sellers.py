@@ -8,7 +8,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.billing.fiscal.model import DeviceKind
+from ingufu.billing.fiscal.model import DeviceKind, DeviceSettings
 from ingufu.billing.invoices.numbering import KINDS
 from ingufu.billing.invoices.parties import (
     DEFAULT_NUMBERS,
@@ -39,6 +39,7 @@ _PLAIN = (
 )
 _TEXTS = ("head", "payment", "foot")
 _DEVICE = ("name", "kind", "url", "tin", "branch", "serial", "labels", "items", "payment_code", "read_back_path")
+_DEVICE_KEPT = ("time_zone", "currency", "timeout_s", "routes")  # entered by the API alone
 
 
 @page("/legal-entities", scope=Scope.MONEY_READ, is_for_network=True)
@@ -158,7 +159,8 @@ async def change_device(
     """Change a fiscal device"""
     it = await devices_api.get_view(web, device_id)
     try:
-        given = devices_api.FiscalDeviceFields(name=form.text("name")[:100], settings=_device_settings(form))
+        settings = _device_settings(form, it.settings)
+        given = devices_api.FiscalDeviceFields(name=form.text("name")[:100], settings=settings)
         await function_of(devices_api.update_fiscal_device)(web, principal, device_id, given)
     except (InvalidInput, Conflict) as error:
         return await _show_device(pages, request, it, _entered(form), _problem(error))
@@ -277,8 +279,8 @@ def _as_entered(it: LegalEntity) -> present.Entered:
     return present.Entered(texts)
 
 
-def _device_settings(form: Form) -> devices_api.DeviceEntry:
-    """Return what the form says. Raises InvalidInput."""
+def _device_settings(form: Form, known: DeviceSettings | None = None) -> devices_api.DeviceEntry:
+    """Return what the form says, and of the known device what the form does not have. Raises InvalidInput."""
     labels = []
     for line in form.exact("labels").splitlines():
         parts = line.split()
@@ -295,8 +297,12 @@ def _device_settings(form: Form) -> devices_api.DeviceEntry:
             continue
         if len(parts) != 3:
             raise InvalidInput("An item is written as its name, its code and its class.", field="items")
-        items[parts[0][:20]] = devices_api.Item(code=parts[1][:20], class_code=parts[2][:20])
+        before = known.items.get(parts[0]) if known else None
+        units = {"package_unit": before.package_unit, "quantity_unit": before.quantity_unit} if before else {}
+        items[parts[0][:20]] = devices_api.Item(code=parts[1][:20], class_code=parts[2][:20], **units)
+    kept = {name: getattr(known, name) for name in _DEVICE_KEPT} if known else {}
     return devices_api.DeviceEntry(
+        **kept,
         url=form.text("url")[:500],
         tin=form.text("tin")[:11],
         branch=form.text("branch")[:3] or "00",
