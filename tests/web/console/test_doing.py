@@ -263,6 +263,8 @@ async def test_boot_answer_and_connectors_are_set(house: House, operator: Person
     plug = (await house.services.stations.topology(net.stations["NYA-01"]))[0][1][0]
     assert (plug.kind, plug.max_power_w) == ("cMCS", 1_200_500)
     assert (await operator.send(f"{base}/connectors", evse="1", connector="1", max_power_kw="lots")).status_code == 422
+    asked = await operator.send(f"{base}/connectors", evse="1", connector="1", max_power_kw="7,400")
+    assert "Is that 7400 or 7.400? Write it so." in words(asked.text)
 
 
 async def test_command_form_is_sent_and_the_answer_shown(house: House, operator: Person, net: Network) -> None:

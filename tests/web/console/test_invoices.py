@@ -1,6 +1,7 @@
 """Sellers, fiscal devices and documents on pages: what people enter is kept, what is wrong is said, and who may not cannot."""
 
 import re
+from decimal import Decimal
 
 import msgspec
 
@@ -90,9 +91,19 @@ async def test_seller_comes_back_as_entered_and_is_retired(house: House) -> None
         ("payment_days", "x"),
         ("automatic", "never"),
         ("receipt_limit", "much"),
+        ("receipt_limit", "50,000"),
+        ("exchange_rates", "EUR 1,612"),
         ("logo", "<svg><script/></svg>"),
     ):
         assert (await operator.send(path, **SELLER | {name: wrong})).status_code == 422, name
+    asked = await operator.send(path, **SELLER | {"receipt_limit": "50,000"})
+    assert "Is that 50000 or 50.000? Write it so." in words(asked.text)
+    inverse = f"{1 / Decimal('1612.5'):f}"
+    rates = {"exchange_rates": f"EUR 1612,5\nUSD {inverse}", "receipt_limit": "50 000"}
+    assert (await operator.send(path, **SELLER | rates)).status_code == 303
+    [changed] = await house.services.money.entities.all()
+    assert changed.receipt_limit == 50_000
+    assert changed.exchange_rates == {"EUR": Decimal("1612.5"), "USD": Decimal(inverse)}
     assert (await operator.send(path, **SELLER | {"name": "Other Ltd", "logo": ""})).status_code == 303
     [changed] = await house.services.money.entities.all()
     assert (changed.name, changed.logo) == ("Other Ltd", made.logo)
@@ -119,6 +130,7 @@ async def test_who_only_reads_is_offered_nothing_and_can_do_nothing(house: House
     for do, fields in (
         ("pay", {"amount": "NaN", "reference": "x"}),
         ("pay", {"amount": "1e99", "reference": "x"}),
+        ("pay", {"amount": "1,180", "reference": "x"}),
         ("credit", {"reason": ""}),
         ("sing", {}),
     ):

@@ -68,7 +68,9 @@ async def test_top_up_is_in_the_wallet_and_on_every_page(house: House, operator:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"amount": "lots"}, "A number is needed here."),
+        ({"amount": "lots"}, "Write a plain number, as in 1250 or 0.25."),
+        ({"amount": ""}, "A number is needed here."),
+        ({"amount": "5,000"}, "Is that 5000 or 5.000? Write it so."),
         ({"amount": "0"}, "greater than zero"),
         ({"amount": "1.5"}, "smallest unit"),
         ({"currency": "12"}, "three letters"),
@@ -85,6 +87,13 @@ async def test_form_says_what_is_wrong_and_keeps_what_was_entered(
     assert answer.status_code == 422
     assert says in words(answer.text)
     assert 'value="momo"' in answer.text
+
+
+async def test_comma_is_a_point_where_it_can_be_nothing_else(house: House, operator: Person, driver: str) -> None:
+    await top_up(operator, driver, amount="12,50", currency="EUR")
+    await top_up(operator, driver, amount="1 250", reference="M2")
+    assert await available(house, driver, "EUR") == Decimal("12.5")
+    assert await available(house, driver) == 1250
 
 
 async def test_wallet_is_adjusted_with_a_reason_and_never_below_its_limit(

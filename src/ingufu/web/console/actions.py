@@ -105,7 +105,10 @@ async def _start(doing: Doing) -> Response[Any]:
     if not token:
         raise InvalidInput(doing.pages.text(doing.request, "Which card?"), field="token")
     given = api_control.Start(
-        token=token, evse=_evse(doing), force=doing.form.is_on("force"), limit=read_limit(doing.form)
+        token=token,
+        evse=_evse(doing),
+        force=doing.form.is_on("force"),
+        limit=read_limit(doing.pages, doing.request, doing.form),
     )
     return _answered(
         doing, "start", await function_of(api_control.start)(doing.web, doing.principal, doing.station.id, given)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -22,6 +22,7 @@ from ingufu.views.evidence import ReviewQuery, ReviewRow, VerdictView
 from ingufu.views.transactions import TransactionView
 from ingufu.web.api import evidence as api
 from ingufu.web.console import present
+from ingufu.web.console.numbers import read_number
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -249,11 +250,8 @@ def _decision(pages: Pages, request: Asked, form: Form) -> api.DecisionFields:
 
 
 def _kilowatt_hours(pages: Pages, request: Asked, text: str) -> Decimal:
-    try:
-        value = Decimal(text.replace(",", ".").replace(" ", "")[:20])
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or not 0 <= value < Decimal(1_000_000):
+    value = read_number(pages, request, text, "energy_kwh")
+    if value is None or not 0 <= value < Decimal(1_000_000):
         raise InvalidInput(pages.text(request, "Give the energy in kWh, for instance 12.345."), field="energy_kwh")
     return value * KWH
 

@@ -1,6 +1,6 @@
 """Invoices: the list of documents, and each with how it looks, what it is now and what can be done."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from ingufu.views import invoices as views
 from ingufu.views.invoices import DocumentQuery
 from ingufu.web.api import invoices as api
 from ingufu.web.console import present
+from ingufu.web.console.numbers import read_number
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -156,11 +157,8 @@ async def _show(
 
 
 def _amount(pages: Pages, request: Asked, form: Form) -> Decimal:
-    try:
-        amount = Decimal(form.text("amount").replace(",", ".").replace(" ", "")[:30])
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
+    amount = read_number(pages, request, form.text("amount"), "amount")
+    if amount is None:
         raise InvalidInput(pages.text(request, "Which amount?"), field="amount")
     return amount
 

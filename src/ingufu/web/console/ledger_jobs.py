@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from ingufu.web.api import wallets as wallet_api
 from ingufu.web.api.ledger import books_of
 from ingufu.web.console import present
 from ingufu.web.console.ledger import WORDS, day
+from ingufu.web.console.numbers import read_number
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -58,11 +59,10 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
     def decimal(self, name: str, default: str = "") -> Decimal:
         """Return a number of the form. Raises InvalidInput."""
-        text = (self.form.text(name) or default)[:40].replace(" ", "").replace(",", ".")
-        try:
-            return Decimal(text)
-        except InvalidOperation as error:
-            raise InvalidInput(self.pages.text(self.request, "A number is needed here."), field=name) from error
+        number = read_number(self.pages, self.request, self.form.text(name) or default, name)
+        if number is None:
+            raise InvalidInput(self.pages.text(self.request, "A number is needed here."), field=name)
+        return number
 
     def currency(self, name: str = "currency") -> str:
         """Return a currency of the form. Raises InvalidInput."""

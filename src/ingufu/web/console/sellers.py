@@ -1,7 +1,7 @@
 """Who sells and who signs: legal entities and fiscal devices, each as a list and a form."""
 
 import base64
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from litestar import Response
@@ -25,6 +25,7 @@ from ingufu.views import console_sites
 from ingufu.web.api import fiscal_devices as devices_api
 from ingufu.web.api import legal_entities as api
 from ingufu.web.console import present
+from ingufu.web.console.numbers import read_number
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -33,6 +34,7 @@ from ingufu.web.routes import function_of
 
 LANGUAGES = (("en", "English"), ("fr", "Français"), ("rw", "Ikinyarwanda"), ("sw", "Kiswahili"))
 OFFERED = 500
+_PLACES = 40  # a rate may be one divided by another
 _PLAIN = (
     *("name", "trading_name", "tax_id", "tax_id_name", "register_number", "register_name", "email", "phone", "website"),
     *("exemption", "outside", "language", "time_zone", "tax_currency", "zero_category", "untaxed_category"),
@@ -67,7 +69,7 @@ async def show_new_entity(web: WebContext, pages: Pages, request: Asked) -> Resp
 async def add_entity(web: WebContext, pages: Pages, principal: Principal, request: Asked, form: Form) -> Response[Any]:
     """Enter a legal entity"""
     try:
-        given = api.NewLegalEntity(key=form.text("key").upper()[:12], **_entity_fields(form))
+        given = api.NewLegalEntity(key=form.text("key").upper()[:12], **_entity_fields(pages, request, form))
         made = await function_of(api.create_legal_entity)(web, principal, given)
     except (InvalidInput, Conflict) as error:
         return await _show_entity(
@@ -91,7 +93,7 @@ async def change_entity(
     """Change a legal entity"""
     it = await web.services.money.entities.get(entity_id)
     try:
-        given = api.LegalEntityFields(**_entity_fields(form))
+        given = api.LegalEntityFields(**_entity_fields(pages, request, form))
         await function_of(api.update_legal_entity)(web, principal, entity_id, given)
     except (InvalidInput, Conflict) as error:
         return await _show_entity(web, pages, request, it, _entered(form), tuple(form.texts("sites")), _problem(error))
@@ -131,7 +133,9 @@ async def add_device(web: WebContext, pages: Pages, principal: Principal, reques
     """Enter a fiscal device"""
     try:
         kind = DeviceKind.EBM_OSDC if form.text("kind") == "ebm-osdc" else DeviceKind.EBM_VSDC
-        given = devices_api.NewFiscalDevice(kind=kind, name=form.text("name")[:100], settings=_device_settings(form))
+        given = devices_api.NewFiscalDevice(
+            kind=kind, name=form.text("name")[:100], settings=_device_settings(pages, request, form)
+        )
         made = await function_of(devices_api.create_fiscal_device)(web, principal, given)
     except (InvalidInput, Conflict) as error:
         return await _show_device(pages, request, None, _entered(form), _problem(error))
@@ -159,7 +163,7 @@ async def change_device(
     """Change a fiscal device"""
     it = await devices_api.get_view(web, device_id)
     try:
-        settings = _device_settings(form, it.settings)
+        settings = _device_settings(pages, request, form, it.settings)
         given = devices_api.FiscalDeviceFields(name=form.text("name")[:100], settings=settings)
         await function_of(devices_api.update_fiscal_device)(web, principal, device_id, given)
     except (InvalidInput, Conflict) as error:
@@ -232,7 +236,7 @@ async def _show_device(
     )
 
 
-def _entity_fields(form: Form) -> dict[str, Any]:
+def _entity_fields(pages: Pages, request: Asked, form: Form) -> dict[str, Any]:
     """Return what the form says. Raises InvalidInput."""
     fields: dict[str, Any] = {name: form.text(name)[:300] for name in _PLAIN}
     fields["tax_currency"] = fields["tax_currency"].upper()[:3]
@@ -252,8 +256,8 @@ def _entity_fields(form: Form) -> dict[str, Any]:
     fields["payment_days"] = form.integer("payment_days", low=0, high=365) or 0
     fields["retention_years"] = form.integer("retention_years", low=1, high=50) or 10
     limit = form.text("receipt_limit")
-    fields["receipt_limit"] = _decimal(limit, "receipt_limit") if limit else None
-    fields["exchange_rates"] = _rates(form.exact("exchange_rates"))
+    fields["receipt_limit"] = _number(pages, request, limit, "receipt_limit") if limit else None
+    fields["exchange_rates"] = _rates(pages, request, form.exact("exchange_rates"))
     fields["is_default"] = form.is_on("is_default")
     fields["site_ids"] = tuple(form.texts("sites"))[:OFFERED]
     fields["fiscal_device_id"] = form.text("fiscal_device_id")[:100] or None
@@ -279,7 +283,9 @@ def _as_entered(it: LegalEntity) -> present.Entered:
     return present.Entered(texts)
 
 
-def _device_settings(form: Form, known: DeviceSettings | None = None) -> devices_api.DeviceEntry:
+def _device_settings(
+    pages: Pages, request: Asked, form: Form, known: DeviceSettings | None = None
+) -> devices_api.DeviceEntry:
     """Return what the form says, and of the known device what the form does not have. Raises InvalidInput."""
     labels = []
     for line in form.exact("labels").splitlines():
@@ -288,7 +294,7 @@ def _device_settings(form: Form, known: DeviceSettings | None = None) -> devices
             continue
         if len(parts) != 3 or parts[0] not in "ABCD" or parts[1] not in {"S", "Z", "E", "AE", "O"}:
             raise InvalidInput("A label is written as in B S 18.", field="labels")
-        percent = _decimal(parts[2], "labels")
+        percent = _number(pages, request, parts[2], "labels")
         labels.append(devices_api.Label(label=parts[0], category=parts[1], percent=percent))
     items = {}
     for line in form.exact("items").splitlines():
@@ -315,7 +321,7 @@ def _device_settings(form: Form, known: DeviceSettings | None = None) -> devices
     )
 
 
-def _rates(text: str) -> dict[str, Decimal]:
+def _rates(pages: Pages, request: Asked, text: str) -> dict[str, Decimal]:
     rates: dict[str, Decimal] = {}
     for line in text.splitlines():
         parts = line.split()
@@ -323,16 +329,13 @@ def _rates(text: str) -> dict[str, Decimal]:
             continue
         if len(parts) != 2:
             raise InvalidInput("A rate is written as in EUR 1612.5.", field="exchange_rates")
-        rates[parts[0].upper()[:3]] = _decimal(parts[1], "exchange_rates")
+        rates[parts[0].upper()[:3]] = _number(pages, request, parts[1], "exchange_rates")
     return rates
 
 
-def _decimal(text: str, field: str) -> Decimal:
-    try:
-        number = Decimal(text.replace(",", ".")[:30])
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+def _number(pages: Pages, request: Asked, text: str, field: str) -> Decimal:
+    number = read_number(pages, request, text, field, places=_PLACES)
+    if number is None:
         raise InvalidInput("This is no number.", field=field)
     return number
 

@@ -1,6 +1,7 @@
 """What we allow a station: its settings, its answer at the start, its connectors."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from litestar import Response
@@ -13,6 +14,7 @@ from ingufu.views import console_sites
 from ingufu.views.stations import StationView
 from ingufu.web.api import stations as api
 from ingufu.web.console import present
+from ingufu.web.console.numbers import read_within
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.console.station import PLUGS, see
 from ingufu.web.console.stations import offered
@@ -81,9 +83,9 @@ async def change_connector(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, station: str, form: Form
 ) -> Response[Any]:
     """Enter the plug and power of a connector"""
-    power_kw = form.number("max_power_kw", low=0.001, high=10_000)
+    power_kw = read_within(pages, request, form, "max_power_kw", low=Decimal("0.001"), high=10_000)
     given = api.SetConnector(
-        kind=form.text("kind")[:50] or None, max_power_w=None if power_kw is None else power_kw * 1000
+        kind=form.text("kind")[:50] or None, max_power_w=None if power_kw is None else float(power_kw * 1000)
     )
     evse = form.integer("evse", low=0, high=2**31 - 1) or 0
     connector = form.integer("connector", low=1, high=2**31 - 1) or 1

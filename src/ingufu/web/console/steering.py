@@ -15,6 +15,7 @@ from ingufu.views import transactions
 from ingufu.views.transactions import TransactionView
 from ingufu.web.api import limits as api
 from ingufu.web.console import present
+from ingufu.web.console.numbers import read_within
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -68,21 +69,21 @@ async def steer(
         return pages.done(request, Toast(message=words, detail=it.station_identity or "", tone="bad"), to=doing.where)
 
 
-def read_limit(form: Form) -> api.Limit:
+def read_limit(pages: Pages, request: Asked, form: Form) -> api.Limit:
     """Return the limit in a form's fields. Raises InvalidInput."""
-    energy_kwh = form.number("energy_kwh", low=0.001, high=10_000)
+    energy_kwh = read_within(pages, request, form, "energy_kwh", low=Decimal("0.001"), high=10_000)
     minutes = form.integer("minutes", low=1, high=DAYS_MINUTES)
-    cost = form.number("cost", low=0, high=1_000_000_000)
+    cost = read_within(pages, request, form, "cost", low=0, high=1_000_000_000)
     return api.Limit(
-        max_energy_wh=None if energy_kwh is None else (Decimal(str(energy_kwh)) * 1000).quantize(Decimal(1)),
+        max_energy_wh=None if energy_kwh is None else (energy_kwh * 1000).quantize(Decimal(1)),
         max_time_s=None if minutes is None else minutes * 60,
         max_soc_percent=form.integer("soc", low=1, high=100),
-        max_cost=None if cost is None else Decimal(str(cost)),
+        max_cost=cost,
     )
 
 
 async def _limit(doing: Steering) -> Response[Any]:
-    given = read_limit(doing.form)
+    given = read_limit(doing.pages, doing.request, doing.form)
     await function_of(api.set_limit)(doing.web, doing.principal, doing.it.id, given)
     if given.as_kept().is_empty:
         return _told(doing, doing.pages.text(doing.request, "The limit is taken away"))

@@ -27,9 +27,10 @@ from ingufu.web.console.price_words import Speech, text
 from ingufu.web.console.tariffs_draft import BOUNDS, CHARGING, PRICES, SPANS, Draft
 
 T = TypeVar("T")
-_NUMBER = re.compile(r"-?(\d{1,12})(?:([.,])(\d{1,10}))?")
+_NUMBER = re.compile(r"-?(\d{1,12})(?:([.,])(\d{1,40}))?")
 _SPAN = re.compile(r"(?:(\d{1,6})\s*h)?\s*(?:(\d{1,8})\s*min)?\s*(?:(\d{1,9})\s*s)?", re.IGNORECASE)
 _THOUSANDS = 3
+PLACES = 10  # digits after the point, at most
 _BOUND_FIELDS = ("min_kwh", "max_kwh", "min_power_kw", "max_power_kw", "min_current_a", "max_current_a")
 _RESERVABLE = frozenset({Dimension.FLAT, Dimension.TIME})
 _PLACES = 6
@@ -275,13 +276,13 @@ class _Reader:
             self.problems.append((name, said))
 
 
-def number_of(typed: str, speech: Speech) -> Decimal | None:
+def number_of(typed: str, speech: Speech, *, places: int = PLACES) -> Decimal | None:
     """Return a number as people write it, with a point or a comma. Raises `Wrong` where it could mean two things."""
     squeezed = typed.replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
     if not squeezed:
         return None
     found = _NUMBER.fullmatch(squeezed)
-    if found is None:
+    if found is None or len(found[3] or "") > places:
         raise Wrong(text(speech, "Write a plain number, as in 1250 or 0.25."))
     whole, sign, rest = found.groups()
     if sign == "," and len(rest) == _THOUSANDS and whole.strip("0"):
