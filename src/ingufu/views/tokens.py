@@ -232,6 +232,14 @@ async def get_group(database: Database, group_id: str, fleet_id: str | None = No
     return msgspec.convert(rows[0], GroupRow)
 
 
+async def choose_groups(database: Database, ids: Sequence[str], fleet_id: str | None = None) -> list[tuple[str, str]]:
+    """Return ids and names of the groups that are named, as far as they may be seen."""
+    statement = select(token_groups.c.id, token_groups.c.name, token_groups.c.value)
+    statement = statement.where(token_groups.c.id.in_(ids), *_owned(token_groups, fleet_id))
+    rows = await database.select(statement.order_by(func.lower(token_groups.c.name)))
+    return [(row["id"], row["name"] or row["value"]) for row in rows]
+
+
 async def match_tokens(database: Database, text: str, *, most: int) -> list[str]:
     """Return the tokens whose value, note or driver's name has the text in it, at most so many; no secret ones."""
     wanted = text.strip().casefold()

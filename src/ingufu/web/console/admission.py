@@ -199,9 +199,13 @@ async def _groups(web: WebContext, principal: Principal, rule: AdmissionRule) ->
     """Return the groups to choose from; they are the network's: those tied to sites keep what was chosen there."""
     if Scope.TOKENS_READ not in principal.scopes:
         return []
-    found = await tokens.list_groups(web.services.database, GroupQuery(limit=GROUPS_OFFERED))
-    is_offered = principal.site_ids is None
-    return [(row.id, row.name) for row in found.items if is_offered or row.id in rule.list_groups]
+    offered: dict[str, str] = {}
+    if principal.site_ids is None:
+        found = await tokens.list_groups(web.services.database, GroupQuery(limit=GROUPS_OFFERED))
+        offered = {row.id: row.name for row in found.items}
+    if beyond := sorted(set(rule.list_groups) - offered.keys()):
+        offered |= await tokens.choose_groups(web.services.database, beyond)
+    return list(offered.items())
 
 
 def _rule(form: Form) -> RuleFields:

@@ -135,8 +135,6 @@ async def _show(
     error: tuple[str, str] | None = None,
 ) -> Response[str]:
     principal: Principal = request.scope["user"]
-    drivers = await tokens.list_drivers(web.services.database, DriverQuery(limit=OFFERED))
-    groups = await tokens.list_groups(web.services.database, GroupQuery(limit=OFFERED))
     sellers = [one for one in await web.services.money.entities.all() if one.retired_at is None]
     words = pages.environment(request).get_template("parts/document.html").module
     zone = sellers[0].time_zone if sellers else "UTC"
@@ -147,8 +145,8 @@ async def _show(
         it=it,
         form=form,
         errors=[error] if error else [],
-        drivers=[(row.id, row.name) for row in drivers.items],
-        groups=[(row.id, row.name or row.value) for row in groups.items],
+        drivers=await _drivers(web, chosen.drivers),
+        groups=await _groups(web, chosen.groups),
         chosen_drivers=chosen.drivers,
         chosen_groups=chosen.groups,
         modes=[(mode.value, str(words.automatic_word(mode.value)).strip()) for mode in Automatic],  # type: ignore[attr-defined]  # a macro
@@ -157,6 +155,24 @@ async def _show(
         month=form["period"] or month_before(month_of(web.services.clock.now(), zone)),
         may_change=Scope.MONEY_WRITE in principal.scopes,
     )
+
+
+async def _drivers(web: WebContext, chosen: frozenset[str]) -> list[tuple[str, str]]:
+    """Return the drivers to choose from, with those for whom the customer pays: saving would drop them otherwise."""
+    found = await tokens.list_drivers(web.services.database, DriverQuery(limit=OFFERED))
+    offered = {row.id: row.name for row in found.items}
+    if beyond := sorted(chosen - offered.keys()):
+        offered |= await tokens.choose_drivers(web.services.database, beyond, None, most=len(beyond))
+    return list(offered.items())
+
+
+async def _groups(web: WebContext, chosen: frozenset[str]) -> list[tuple[str, str]]:
+    """Return the groups to choose from, with those for which the customer pays."""
+    found = await tokens.list_groups(web.services.database, GroupQuery(limit=OFFERED))
+    offered = {row.id: row.name or row.value for row in found.items}
+    if beyond := sorted(chosen - offered.keys()):
+        offered |= await tokens.choose_groups(web.services.database, beyond)
+    return list(offered.items())
 
 
 def _fields(form: Form) -> dict[str, Any]:
@@ -169,8 +185,8 @@ def _fields(form: Form) -> dict[str, Any]:
     fields["automatic"] = Automatic(mode) if mode in set(Automatic) else None
     fields["payment_days"] = form.integer("payment_days", low=0, high=365)
     fields["is_reverse_charge"] = form.is_on("is_reverse_charge")
-    fields["driver_ids"] = tuple(dict.fromkeys(form.texts("drivers")))[:OFFERED]
-    fields["group_ids"] = tuple(dict.fromkeys(form.texts("groups")))[:OFFERED]
+    fields["driver_ids"] = tuple(dict.fromkeys(form.texts("drivers")))
+    fields["group_ids"] = tuple(dict.fromkeys(form.texts("groups")))
     return fields
 
 

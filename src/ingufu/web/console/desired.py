@@ -172,7 +172,7 @@ async def _form(
         it=view,
         form=present.Entered(entered),
         errors=list(errors),
-        places=offered(await console_sites.list_places(database, None)),
+        places=offered(await console_sites.list_places(database, None), {entered.get("site_id", "")}),
         vendors=sorted({vendor for vendor, _, _ in firmwares}),
         models=sorted({model for _, model, _ in firmwares if model}),
         firmwares=sorted({firmware for _, _, firmware in firmwares if firmware}),

@@ -209,10 +209,14 @@ def wanted(criteria: ListQuery) -> DriverQuery:
     )
 
 
-async def groups_offered(web: WebContext, principal: Principal) -> list[tuple[str, str]]:
-    """Return the groups that a choice offers: id and name."""
-    found = await tokens.list_groups(web.services.database, GroupQuery(limit=OFFERED), principal.fleet_id)
-    return [(row.id, row.name) for row in found.items]
+async def groups_offered(web: WebContext, principal: Principal, chosen: str = "") -> list[tuple[str, str]]:
+    """Return the groups that a choice offers, id and name: what is chosen is among them, or saving would drop it."""
+    database, fleet_id = web.services.database, principal.fleet_id
+    found = await tokens.list_groups(database, GroupQuery(limit=OFFERED), fleet_id)
+    offered = {row.id: row.name for row in found.items}
+    if chosen and chosen not in offered:
+        offered |= await tokens.choose_groups(database, [chosen], fleet_id)
+    return list(offered.items())
 
 
 def href(noun: str, asked: dict[str, str], **changes: str | None) -> str:
@@ -241,8 +245,14 @@ async def _show_form(
         it=driver,
         form=entered,
         errors=[error] if error else [],
-        tongues=LANGUAGES,
+        tongues=_tongues(entered["language"]),
     )
+
+
+def _tongues(language: str) -> list[tuple[str, str]]:
+    """Return the languages to choose from, with that of the driver: the API and files take any."""
+    other = language and language not in dict(LANGUAGES)
+    return [*LANGUAGES, (language, language)] if other else [*LANGUAGES]
 
 
 async def _show_deletion(

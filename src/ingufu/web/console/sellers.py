@@ -27,6 +27,7 @@ from ingufu.web.api import legal_entities as api
 from ingufu.web.console import present
 from ingufu.web.console.numbers import read_number
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
+from ingufu.web.console.stations import offered
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
@@ -205,7 +206,7 @@ async def _show_entity(
         it=it,
         form=form,
         errors=[error] if error else [],
-        places=[(one.id, one.name) for one in places[:OFFERED]],
+        places=offered(places, chosen, most=OFFERED),
         chosen=frozenset(chosen),
         devices=[(one.id, one.name) for one in devices],
         tongues=LANGUAGES,
@@ -259,7 +260,7 @@ def _entity_fields(pages: Pages, request: Asked, form: Form) -> dict[str, Any]:
     fields["receipt_limit"] = _number(pages, request, limit, "receipt_limit") if limit else None
     fields["exchange_rates"] = _rates(pages, request, form.exact("exchange_rates"))
     fields["is_default"] = form.is_on("is_default")
-    fields["site_ids"] = tuple(form.texts("sites"))[:OFFERED]
+    fields["site_ids"] = tuple(dict.fromkeys(form.texts("sites")))
     fields["fiscal_device_id"] = form.text("fiscal_device_id")[:100] or None
     svg = form.exact("logo").strip()
     if svg or form.is_on("no_logo"):

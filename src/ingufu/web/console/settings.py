@@ -104,14 +104,15 @@ async def _show(  # the page, as it is or with what is wrong
 ) -> Response[str]:
     seen = await see(web, principal, station)
     places = await console_sites.list_places(web.services.database, principal.site_ids)
+    form = entered or _entered(seen.station)
     return await pages.show(
         request,
         "pages/station/settings.html",
         status=422 if errors else 200,
         **seen.frame("settings"),
-        form=entered or _entered(seen.station),
+        form=form,
         errors=list(errors),
-        places=offered(places),
+        places=offered(places, {form["site_id"]}),
         plugs=[("", pages.text(request, "plug not known")), *sorted(PLUGS.items(), key=lambda one: one[1])],
         addresses=web.settings.ocpp_addresses,
     )

@@ -1,6 +1,6 @@
 """Stations: the list with search, filters and sorting, entering one, and commands to several at once."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import tzinfo
 from secrets import token_bytes
 from typing import Annotated, Any, Literal
@@ -181,9 +181,11 @@ def rows_of(found: Sequence[StationRow], places: Sequence[SitePlace]) -> tuple[L
     )
 
 
-def offered(places: Sequence[SitePlace]) -> list[tuple[str, str]]:
-    """Return the sites that a choice offers: id and name."""
-    return [(place.id, place.name) for place in places[:SITES_OFFERED]]
+def offered(
+    places: Sequence[SitePlace], chosen: Container[str] = (), *, most: int = SITES_OFFERED
+) -> list[tuple[str, str]]:
+    """Return the sites that a choice offers, id and name: what is chosen is among them, or saving would drop it."""
+    return [(one.id, one.name) for number, one in enumerate(places) if number < most or one.id in chosen]
 
 
 def read_password(form: Form, *, is_needed: bool) -> str | None:

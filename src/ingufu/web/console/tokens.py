@@ -23,6 +23,7 @@ from ingufu.web.console import present, token_limits
 from ingufu.web.console.drivers import groups_offered, href
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
 from ingufu.web.console.station import PLUGS
+from ingufu.web.console.stations import offered as offered_sites
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
@@ -190,12 +191,11 @@ async def _show(
         form=entry.texts,
         errors=[error] if error else [],
         kinds=[(kind.value, kind.value) for kind in TokenKind if kind is not TokenKind.NO_AUTHORIZATION],
-        groups=await groups_offered(web, principal),
+        groups=await groups_offered(web, principal, entry.texts["group_id"]),
         drivers=list(offered.items()),
         refusals=refusals,
-        places=[
-            (one.id, one.name) for one in places[:OFFERED] if principal.fleet_id is None or one.id in entry.sites
-        ],  # fleets are told of no sites, and keep what the operator chose
+        # fleets are told of no sites, and keep what the operator chose
+        places=offered_sites(places, entry.sites, most=OFFERED if principal.fleet_id is None else 0),
         plugs=sorted(PLUGS.items(), key=lambda one: one[1]),
         may_change=Scope.TOKENS_WRITE in principal.scopes,
     )
