@@ -165,6 +165,12 @@ async def choose_tokens(  # by hand or by filter
     return [(row["id"], MASK if is_secret(row["kind"]) else row["value"]) for row in rows]
 
 
+async def tokens_of_driver(database: Database, driver_id: str, fleet_id: str | None) -> list[str]:
+    """Return the ids of all tokens of a driver, as far as they may be seen."""
+    statement = select(tokens.c.id).where(tokens.c.driver_id == driver_id, *_owned(tokens, fleet_id))
+    return [row["id"] for row in await database.select(statement.order_by(tokens.c.value_key))]
+
+
 async def choose_drivers(
     database: Database, chosen: DriverQuery | Sequence[str], fleet_id: str | None, *, most: int
 ) -> list[tuple[str, str]]:

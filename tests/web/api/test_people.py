@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from ingufu.accounts.model import OrganisationKind, Scope
+from ingufu.infra.storage.database import Work
+from ingufu.views.paging import MAX_LIMIT
 from ingufu.views.tokens import TokenQuery, count_tokens
 from web.api.conftest import House
 from web.api.engines import both_engines
@@ -113,6 +115,60 @@ async def test_drivers_are_blocked_with_their_cards_and_deleted_as_told(house: H
     assert (await admin.delete(f"/api/v1/drivers/{ada}?tokens=release")).status_code == 204
     freed = (await admin.get(f"/api/v1/tokens/{token}")).json()
     assert (freed["driver_id"], freed["blocked_at"]) == (None, None)
+    (told,) = await house.services.accounts.audit_trail(action="token.update")
+    assert (told.object_id, told.changes) == (token, {"driver_id": {"before": ada, "after": None}})
+
+
+@both_engines
+async def test_driver_with_more_cards_than_a_page_is_changed_and_deleted_with_all_of_them(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    ada = await driver(admin, "Ada")
+    many = MAX_LIMIT + 5
+    held = "".join(f"A-{number},Ada\n" for number in range(many))
+    assert (await over(admin, await sent(admin, f"value,driver\n{held}")))["counts"] == {"new": many}
+    bulk = {"action": "set-expiry", "ids": [ada], "expires_at": "2099-01-01T00:00:00Z"}
+    run = await over(admin, (await admin.post("/api/v1/drivers/bulk", json=bulk)).json())
+    results = (await admin.get(f"/api/v1/runs/{run['id']}/results")).json()["items"]
+    assert (run["counts"], results[0]["detail"]) == ({"accepted": 1}, str(many))
+    expiring = (await admin.get("/api/v1/tokens/export.csv")).text
+    assert expiring.count("2099-01-01T00:00:00Z") == many
+    assert (await admin.delete(f"/api/v1/drivers/{ada}?tokens=block")).status_code == 204
+    assert await count_tokens(house.database, TokenQuery(is_blocked=True)) == many
+    assert await count_tokens(house.database, TokenQuery(driver_id=ada)) == 0
+    trail = house.services.accounts
+    told = await trail.audit_trail(action="token.block", limit=1000)
+    assert len({one.object_id for one in told}) == many
+    (gone,) = await trail.audit_trail(action="driver.delete")
+    assert (gone.details["tokens"], gone.details["fate"]) == (many, "block")
+
+
+@both_engines
+async def test_deletion_that_somebody_overtakes_leaves_driver_and_cards_as_they_were(
+    house: House, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = await driver(admin, "Ada"), await driver(admin, "Bob")
+    first, second = await card(admin, "A-1", driver_id=ada), await card(admin, "A-2", driver_id=bob)
+    authorization = house.services.authorization
+    delete_driver = authorization.delete_driver
+
+    async def overtaken(work: Work, driver_id: str, **how: Any) -> Any:
+        """Have another card become the driver's once theirs were looked up."""
+        found = await delete_driver(work, driver_id, **how)
+        given = await admin.patch(f"/api/v1/tokens/{second}", json={"driver_id": ada})
+        assert given.status_code == 200
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(authorization, "delete_driver", overtaken)
+        for fate in ("block", "release"):
+            assert (await admin.delete(f"/api/v1/drivers/{ada}?tokens={fate}")).status_code == 409
+            await admin.patch(f"/api/v1/tokens/{second}", json={"driver_id": bob})
+            shown = (await admin.get(f"/api/v1/tokens/{first}")).json()
+            assert (shown["driver_id"], shown["blocked_at"]) == (ada, None)
+    assert (await admin.delete(f"/api/v1/drivers/{ada}?tokens=block")).status_code == 204
+    assert (await admin.get(f"/api/v1/tokens/{first}")).json()["blocked_at"] is not None
+    assert (await admin.get(f"/api/v1/tokens/{second}")).json()["blocked_at"] is None
 
 
 async def test_figures_count_what_began_within_thirty_days(

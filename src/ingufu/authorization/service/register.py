@@ -136,18 +136,21 @@ class Register:
             work.emit(DriverUnblocked(occurred_at=self._clock.now(), driver_id=driver_id))
         return msgspec.structs.replace(driver, blocked_at=None, block_reason="")
 
-    async def delete_driver(self, work: Work, driver_id: str, *, releases: bool = False) -> None:
-        """Remove a driver; with `releases` their tokens are nobody's then. Raises NotFound, Conflict if they have any.
+    async def delete_driver(self, work: Work, driver_id: str, *, releases: bool = False) -> list[str]:
+        """Remove a driver and return which tokens were theirs. Raises NotFound, Conflict if they have any.
 
-        A token that is given to them at the same moment undoes it: Conflict at the commit.
+        With `releases` those tokens are nobody's then. One that is given to them or taken from them at the same
+        moment undoes it: Conflict at the commit.
         """
         await self.get_driver(driver_id)
-        if releases:
-            store.release_tokens(work, driver_id)
-        elif await store.count_tokens_of_driver(self._database, driver_id):
+        held = await store.tokens_of_driver(self._database, driver_id)
+        if held and not releases:
             raise Conflict("The driver has tokens: give them to another or delete them first.")
+        for token_id in held:
+            store.release_token(work, token_id, driver_id)
         store.delete_driver(work, driver_id)
         work.emit(DriverDeleted(occurred_at=self._clock.now(), driver_id=driver_id))
+        return held
 
     # Groups
 

@@ -42,7 +42,7 @@ _TOKEN_BY_VALUE = select(*_TOKEN).where(
     tokens.c.value_key == bindparam("value_key"), tokens.c.kind == bindparam("kind")
 )
 _TOKENS_OF_GROUP = select(func.count().label("count")).where(tokens.c.group_id == bindparam("id"))
-_TOKENS_OF_DRIVER = select(func.count().label("count")).where(tokens.c.driver_id == bindparam("id"))
+_TOKENS_OF_DRIVER = select(tokens.c.id).where(tokens.c.driver_id == bindparam("id")).order_by(tokens.c.value_key)
 _FACTS_OF = select(
     *_TOKEN,
     token_groups.c.value.label("group_value"),
@@ -102,7 +102,11 @@ _TAKE_TURN = (
     .where(tokens.c.id == bindparam("key"), tokens.c.start_turn == bindparam("seen"))
     .values(start_turn=bindparam("next"))
 )
-_RELEASE_TOKENS = update(tokens).where(tokens.c.driver_id == bindparam("owner")).values(driver_id=None)
+_RELEASE_TOKEN = (
+    update(tokens)
+    .where(tokens.c.id == bindparam("key"), tokens.c.driver_id == bindparam("owner"))
+    .values(driver_id=None)
+)
 _DELETE_DRIVER = delete(drivers).where(drivers.c.id == bindparam("key"))
 _DELETE_GROUP = delete(token_groups).where(token_groups.c.id == bindparam("key"))
 _DELETE_TOKEN = delete(tokens).where(tokens.c.id == bindparam("key"))
@@ -161,9 +165,9 @@ async def count_tokens_of_group(database: Database, group_id: str) -> int:
     return int(row["count"]) if row else 0
 
 
-async def count_tokens_of_driver(database: Database, driver_id: str) -> int:
-    row = await database.fetch_one(_TOKENS_OF_DRIVER, {"id": driver_id})
-    return int(row["count"]) if row else 0
+async def tokens_of_driver(database: Database, driver_id: str) -> list[str]:
+    """Return the ids of all tokens of a driver."""
+    return [row["id"] for row in await database.fetch_all(_TOKENS_OF_DRIVER, {"id": driver_id})]
 
 
 def insert_driver(work: Work, driver: Driver) -> None:
@@ -220,9 +224,9 @@ def append_decision(work: Work, row: Mapping[str, Any]) -> None:
     work.append(_INSERT_DECISION, row)
 
 
-def release_tokens(work: Work, driver_id: str) -> None:
-    """Let the tokens of a driver be nobody's."""
-    work.execute(_RELEASE_TOKENS, {"owner": driver_id})
+def release_token(work: Work, token_id: str, driver_id: str) -> None:
+    """Let a token of a driver be nobody's."""
+    work.execute(_RELEASE_TOKEN, {"key": token_id, "owner": driver_id}, expect=1)
 
 
 def take_turn(work: Work, token_id: str, seen: int) -> None:

@@ -263,11 +263,10 @@ async def _change_driver(web: WebContext, principal: Principal, given: DriversBu
             except errors.Conflict as error:
                 return False, error.message
         case _:
-            query = TokenQuery(driver_id=driver_id, limit=MAX_LIMIT)
-            found = await views.list_tokens(web.services.database, query, principal.fleet_id)
-            for one in found.items:
-                await _change_token(web, principal, given, one.id)
-            return True, str(len(found.items))
+            held = await views.tokens_of_driver(web.services.database, driver_id, principal.fleet_id)
+            for token_id in held:
+                await _change_token(web, principal, given, token_id)
+            return True, str(len(held))
     return True, ""
 
 

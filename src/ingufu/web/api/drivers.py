@@ -14,8 +14,8 @@ from ingufu.views import driver_figures
 from ingufu.views import tokens as views
 from ingufu.views import wallets as wallet_views
 from ingufu.views.driver_figures import Figures
-from ingufu.views.paging import MAX_LIMIT, Page
-from ingufu.views.tokens import DriverQuery, DriverRow, TokenQuery
+from ingufu.views.paging import Page
+from ingufu.views.tokens import DriverQuery, DriverRow
 from ingufu.views.wallets import WalletQuery
 from ingufu.web import access
 from ingufu.web.api.ledger import books_of
@@ -189,15 +189,15 @@ async def delete_driver(web: WebContext, principal: Principal, driver_id: str, c
     known = await driver_of(web, principal, driver_id)
     await _check_settled(web, driver_id)
     authorization = web.services.authorization
-    cards = await views.list_tokens(web.services.database, TokenQuery(driver_id=driver_id, limit=MAX_LIMIT))
-    if criteria.tokens is Fate.BLOCK:
-        async with web.services.database.work() as work:
-            for card in cards.items:
-                await authorization.block_token(work, card.id, reason=f"Driver deleted: {known.name}")
-                access.note(web, work, principal, "token.block", card.id)
-    async with web.services.database.work() as work:
-        await authorization.delete_driver(work, driver_id, releases=criteria.tokens is not Fate.REFUSE)
-        details = {"tokens": [card.id for card in cards.items], "fate": criteria.tokens.value}
+    before, after = {"driver_id": driver_id}, {"driver_id": None}
+    async with web.services.database.work() as work:  # one: no card is blocked of a driver who stays
+        held = await authorization.delete_driver(work, driver_id, releases=criteria.tokens is not Fate.REFUSE)
+        does = "token.block" if criteria.tokens is Fate.BLOCK else "token.update"
+        for token_id in held:
+            if criteria.tokens is Fate.BLOCK:
+                await authorization.block_token(work, token_id, reason=f"Driver deleted: {known.name}")
+            access.note(web, work, principal, does, token_id, before=before, after=after)
+        details = {"tokens": len(held), "fate": criteria.tokens.value}  # which they were, their own entries tell
         access.note(web, work, principal, "driver.delete", driver_id, details, before=known)
 
 
