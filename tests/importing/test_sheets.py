@@ -37,6 +37,20 @@ def test_encoding_separator_and_columns_are_told_by_the_file(encoding: str, name
     assert (second.line, second.values) == (4, {"value": "04A2"})
 
 
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("'+250 788", "+250 788"), ("' =1", "=1"), ("''@x", "'@x"), ("'-", "-"), ("-", None), ("'Ada", "'Ada"),
+        ("O'Neil-X", "O'Neil-X"), ("'", "'"), ("+250 788", "+250 788"),
+    ],
+)  # fmt: skip
+def test_mark_of_an_export_before_what_begins_a_formula_is_no_part_of_the_value(cell: str, value: str | None) -> None:
+    raw = f"name,note\nAda,{cell}\n".encode()
+    (row,) = rows(raw, open_sheet(raw, Kind.DRIVERS))
+    assert isinstance(row, Row)
+    assert row.values["note"] == value
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_each_separator_is_found_also_beside_others_in_quotes(delimiter: str) -> None:
     raw = delimiter.join(('"name, first; or last"', "email", "phone")).encode() + b"\n"

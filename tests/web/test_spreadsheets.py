@@ -156,7 +156,7 @@ async def test_list_is_followed_page_after_page() -> None:
     assert (found, asked) == ([(0,), (1,), (2,), (3,)], [None, "1", "2", "3"])
 
 
-@pytest.mark.parametrize("risky", ["=1+1", " =1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "＝1+1"])  # noqa: RUF001
+@pytest.mark.parametrize("risky", ["=1+1", " =1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "＝1+1", "'=1"])  # noqa: RUF001
 def test_text_that_a_spreadsheet_would_run_is_quoted(risky: str) -> None:
     assert cell(risky) == f"'{risky}"
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - what begins a formula
+
 Row = TypeVar("Row")
 
 # What values a column has. `exact` are Decimals, `real` floats, `instant` aware datetimes, `flag` yes or no.
@@ -51,3 +53,17 @@ def ordered(columns: Iterable[Column[Row]], names: str) -> tuple[Column[Row], ..
     """Return the columns in the order in which the names stand in a text."""
     known: Mapping[str, Column[Row]] = {column.name: column for column in columns}
     return tuple(known[name] for name in names.split())
+
+
+def guarded(text: str) -> str:
+    """Return a text as a cell that no spreadsheet takes for a formula: with a mark before it, if it might be one."""
+    return f"'{text}" if _is_risky(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """Return the text of which `guarded` made the cell."""
+    return cell[1:] if cell.startswith("'") and _is_risky(cell[1:]) else cell
+
+
+def _is_risky(text: str) -> bool:
+    return text.lstrip(" '").startswith(_RISKY)  # beyond marks of its own, so that just ours is taken off again

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ingufu.core.sheet import unguarded
 from ingufu.importing.columns import COLUMNS, Column
 from ingufu.importing.model import Kind, Row, RowError
 from ingufu.infra import json_places
@@ -127,7 +128,8 @@ def _given(names: Sequence[str | None], cells: Sequence[str]) -> dict[str, Any]:
 
 
 def _cell(cell: str) -> str | None:
-    return None if cell.strip() == EMPTIED else cell.strip()
+    given = cell.strip()
+    return None if given == EMPTIED else unguarded(given).strip()
 
 
 def _take_object(file: str, content: str, kind: Kind, item: Node, rows: list[Row], errors: list[RowError]) -> None:

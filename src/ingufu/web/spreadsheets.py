@@ -41,7 +41,7 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from ingufu.accounts.model import Principal
-from ingufu.core.sheet import Column, Sheet, own
+from ingufu.core.sheet import Column, Sheet, guarded, own
 from ingufu.infra.parquet import ParquetStream
 from ingufu.views.paging import Page
 from ingufu.web import access
@@ -60,7 +60,6 @@ PARQUET = "application/vnd.apache.parquet"
 READ_AT_ONCE = 500  # rows
 _API_PATH = "/api/v1"  # as in web.openapi, which knows every route and cannot be known here
 _PLACES = frozenset({"limit", "cursor"})  # of a query: how far one is in the list
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - what begins a formula
 
 RowT = TypeVar("RowT")
 Batches: TypeAlias = AsyncIterator[Sequence[RowT]]
@@ -181,7 +180,7 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" ").startswith(_RISKY) else str(value)
+        return guarded(str(value))
     if isinstance(value, datetime):
         return _instant(value)
     if isinstance(value, Decimal):

@@ -69,6 +69,33 @@ async def test_file_is_previewed_tried_imported_and_repeated(house: House, admin
     assert (await over(admin, await sent(admin, template, kind="drivers")))["counts"] == {"new": 1}
 
 
+async def test_lists_that_were_exported_are_imported_again_without_a_change(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    people = {
+        "+ Ada": {"phone": "+250 788 000 000", "note": "-"},
+        "=Bob": {"phone": "+250 788 000 001", "note": "'=1+1"},
+        "O'Neil": {"phone": "'", "note": "''-x"},
+    }
+    ids = {name: await driver(admin, name, **fields) for name, fields in people.items()}
+    cards = [await card(admin, value, driver_id=ids["=Bob"]) for value in ("-A1", "@A2", "'+A3", "A'4")]
+    for _ in range(2):
+        for kind, count in (("drivers", len(ids)), ("tokens", len(cards))):
+            exported = (await admin.get(f"/api/v1/{kind}/export.csv")).text
+            run = await over(admin, await sent(admin, exported, kind=kind))
+            assert run["counts"] == {"same": count}, kind
+    renamed = (await admin.get("/api/v1/drivers/export.csv")).text.replace("O'Neil", "Neil")
+    assert (await over(admin, await sent(admin, renamed, kind="drivers")))["counts"] == {"same": 2, "new": 1}
+    shown = (await admin.get("/api/v1/drivers")).json()["items"]
+    assert {one["name"]: one["phone"] for one in shown} == {
+        **{name: fields["phone"] for name, fields in people.items()}, "Neil": "'"
+    }  # fmt: skip
+    template = (await admin.get("/api/v1/imports/template.csv?kind=drivers")).text
+    await over(admin, await sent(admin, template, kind="drivers"))
+    (amina,) = (await admin.get("/api/v1/drivers?q=amina")).json()["items"]
+    assert amina["phone"] == "+250 788 000 000"
+
+
 async def test_what_cannot_be_imported_is_refused_at_once(house: House, admin: httpx.AsyncClient) -> None:
     assert (await sent(admin, "", 422))["detail"] == "The file is empty."
     assert "value" in (await sent(admin, "colour\nred\n", 422, kind="tokens"))["detail"]
