@@ -388,3 +388,12 @@ async def test_nothing_chosen_or_nothing_meant_does_nothing(house: House, operat
     assert (await operator.send("/console/stations/bulk", action="reset")).headers["location"] == "/console/stations"
     assert (await operator.send("/console/runs", action="explode", station=net.stations["NYA-01"])).status_code == 422
     assert house.link.commands == []
+
+
+async def test_limit_of_a_session_that_may_mean_two_things_is_asked_about(operator: Person, net: Network) -> None:
+    for field in ("energy_kwh", "cost"):
+        answer = await operator.send(
+            f"/console/sessions/{net.sessions['NYA-01-live']}/actions/limit", **{field: "5,000"}
+        )
+        assert answer.status_code == 422
+        assert "Is that 5000 or 5.000? Write it so." in words(answer.text)
