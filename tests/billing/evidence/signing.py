@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from ingufu.billing.evidence import keys
+from ingufu.billing.evidence import keys, signed
 from ingufu.billing.evidence.model import MeterKey, SignedReading
 from ingufu.billing.evidence.signed import Place
 
@@ -83,13 +83,18 @@ class Meter:
         """Return the two records of a session."""
         return [self.record(("B", 0, float(begin))), self.record(("E", minutes, float(end)))]
 
-    def plain(self, value, minute, context=None):
-        told = {"value": value, "unit": "Wh", "serial": self.serial, "page": str(self.page)}
+    def plain(self, value, minute, context=None, *, is_bare=False):
+        told = {"value": value, "unit": "Wh", "serial": self.serial}
+        told |= {} if is_bare else {"page": str(self.page)}
         told |= {"context": context} if context else {}
         self.page += 1
         body = json.dumps(told)
         signature = self.secret.sign(body.encode(), ec.ECDSA(hashes.SHA256()))
         return f"{body}|{signature.hex()}"
+
+
+def examine(told, registered, where, **more):
+    return signed.examine(signed.distinct(told), registered, where, **more)
 
 
 def values(texts, *, encoding="OCMF", method=None, public_key=None, minutes=60):

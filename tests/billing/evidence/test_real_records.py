@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from billing.evidence.signing import ZERO, moment, place, values, wh
+from billing.evidence.signing import ZERO, examine, moment, place, values, wh
 from ingufu.billing.evidence import keys
 from ingufu.billing.evidence.model import DeliveredKey, MeterKey, SignatureState
-from ingufu.billing.evidence.signed import examine
 
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "ocmf").glob("*.json"))}
 TRUE = [name for name, sample in SAMPLES.items() if sample["expects"]["state"] == "verified"]

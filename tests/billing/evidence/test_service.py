@@ -1,6 +1,7 @@
 """Verdicts kept: once for the same facts, anew for others, decided by people, and never changed afterwards."""
 
 import asyncio
+import base64
 from datetime import timedelta
 from decimal import Decimal
 
@@ -143,9 +144,20 @@ async def test_a_record_of_an_earlier_session_is_refused(network):
     texts = network.meter.session("1.0", "11.0")
     first = await network.session(signed=texts)
     assert (await network.evidence.judge(first)).signature is SignatureState.VERIFIED
-    again = await network.session(signed=texts, at=120)
-    assert (await network.evidence.judge(again)).signature is SignatureState.INVALID
+    for at, told in ((120, texts), (240, [base64.b64encode(text.encode()).decode() for text in texts])):
+        again = await network.session(signed=told, at=at)
+        assert (await network.evidence.judge(again)).signature is SignatureState.INVALID
     assert (await network.evidence.judge(first)).signature is SignatureState.VERIFIED
+
+
+async def test_of_two_sessions_that_bring_a_record_in_the_same_moment_one_is_proven(network):
+    await network.register()
+    texts = network.meter.session("1.0", "11.0")
+    wrapped = [base64.b64encode(text.encode()).decode() for text in texts]
+    sessions = [await network.session(signed=texts), await network.session(signed=wrapped, at=120)]
+    judges = (network.evidence, network.another_process())
+    made = await asyncio.gather(*(judge.judge(one) for judge, one in zip(judges, sessions, strict=True)))
+    assert sorted(verdict.signature for verdict in made) == [SignatureState.INVALID, SignatureState.VERIFIED]
 
 
 async def test_late_data_is_judged_anew_and_never_edits(network):

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.evidence.signing import Meter, moment, place, values, wh
+from billing.evidence.signing import Meter, examine, moment, place, values, wh
 from ingufu.billing.evidence import keys, ocmf
 from ingufu.billing.evidence.model import DeliveredKey, SignatureState
-from ingufu.billing.evidence.signed import digest_of, examine, unwrap
+from ingufu.billing.evidence.signed import digest_of, unwrap
 
 VERIFIED, INVALID, INCOMPLETE = SignatureState.VERIFIED, SignatureState.INVALID, SignatureState.INCOMPLETE
 
@@ -41,20 +41,6 @@ def test_signatures_come_in_several_forms(how):
         meter.sign(meter.payload((letter, at, value)), **how) for letter, at, value in (("B", 0, 1.5), ("E", 60, 2))
     ]
     assert look(meter, texts).energy_wh == wh(500)
-
-
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda text: base64.b64encode(text.encode()).decode(),
-        lambda text: text.encode().hex(),
-        lambda text: f"  \n{text}\n ",
-        lambda text: "\n".join(base64.encodebytes(text.encode()).decode().split()),
-    ],
-)
-def test_records_come_wrapped(wrap):
-    meter = Meter()
-    assert look(meter, [wrap(text) for text in meter.session()]).state is VERIFIED
 
 
 @pytest.mark.parametrize(
@@ -254,7 +240,7 @@ def test_of_two_keys_the_one_that_signed_is_named():
 def test_a_record_of_another_session_proves_nothing():
     meter = Meter()
     texts = meter.session()
-    finding = look(meter, texts, used_elsewhere={digest_of(texts[0])})
+    finding = look(meter, texts, used_elsewhere={digest_of(values(texts)[0])})
     assert finding.state is INVALID
     assert "another session" in finding.detail
 
@@ -344,9 +330,7 @@ def test_a_name_that_comes_twice_is_no_record_even_if_it_is_signed():
 
 
 def test_very_many_records_are_bounded():
-    meter = Meter()
-    text = meter.record(("B", 0, 1.0))
-    told = values([f"{text}{' ' * index}" for index in range(2100)])
+    told = values([f'OCMF|{{"PG": "T{number}"}}|{{"SD": "00"}}' for number in range(2100)])
     assert len(examine(told, [], place()).checks) == 2000
 
 

@@ -9,7 +9,7 @@ from ingufu.app.demonstration.past import Told
 from ingufu.billing.evidence.facts import gather
 from ingufu.billing.evidence.model import EnergyVerdict, EvidenceRules, Finding, MeterKey, SignedReading, Standing
 from ingufu.billing.evidence.reconcile import reconcile
-from ingufu.billing.evidence.signed import Place, examine
+from ingufu.billing.evidence.signed import Place, distinct, examine
 from ingufu.billing.records.folding import Reading
 from ingufu.charging.fold import Glance
 from ingufu.charging.model import Sample, Transaction
@@ -80,7 +80,7 @@ class Biller:
             started_at=transaction.started_at,
             ended_at=transaction.ended_at or transaction.started_at,
         )
-        return examine(values, self._keys[station_id], place)
+        return examine(distinct(values), self._keys[station_id], place)
 
 
 _RULES = EvidenceRules()

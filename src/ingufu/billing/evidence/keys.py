@@ -135,6 +135,16 @@ def is_signed_by(key: PublicKey, payload: bytes, signature: bytes, digest: str =
     return True
 
 
+def first_number(signature: bytes) -> bytes:
+    """Return the number r of a signature, DER or not: the one that nobody can change but who signs.
+
+    For each s there is another one that is as good (SEC 1, 4.1.6), and DER has several spellings here.
+    """
+    numbers = _read_der(signature)
+    first = int.from_bytes(signature[: len(signature) // 2], "big") if numbers is None else numbers[0]
+    return first.to_bytes((first.bit_length() + 7) // 8, "big")
+
+
 def _candidates(text: str) -> list[bytes]:
     """Return what a text may mean, likeliest first."""
     found: list[bytes] = []

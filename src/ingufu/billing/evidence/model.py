@@ -122,7 +122,7 @@ class SignedReading(msgspec.Struct, frozen=True, kw_only=True):
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What came of looking at one signed value."""
 
-    sha256: str  # of the data, as they came
+    sha256: str  # the name of the signed value: of what is signed, whatever it came wrapped in
     at: datetime
     context: str
     format: str

@@ -67,6 +67,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     signature: bytes = b""
     serials: tuple[str, ...] = ()  # of the meter, then of the gateway
     page: tuple[str, int] | None = None
+    is_once: bool = True  # the payload tells its page or time: no two readings have the same
     registers: tuple[Register, ...] = ()
     fault: str = ""  # why it cannot be read at all
 

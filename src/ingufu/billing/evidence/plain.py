@@ -45,6 +45,7 @@ def read(text: str, method: str | None, context: str) -> Record:
     curve, digest = algorithm_of(algorithm)
     serial, page = word_of(payload.get("serial")), word_of(payload.get("page"))
     register = _register(payload, context)
+    is_once = bool(_PAGE.fullmatch(page)) or (register is not None and register.at is not None)
     return Record(
         format=FORMAT,
         algorithm=algorithm,
@@ -54,6 +55,7 @@ def read(text: str, method: str | None, context: str) -> Record:
         signature=signature,
         serials=(serial,) if serial else (),
         page=("T", int(page)) if _PAGE.fullmatch(page) else None,
+        is_once=is_once,
         registers=(register,) if register is not None else (),
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
@@ -25,7 +26,7 @@ from ingufu.billing.evidence.model import (
     Standing,
 )
 from ingufu.billing.evidence.reconcile import reconcile
-from ingufu.billing.evidence.signed import Place, digest_of, examine
+from ingufu.billing.evidence.signed import Place, distinct, examine
 from ingufu.charging.model import Transaction
 from ingufu.charging.service import Charging
 from ingufu.core.clock import Clock
@@ -71,14 +72,16 @@ class Evidence:
             if transaction.is_open:
                 raise Conflict("The session is still running; its energy is judged when it has ended.")
             last = await store.find_last(self._database, transaction_id)
-            values = await store.find_signed(self._database, transaction_id)
-            facts = await self._gather(transaction, values)
+            values = await _name(await store.find_signed(self._database, transaction_id))
+            kept = await store.find_kept(self._database, sorted(values)) if values else {}
+            facts = await self._gather(transaction, values, kept)
             digest = _digest(facts)
             is_pruned = transaction.last_reading_at is not None and not facts.readings and not values
             if last is not None and (last[1] == digest or is_pruned):  # what was known then, is not any more
                 return last[0]
             try:
-                return await self._add(transaction, facts, digest, last[0] if last else None, values)
+                new = {name: value for name, value in values.items() if name not in kept}
+                return await self._add(transaction, facts, digest, last[0] if last else None, new)
             except Conflict:
                 continue
         raise Conflict("Others are judging this session at this moment; try again.")
@@ -229,7 +232,9 @@ class Evidence:
         store.put_site(work, after)
         return after
 
-    async def _gather(self, transaction: Transaction, values: list[SignedReading]) -> Facts:
+    async def _gather(
+        self, transaction: Transaction, values: Mapping[str, SignedReading], kept: Mapping[str, str]
+    ) -> Facts:
         database = self._database
         place = Place(
             evse=transaction.evse,
@@ -237,9 +242,8 @@ class Evidence:
             started_at=transaction.started_at,
             ended_at=transaction.ended_at or transaction.started_at,
         )
-        digests = sorted({digest_of(value.data) for value in values})
-        elsewhere = await store.find_used_elsewhere(database, transaction.id, digests) if digests else set()
-        registered = await store.find_keys(database, transaction.station_id) if digests else []
+        elsewhere = {name for name, brought_by in kept.items() if brought_by != transaction.id}
+        registered = await store.find_keys(database, transaction.station_id) if values else []
         return gather(
             transaction,
             await self._charging.get_events(transaction.id),
@@ -262,7 +266,7 @@ class Evidence:
         facts: Facts,
         digest: str,
         last: EnergyVerdict | None,
-        values: list[SignedReading],
+        new: Mapping[str, SignedReading],
     ) -> EnergyVerdict:
         outcome, now = reconcile(facts, self._rules), self._clock.now()
         verdict = EnergyVerdict(
@@ -285,8 +289,7 @@ class Evidence:
                 for position, check in enumerate(facts.signed.checks)
             ]
             store.add_checks(work, checks)
-            distinct = {digest_of(value.data): value for value in values}
-            store.keep_records(work, transaction.id, distinct.items(), now)
+            store.keep_records(work, transaction.id, new.items(), now)
             work.emit(_judged(transaction, verdict))
             await self._queue(work, transaction, verdict)
         return verdict
@@ -322,8 +325,13 @@ class Evidence:
         )
 
 
+async def _name(values: list[SignedReading]) -> dict[str, SignedReading]:
+    """Return the signed values by their names; many are looked at beside the loop."""
+    return distinct(values) if len(values) <= FEW else await asyncio.to_thread(distinct, values)
+
+
 async def _examine(
-    values: list[SignedReading], registered: list[MeterKey], place: Place, elsewhere: set[str]
+    values: Mapping[str, SignedReading], registered: list[MeterKey], place: Place, elsewhere: set[str]
 ) -> Finding:
     """Return what the signed values prove; many are looked at beside the loop."""
     if len(values) <= FEW:

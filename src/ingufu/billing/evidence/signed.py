@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
@@ -37,25 +37,41 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     record: Record
 
 
-def digest_of(data: str) -> str:
-    """Return the name of a signed value: the SHA-256 of its data as they came."""
-    return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
+def digest_of(value: SignedReading) -> str:
+    """Return the name of a signed value: the SHA-256 of what is signed, so that no other wrapping makes another of it.
+
+    Where the payload of two readings may be the same, the number of the signature that is new each time counts too.
+    What is no record that can be read is named by its text.
+    """
+    text = unwrap(value.data)
+    record = _read(text, value)
+    if record is None or record.fault:
+        signed = text.strip().encode("utf-8", "surrogatepass")
+    elif record.is_once:
+        signed = record.payload
+    else:
+        signed = record.payload + b"|" + keys.first_number(record.signature)
+    return hashlib.sha256(signed).hexdigest()
+
+
+def distinct(values: Iterable[SignedReading]) -> dict[str, SignedReading]:
+    """Return the signed values of a session by their names: of one that came several times, the first by its time."""
+    return {digest_of(value): value for value in sorted(values, key=_order_of, reverse=True)}
 
 
 def examine(
-    values: Iterable[SignedReading],
+    values: Mapping[str, SignedReading],
     registered: Sequence[MeterKey],
     place: Place,
     *,
     used_elsewhere: Collection[str] = (),
 ) -> Finding:
-    """Return what the signed values of a session prove.
+    """Return what the `distinct` signed values of a session prove.
 
-    `used_elsewhere` are digests that another session has brought already: a record that is told again is no proof of
-    anything new.
+    `used_elsewhere` are names of those that another session has brought already: a record that is told again is no
+    proof of anything new.
     """
-    distinct = {digest_of(value.data): value for value in sorted(values, key=_order_of, reverse=True)}
-    ordered = sorted(distinct.items(), key=lambda item: (_order_of(item[1]), item[0]))
+    ordered = sorted(values.items(), key=lambda item: (_order_of(item[1]), item[0]))
     if not ordered:
         return Finding()
     usable = [key for key in registered if _is_of(key, place)]

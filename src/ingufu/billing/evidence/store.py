@@ -21,10 +21,10 @@ from ingufu.charging.fold import Glance
 from ingufu.charging.model import Sample, Transaction
 from ingufu.charging.tables import readings, transactions
 from ingufu.infra.storage.database import Database, Row, Work
-from ingufu.infra.storage.statements import insert, insert_or_ignore, upsert
+from ingufu.infra.storage.statements import insert, upsert
 from ingufu.stations.tables import connectors, stations
 
-DATA_MAX = 200_000  # characters of a signed value that are kept; its SHA-256 is of all of them
+DATA_MAX = 200_000  # characters of a signed value that are kept; its name is of all of them
 SAMPLES_MAX = 200_000  # characters of one reading: what is larger holds no signed value that can be checked
 SIGNED_MAX = 1000  # readings from each end of a session
 OVERLAP_LOOKED_BACK = timedelta(days=60)
@@ -108,7 +108,7 @@ _POWER = select(connectors.c.number, connectors.c.max_power_w).where(
 
 _ADD_VERDICT = insert(verdicts)
 _ADD_CHECK = insert(checks)
-_KEEP_RECORD = insert_or_ignore(records)
+_KEEP_RECORD = insert(records)
 _PUT_ITEM = upsert(items, ("transaction_id",))
 _CLOSE_ITEM = (
     update(items)
@@ -200,14 +200,14 @@ async def find_signed(database: Database, transaction_id: str) -> list[SignedRea
     ]
 
 
-async def find_used_elsewhere(database: Database, transaction_id: str, digests: Sequence[str]) -> set[str]:
-    """Return which signed values another session has brought before."""
-    found: set[str] = set()
+async def find_kept(database: Database, digests: Sequence[str]) -> dict[str, str]:
+    """Return which of these signed values are kept, and the session that brought each first."""
+    found: dict[str, str] = {}
     for first in range(0, len(digests), 500):
-        statement = select(records.c.sha256).where(
-            records.c.sha256.in_(digests[first : first + 500]), records.c.transaction_id != transaction_id
+        statement = select(records.c.sha256, records.c.transaction_id).where(
+            records.c.sha256.in_(digests[first : first + 500])
         )
-        found.update(row["sha256"] for row in await database.select(statement))
+        found.update((row["sha256"], row["transaction_id"]) for row in await database.select(statement))
     return found
 
 
@@ -253,7 +253,7 @@ def add_checks(work: Work, made: Iterable[SignatureCheck]) -> None:
 
 
 def keep_records(work: Work, transaction_id: str, values: Iterable[tuple[str, SignedReading]], at: datetime) -> None:
-    """Keep signed values as they came, each once."""
+    """Keep signed values as they came; Conflict at the commit if somebody else kept one of them first."""
     for sha256, value in values:
         row: dict[str, Any] = {
             "sha256": sha256,

@@ -33,7 +33,7 @@ verdicts = Table(
 records = Table(
     "signed_records",
     metadata,
-    Column("sha256", Text, primary_key=True),  # of the data as they came
+    Column("sha256", Text, primary_key=True),  # of what is signed, whatever it came wrapped in
     Column("transaction_id", Text, nullable=False),  # that brought them first
     Column("data", Text, nullable=False),
     Column("method", Text),
