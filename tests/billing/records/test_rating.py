@@ -16,7 +16,7 @@ from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
-from ingufu.tariffs.model import Dimension, ReservationPart, Restrictions
+from ingufu.tariffs.model import Dimension
 
 MINUTE = timedelta(minutes=1)
 
@@ -277,30 +277,3 @@ async def test_what_if_stores_nothing(world: World) -> None:
     assert found.price is not None
     assert found.price.billed.net == Decimal(10)
     assert await world.count() == before
-
-
-async def test_place_kept_in_vain_is_billed_where_the_tariff_says_so(world: World) -> None:
-    held = Restrictions(reservation=ReservationPart.RESERVATION_EXPIRES)
-    await world.tariff(
-        terms("RWF", element(Dimension.FLAT, "1000", restrictions=held), element(Dimension.ENERGY, "250"))
-    )
-    kept = await world.reserved(minutes=15)
-    await world.services.reservations.expire()
-    await world.rate()
-    (row,) = await world.ratings()
-    record = await world.records.get(row["record_id"])
-    assert (record.transaction_id, record.reservation_id) == (None, kept)
-    assert (record.net, record.gross) == (Decimal(1000), Decimal(1180))
-    assert await world.owed(world.driver_id) == Decimal(1180)
-    await world.rate()
-    assert await world.count() == 1
-
-
-async def test_place_kept_in_vain_costs_nothing_without_a_price_for_it(world: World) -> None:
-    await world.tariff(per_kwh("250"))
-    await world.reserved(minutes=15)
-    await world.services.reservations.expire()
-    await world.rate()
-    assert await world.count() == 0
-    (row,) = await world.ratings()
-    assert (row["state"], row["reason"]) == ("not-billed", "no-reservation-price")

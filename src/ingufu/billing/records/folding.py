@@ -100,6 +100,17 @@ def faults_of(told: Iterable[tuple[datetime, bool]], until: datetime) -> tuple[F
     return tuple(found)
 
 
+def common_faults(of_each: Sequence[Sequence[Fault]]) -> tuple[Fault, ...]:
+    """Return the times in which each of several connectors was out of order."""
+    if not of_each:
+        return ()
+    common = list(of_each[0])
+    for others in of_each[1:]:
+        both = [(max(one[0], other[0]), min(one[1], other[1])) for one in common for other in others]
+        common = [Fault(since, until) for since, until in both if since < until]
+    return tuple(common)
+
+
 def _in_order(readings: Iterable[Reading]) -> list[Reading]:
     """Return the readings by time, each once. They mostly come like that, and only those of an instant are compared."""
     found = list(readings)

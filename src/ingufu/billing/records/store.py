@@ -248,8 +248,9 @@ _PLUG = select(connectors.c.kind).where(
     connectors.c.evse == bindparam("evse"),
     connectors.c.number == bindparam("number"),
 )
+_CONNECTORS = select(connectors.c.evse, connectors.c.number).where(connectors.c.station_id == bindparam("station_id"))
 _DRIVER = select(drivers.c.name).where(drivers.c.id == bindparam("driver_id"))
-_DRIVER_OF_TOKEN = select(tokens.c.driver_id).where(tokens.c.id == bindparam("token_id"))
+_HOLDER = select(tokens.c.driver_id, tokens.c.group_id).where(tokens.c.id == bindparam("token_id"))
 _OPERATOR = select(organisations.c.id).where(organisations.c.kind == OrganisationKind.OPERATOR.value).limit(1)
 _READINGS = (
     select(readings.c.at, readings.c.context, readings.c.energy_wh, readings.c.power_w, readings.c.soc_percent)
@@ -290,14 +291,27 @@ async def find_plug(database: Database, station_id: str, evse: int | None, conne
     return row["kind"] if row else None
 
 
+async def find_connectors(database: Database, station_id: str) -> list[tuple[int, int]]:
+    """Return the EVSE and the number of each connector that is known of a station."""
+    rows = await database.fetch_all(_CONNECTORS, {"station_id": station_id})
+    return [(row["evse"], row["number"]) for row in rows]
+
+
 async def find_driver_name(database: Database, driver_id: str) -> str:
     row = await database.fetch_one(_DRIVER, {"driver_id": driver_id})
     return str(row["name"]) if row else ""
 
 
-async def find_driver_of_token(database: Database, token_id: str) -> str | None:
-    row = await database.fetch_one(_DRIVER_OF_TOKEN, {"token_id": token_id})
-    return row["driver_id"] if row else None
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose a token is, and in which group."""
+
+    driver_id: str | None = None
+    group_id: str | None = None
+
+
+async def find_holder(database: Database, token_id: str) -> Holder:
+    row = await database.fetch_one(_HOLDER, {"token_id": token_id})
+    return Holder(**row) if row else Holder()
 
 
 async def find_operator(database: Database) -> str | None:

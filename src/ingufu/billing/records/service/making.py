@@ -9,7 +9,7 @@ import msgspec
 
 from ingufu.billing.records import decide, store
 from ingufu.billing.records.currents import total_current
-from ingufu.billing.records.folding import Fault, Reading, faults_of, usage_of
+from ingufu.billing.records.folding import Fault, Reading, common_faults, faults_of, usage_of
 from ingufu.billing.records.model import ChargeRecord, Snapshot
 from ingufu.charging.figures import summarise
 from ingufu.charging.model import EventFacts, MeterReading, Transaction, TransactionEvent, TransactionReport
@@ -182,11 +182,13 @@ class Making:
 
     async def tariffs_of_reservation(self, reservation: Reservation, place: Place) -> tuple[AppliedTariff, ...]:
         """Return the tariff that prices a reservation, by what was so when it began. Maybe none."""
+        holder = await self._holder_of(reservation)
         situation = Situation(
             station_id=reservation.station_id,
             evse=reservation.evse,
             site_id=place.site_id,
-            driver_id=await self._driver_of(reservation),
+            driver_id=holder.driver_id,
+            group_id=holder.group_id,
             kind=kind_of_session(reservation.token_kind, is_known=reservation.token_id is not None),
         )
         began_at = reservation.kept_at or reservation.created_at
@@ -202,7 +204,8 @@ class Making:
 
     async def snapshot_of_reservation(self, reservation: Reservation, place: Place) -> Snapshot:
         """Return who, where and with what, for a place that was kept in vain."""
-        driver_id = await self._driver_of(reservation)
+        holder = await self._holder_of(reservation)
+        driver_id = holder.driver_id
         return Snapshot(
             **_of_place(place),
             evse=reservation.evse,
@@ -211,23 +214,30 @@ class Making:
             token_id=reservation.token_id,
             driver_id=driver_id,
             driver_name=await store.find_driver_name(self._database, driver_id) if driver_id else "",
+            group_id=holder.group_id,
             reference=str(reservation.id),
         )
 
-    async def _driver_of(self, reservation: Reservation) -> str | None:
+    async def _holder_of(self, reservation: Reservation) -> store.Holder:
         if reservation.token_id is None:
-            return None
-        return await store.find_driver_of_token(self._database, reservation.token_id)
+            return store.Holder()
+        return await store.find_holder(self._database, reservation.token_id)
 
     async def _faults(self, transaction: Transaction, usage: Usage) -> Sequence[Fault]:
+        """Return when the connector could not charge; where it is not known which one it is, all that it may be."""
         since, until = usage.stretches[0].started_at, usage.stretches[-1].ended_at
-        rows = await store.find_statuses(self._database, transaction.station_id, since, until)
-        told = [
-            (row["occurred_at"], row["details"].get("after") in _OUT_OF_ORDER)
-            for row in rows
-            if transaction.evse is None or row["details"].get("evse") == transaction.evse
-        ]
-        return faults_of(told, until)
+        station_id, connector = transaction.station_id, transaction.connector
+        told: dict[tuple[int, int], list[tuple[datetime, bool]]] = {}
+        for row in await store.find_statuses(self._database, station_id, since, until):
+            details = row["details"]
+            is_out = details.get("after") in _OUT_OF_ORDER
+            told.setdefault((details.get("evse"), details.get("connector")), []).append((row["occurred_at"], is_out))
+        if transaction.evse is not None and connector is not None:
+            return faults_of(told.get((transaction.evse, connector), ()), until)
+        known = await store.find_connectors(self._database, station_id)
+        every = {one for one in (*known, *told) if one[0] and one[1]}  # number 0 is the whole station
+        of_evse = [one for one in sorted(every) if transaction.evse in (None, one[0])]
+        return common_faults([faults_of(told.get(one, ()), until) for one in of_evse])
 
     async def _reserved(self, transaction: Transaction, events: Iterable[TransactionEvent]) -> ReservedTime | None:
         named = transaction.reservation_id is not None or any(one.facts.token is not None for one in events)
