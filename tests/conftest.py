@@ -10,6 +10,7 @@ import inspect
 import os
 import random
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -29,6 +30,9 @@ from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 
 TEMPLATE = "ingufu_template"
+
+ROOM = 6 * 2**30  # bytes, of which a run takes one
+gc.disable()  # until all tests are collected: what is imported stays, and to look at it takes half of the time
 
 # A machine that is busy with other tests makes an example take as long as it likes. Where CI is set, as `.ci/run` does,
 # hypothesis draws the same examples each time, and half as many.
@@ -130,6 +134,20 @@ _DATA = Path(__file__).parent.parent / "data"  # where a server keeps its own th
 _has_data = pytest.StashKey[bool]()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the folders of tests in memory where CI is set and there is room: thousands of databases flush on the way."""
+    memory = Path("/dev/shm")
+    is_controller = not hasattr(config, "workerinput")
+    if is_controller and "CI" in os.environ and config.option.basetemp is None and _has_room(memory):
+        config.option.basetemp = tempfile.mkdtemp(prefix="ingufu-tests-", dir=memory)
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= ROOM
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Look whether there is a server's data in the tree."""
     session.config.stash[_has_data] = _DATA.exists()
@@ -147,8 +165,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Spare the collector thousands of tests that stay: else it looks at all of them, again and again."""
     del session
-    gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 50)
 
 

@@ -21,7 +21,8 @@ from ingufu.infra.bus.memory import MemoryBus
 from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.web.app import close_streams, install, make_routes
-from web.api.conftest import RecordingLink, make_context, make_services, serving
+from web.api.conftest import RecordingLink, make_context, make_services
+from web.quick import serving
 
 UNTIL = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SIZE = Size(stations=300, sessions=20_000)

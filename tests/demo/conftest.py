@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from demo.living import MENU, Demo, Person, log_in, running_demo
-from web.browser import DEADLINE_MS, OpenPage, browser, open_page
+from web.browser import DEADLINE_MS, OpenPage, browser, open_page, windows
 
-__all__ = ["browser", "open_page"]
+__all__ = ["browser", "open_page", "windows"]
 
 
 @pytest.fixture(scope="package")

@@ -1,5 +1,6 @@
 """A real Chromium for page tests: fixtures that open pages, watch them for errors, check accessibility and take pictures."""
 
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "build" / "test-assets" / "axe.min.js"
@@ -67,16 +68,40 @@ def browser() -> Iterator[Browser]:
 OpenPage = Callable[..., Page]
 
 
+class _Watched:
+    """A page of which everything is heard that should not be; from now on for another test, if it is told so."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        page.on("console", lambda message: self._add("console", message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self._add("script", error))
+        page.on("request", lambda request: None if _is_ours(request.url) else self._add("foreign", request.url))
+
+    def _add(self, kind: str, what: object) -> None:
+        self.problems.append(f"{kind}: {what}")
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> Iterator[dict[str, _Watched]]:
+    """Pages that tests which only look share: a window of its own, and axe, take each of them as long as all else."""
+    windows: dict[str, _Watched] = {}
+    yield windows
+    for window in windows.values():
+        window.page.context.close()
+
+
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
+def open_page(browser: Browser, windows: dict[str, _Watched]) -> Iterator[OpenPage]:
     """Opens pages: open_page(url, scheme="dark", width=390, **context options).
 
     When the test ends, each must have stayed without script errors, console errors, policy violations and foreign hosts;
-    `allow` is a pattern of what the test provokes.
+    `allow` is a pattern of what the test provokes. A test that `only_looks`, at one page, gets a window that others had
+    before and leaves nothing in it.
     """
-    problems: list[str] = []
+    opened: list[_Watched] = []
+    shared: list[_Watched] = []
     allowed: list[str] = []
-    contexts: list[BrowserContext] = []
 
     def open_one(
         url: str,
@@ -85,28 +110,32 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         width: int = 1440,
         height: int = 900,
         allow: str | None = None,
+        only_looks: bool = False,
         **options: Any,
     ) -> Page:
         allowed.extend([allow] if allow else [])
-        context = browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": height}, reduced_motion="reduce", **options
-        )
-        contexts.append(context)
-        context.set_default_timeout(DEADLINE_MS)
-        page = context.new_page()
-        page.on(
-            "console", lambda message: problems.append(f"console: {message.text}") if message.type == "error" else None
-        )
-        page.on("pageerror", lambda error: problems.append(f"script: {error}"))
-        page.on(
-            "request", lambda request: problems.append(f"foreign: {request.url}") if not _is_ours(request.url) else None
-        )
-        page.goto(url)
-        return page
+        options |= {"color_scheme": scheme, "viewport": {"width": width, "height": height}, "reduced_motion": "reduce"}
+        name = json.dumps(options, sort_keys=True)
+        window = windows.get(name) if only_looks else None
+        if window is None:
+            context = browser.new_context(**options)
+            context.set_default_timeout(DEADLINE_MS)
+            if only_looks:
+                context.add_init_script(path=AXE)
+            window = _Watched(context.new_page())
+        elif window.page.viewport_size != options["viewport"]:  # whoever looked before has narrowed it
+            window.page.set_viewport_size(options["viewport"])
+        if only_looks:
+            windows[name] = window
+        (shared if only_looks else opened).append(window)
+        window.problems = []
+        window.page.goto(url)
+        return window.page
 
     yield open_one
-    for context in contexts:
-        context.close()
+    for window in opened:
+        window.page.context.close()
+    problems = [problem for window in (*opened, *shared) for problem in window.problems]
     left = [problem for problem in problems if not any(re.search(pattern, problem) for pattern in allowed)]
     assert not left, "\n".join(left)
 
@@ -122,7 +151,8 @@ def accessibility_violations(page: Page) -> list[str]:
     page is judged by its colours, a narrow one by its sizes: in all else they are the light and wide one.
     """
     page.evaluate("window.scrollTo(0, 0)")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
     result = page.evaluate(_RUN_AXE, [WCAG, COLOURS, SIZES])
     return [
         f"{violation['id']}: {violation['help']}: {' '.join(map(str, node['target']))}: {node['failureSummary']}"

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from web.browser import browser, open_page
+from web.browser import browser, open_page, windows
 
-__all__ = ["browser", "open_page"]
+__all__ = ["browser", "open_page", "windows"]
 _AGAIN = ("-dark]", "-phone]", "-dark-1440]", "-light-390]")
 
 

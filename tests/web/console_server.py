@@ -21,8 +21,9 @@ from ingufu.infra.storage.opening import open_database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.services import Services
 from ingufu.web.app import close_streams, create_app
-from web.api.conftest import RecordingLink, make_context, make_services, serving
+from web.api.conftest import RecordingLink, make_context, make_services
 from web.console.network import Network, seed
+from web.quick import serving
 
 T = TypeVar("T")
 BEGINS = datetime(2026, 11, 20, 12, 34, 56, tzinfo=UTC)
@@ -53,6 +54,7 @@ class Console:
         self.clock: Clock = MovedClock(BEGINS)
         self.link = RecordingLink()
         self.url = ""
+        self._onlookers: dict[str, dict[str, Any]] = {}
         self.services: Services
         self.net: Network
         self._loop = asyncio.new_event_loop()
@@ -127,6 +129,12 @@ class Console:
             ],
             "origins": [],
         }
+
+    def onlooker(self, email: str = "keza@example.org") -> dict[str, Any]:
+        """Return the state of one log-in that all share who only look."""
+        if email not in self._onlookers:
+            self._onlookers[email] = self.log_in(email)
+        return self._onlookers[email]
 
     def __enter__(self) -> Self:
         self._started = threading.Event()

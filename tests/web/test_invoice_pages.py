@@ -42,6 +42,12 @@ class Desk:
             self.console.url + path, storage_state=self.console.log_in(), allow="status of 422", **options
         )
 
+    def look(self, path: str, **options: Any) -> Page:
+        """Open a page, and leave nothing in the browser."""
+        return self._open_page(
+            self.console.url + path, storage_state=self.console.onlooker(), only_looks=True, **options
+        )
+
     def sell(self, *ids: str, **fields: Any) -> None:
         """Have sessions be charged, and billed by what runs beside the pages."""
         self.console.run(_sell(self.console, ids, fields))
@@ -168,11 +174,11 @@ async def _limit(console: Console, limit: str | None) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_accessible_and_fit_a_phone(desk: Desk, name: str) -> None:
-    page = desk.open(PAGES[name])
+    page = desk.look(PAGES[name])
     expect(page.locator("h1")).to_be_visible()
     assert accessibility_violations(page) == []
     take_picture(page, f"{name}-light")
-    narrow = desk.open(PAGES[name], width=390, height=844, scheme="dark")
+    narrow = desk.look(PAGES[name], width=390, height=844, scheme="dark")
     expect(narrow.locator("h1")).to_be_visible()
     assert accessibility_violations(narrow) == []
     assert not overflows(narrow)

@@ -109,7 +109,9 @@ def pages(booked: Booked) -> dict[str, str]:
 def test_page_is_accessible_and_whole(
     booked: Booked, console: Console, state: dict[str, Any], open_page: OpenPage, name: str, scheme: str, width: int
 ) -> None:
-    page = open_page(console.url + pages(booked)[name], scheme=scheme, width=width, height=844, storage_state=state)
+    page = open_page(
+        console.url + pages(booked)[name], scheme=scheme, width=width, height=844, storage_state=state, only_looks=True
+    )
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     take_picture(page, f"ledger-{name}-{'phone' if width < 500 else scheme}")
     assert accessibility_violations(page) == []

@@ -74,6 +74,7 @@ def test_page_is_accessible_and_whole(
         height=844,
         storage_state=state,
         allow=r"status of 404",
+        only_looks=True,
     )
     see_everything(page)
     take_picture(page, f"{name}-{'phone' if width < 500 else scheme}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Integer, Select, Subquery, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, Subquery, and_, bindparam, case, func, literal, select
 
 from ingufu.charging.tables import readings
 from ingufu.core.clock import Clock
@@ -85,27 +85,13 @@ class PowerCurve:
 
     async def _read(self, first: int, last: int) -> dict[int, dict[str | None, float]]:
         """Return watts by slice and site: from the rise of each register, where there is one, else from its power."""
-        number: ColumnElement[int] = Slice(readings.c.at, WIDTH_S)
-        by_transaction = (
-            select(
-                readings.c.transaction_id,
-                readings.c.station_id,
-                number.label("number"),
-                func.min(readings.c.energy_wh).label("low"),
-                func.max(readings.c.energy_wh).label("high"),
-                func.avg(readings.c.power_w).label("power_w"),
-            )
-            .where(
-                readings.c.at >= begin_of(first - 1, WIDTH_S),  # one before, for the register at its end
-                readings.c.at < begin_of(last + 1, WIDTH_S),
-                readings.c.transaction_id.is_not(None),
-            )
-            .group_by(readings.c.transaction_id, readings.c.station_id, number)
-            .subquery()
-        )
-        statement = _sums(by_transaction, first)
+        params = {
+            "since": begin_of(first - 1, WIDTH_S),  # one before, for the register at its end
+            "before": begin_of(last + 1, WIDTH_S),
+            "first": first,
+        }
         found: defaultdict[int, dict[str | None, float]] = defaultdict(dict)
-        for row in await self._database.select(statement):
+        for row in await self._database.fetch_all(_SUMS, params):
             metered_w = float(row["energy_wh"] or 0) * 3600 / WIDTH_S
             found[row["number"]][row["site_id"]] = metered_w + float(row["power_w"] or 0)
         return found
@@ -121,9 +107,30 @@ def _points(slices: dict[int, dict[str | None, float]], site_ids: SiteIds) -> li
     ]
 
 
-def _sums(by_transaction: Subquery, first: int) -> Select[Any]:
+def _by_transaction() -> Subquery:
+    number: ColumnElement[int] = Slice(readings.c.at, WIDTH_S)
+    return (
+        select(
+            readings.c.transaction_id,
+            readings.c.station_id,
+            number.label("number"),
+            func.min(readings.c.energy_wh).label("low"),
+            func.max(readings.c.energy_wh).label("high"),
+            func.avg(readings.c.power_w).label("power_w"),
+        )
+        .where(
+            readings.c.at >= bindparam("since"),
+            readings.c.at < bindparam("before"),
+            readings.c.transaction_id.is_not(None),
+        )
+        .group_by(readings.c.transaction_id, readings.c.station_id, number)
+        .subquery()
+    )
+
+
+def _sums() -> Select[Any]:
     """Return energy by slice and site where registers tell it, and power where there are none."""
-    part = by_transaction.c
+    part = _by_transaction().c
     along: dict[str, Any] = {"partition_by": part.transaction_id, "order_by": part.number}
     steps = select(
         *part,
@@ -144,6 +151,9 @@ def _sums(by_transaction: Subquery, first: int) -> Select[Any]:
             func.sum(case((step.high.is_(None), step.power_w), else_=0.0)).label("power_w"),
         )
         .select_from(steps.outerjoin(stations, stations.c.id == step.station_id))
-        .where(step.number >= first)
+        .where(step.number >= bindparam("first"))
         .group_by(step.number, stations.c.site_id)
     )
+
+
+_SUMS = _sums()

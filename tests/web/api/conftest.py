@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import argon2
 import httpx
 import msgspec
 import pytest
-import uvicorn
 from litestar import Litestar
 
 from conftest import run_sql
@@ -60,8 +59,10 @@ from ingufu.stations.service import StationRules, Stations
 from ingufu.tariffs.service import FeedRules, PriceFeeds, Tariffs
 from ingufu.web.app import close_streams, install, make_routes
 from ingufu.web.context import WebContext, WebSettings
+from web.quick import serving, tls
 
 INSERT_TRANSACTION = insert(transactions)
+_secrets = TemporaryDirectory(prefix="ingufu-secrets-")  # of all tests of this process
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # what the real one costs is not the matter
 
 
@@ -127,7 +128,7 @@ class House:
     def client(self, key: str | None = None, **headers: str) -> httpx.AsyncClient:
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
-        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20, verify=tls())
         self.clients.append(client)
         return client
 
@@ -190,7 +191,7 @@ def make_services(
     stations, sites = Stations(database, clock, ids, StationRules()), Sites(database, clock, ids)
     admitting = Admitting(database, clock, stations, sites)
     authorization = Authorization(database, clock, ids, OpenCount(database), admitting=admitting)
-    vault = Vault(Path(mkdtemp()) / "secrets.key")
+    vault = Vault(Path(_secrets.name) / "secrets.key")
     configuration = Configuration(database, clock, ids, stations, vault)
     price_feeds = PriceFeeds(database, clock, ids, vault, FeedRules(allows_private=True))
     reservations = Reservations(database, clock, authorization, stations)
@@ -301,38 +302,6 @@ _routes = cache(make_routes)  # they take a while to make, and are the same for 
 
 async def _metrics(_: bytes) -> bytes:
     return b"# HELP ingufu_stations_connected Stations connected.\n# TYPE ingufu_stations_connected gauge\ningufu_stations_connected 3\n"
-
-
-class serving:  # noqa: N801 - used as a function
-    """Serve the application on a free port of loopback while the block runs."""
-
-    def __init__(self, app: Litestar) -> None:
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on", ws="none",
-            timeout_graceful_shutdown=5, proxy_headers=False,
-        )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        self._server.capture_signals = _no_signals  # type: ignore[method-assign]
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> str:
-        self._task = asyncio.create_task(self._server.serve())
-        async with asyncio.timeout(10):
-            while not self._server.started:
-                await asyncio.sleep(0.001)
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        assert self._task is not None
-        await self._task
-
-
-class _no_signals:  # noqa: N801 - stands for a context manager's function
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A group of commands whose modules are imported when one of them is asked for."""
 
+import gc
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -27,5 +28,10 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         module, _, attribute = place.partition(":")
-        command: click.Command = getattr(import_module(f"{self._package}.{module}"), attribute)
+        gc.disable()  # what is imported stays: to look at it again and again would take a third of the time
+        try:
+            command: click.Command = getattr(import_module(f"{self._package}.{module}"), attribute)
+        finally:
+            gc.freeze()
+            gc.enable()
         return command
