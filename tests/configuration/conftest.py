@@ -12,7 +12,7 @@ from ingufu.configuration.service import Configuration, Reading
 from ingufu.core.clock import FrozenClock
 from ingufu.core.commands import Command, Outcome, RawReply, ReplyKind
 from ingufu.core.configuration import ReadResult, ReadVariables, VariablesRead, VariablesWritten, WriteVariables
-from ingufu.core.errors import StationOffline, StationTimeout
+from ingufu.core.errors import IngufuError, StationOffline, StationTimeout
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
 from ingufu.infra.vault import Vault
@@ -26,6 +26,8 @@ class PlayedStation:
     def __init__(self, values: dict[str, str]) -> None:
         self.values = values  # by key of the name
         self.refuses: dict[str, str] = {}
+        self.fails: dict[str, IngufuError] = {}  # what a message to set, with this variable in it, comes to
+        self.fails_to_tell: dict[str, IngufuError] = {}  # the same of a message to read
         self.is_away = False
         self.loses_answers = False  # it does what it is asked, and nobody hears so
         self.reports = "Accepted"
@@ -47,6 +49,9 @@ class PlayedStation:
         return Outcome(status=self.reports, is_accepted=self.reports == "Accepted")
 
     async def _read(self, command: ReadVariables) -> VariablesRead:
+        for one in command.items:
+            if (failure := self.fails_to_tell.get(one.name.key)) is not None:
+                raise failure
         items = tuple(
             ReadResult(
                 name=item.name,
@@ -58,6 +63,9 @@ class PlayedStation:
         return VariablesRead(status="Accepted", is_accepted=True, items=items)
 
     async def _write(self, command: WriteVariables) -> VariablesWritten:
+        for one in command.items:
+            if (failure := self.fails.get(one.name.key)) is not None:
+                raise failure
         (item,) = command.items if len(command.items) == 1 else (command.items[0],)
         status = self.refuses.get(item.name.key, "Accepted")
         for one in command.items:
@@ -66,6 +74,16 @@ class PlayedStation:
         return VariablesWritten(status=status, is_accepted=status == "Accepted")
 
     _answers: dict[str, Callable[..., Any]] = {"ReadVariables": _read, "WriteVariables": _write}  # noqa: RUF012
+
+    def sent(self, key: str) -> int:
+        """Return how many messages were to set this variable."""
+        writes = [one for one in self.asked if isinstance(one, WriteVariables)]
+        return sum(key in {item.name.key for item in one.items} for one in writes)
+
+    def asked_of(self, key: str) -> int:
+        """Return how many messages were to read this variable."""
+        reads = [one for one in self.asked if isinstance(one, ReadVariables)]
+        return sum(key in {item.name.key for item in one.items} for one in reads)
 
     async def call_raw(self, *_: Any, **__: Any) -> RawReply:
         return RawReply(kind=ReplyKind.OFFLINE)
@@ -96,13 +114,18 @@ def configuration(
 
 
 @pytest.fixture
-async def station(database: Database, clock: FrozenClock, stations: Stations) -> Station:
-    """A 2.0.1 station, connected and accepted."""
+def version() -> str:
+    return "2.0.1"
+
+
+@pytest.fixture
+async def station(database: Database, clock: FrozenClock, stations: Stations, version: str) -> Station:
+    """A station, connected and accepted."""
     async with database.work() as work:
         made = await stations.create(work, "CS", password="a-key-of-16-chars")
     async with database.work() as work:
         await stations.connected(
-            work, made.id, connection_id="c", version="2.0.1", address="192.0.2.1", security_profile=1, at=clock.now()
+            work, made.id, connection_id="c", version=version, address="192.0.2.1", security_profile=1, at=clock.now()
         )
     async with database.work() as work:
         await stations.boot(work, made, Boot(vendor="V", model="M", firmware_version="1.0"), clock.now())

@@ -1,6 +1,7 @@
 """Use cases of configuration on both databases: inventory, desired values, failures, reports, history, deletion."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,23 +17,37 @@ from ingufu.configuration.model import (
     ReportState,
     TemplateFields,
     Told,
+    Wanted,
     WishState,
 )
 from ingufu.configuration.service import Configuration, Reading, ReportWish, keeping
 from ingufu.configuration.service.care import MOST_INVENTORIES
 from ingufu.core.clock import FrozenClock
 from ingufu.core.configuration import Place, ReadItem, RequestBaseReport, RequestReport, WriteItem, WriteVariables
-from ingufu.core.errors import Conflict, InvalidInput, NotFound
+from ingufu.core.errors import (
+    Conflict,
+    IngufuError,
+    InvalidInput,
+    NotFound,
+    StationOffline,
+    StationTimeout,
+    StationUnsupported,
+)
+from ingufu.core.ids import IdMaker
 from ingufu.core.variables import parse
 from ingufu.infra.storage.database import Database
+from ingufu.infra.vault import Vault
 from ingufu.stations.model import Boot, BootAnswer, Station
 from ingufu.stations.service import Stations
 
 INTERVAL, OFFLINE = parse("SampledDataCtrlr.TxUpdatedInterval"), parse("AuthCtrlr.LocalAuthorizeOffline")
+ALIGNED = parse("AlignedDataCtrlr.Measurands")  # sorts before the others
+HELD = "Not sent because of quirk 20."
+OF_16 = pytest.mark.parametrize("version", ["1.6"])
 
 
 async def desire(database: Database, configuration: Configuration, station: Station, **values: str | None) -> None:
-    names = {"interval": INTERVAL, "offline": OFFLINE}
+    names = {"interval": INTERVAL, "offline": OFFLINE, "aligned": ALIGNED}
     async with database.work() as work:
         await configuration.desire(
             work, station.id, [DesiredChange(name=names[name], value=value) for name, value in values.items()]
@@ -53,6 +68,10 @@ async def state_of(database: Database, configuration: Configuration, station: St
     del database
     (one,) = await configuration.wishes.wanted(station.id)
     return one.state
+
+
+async def wanted(configuration: Configuration, station: Station) -> dict[str, Wanted]:
+    return {one.key: one for one in await configuration.wishes.wanted(station.id)}
 
 
 async def test_a_new_station_is_asked_for_everything_once_and_again_after_new_firmware(
@@ -363,3 +382,116 @@ async def test_a_password_without_an_answer_is_sent_again_and_both_open_until_th
     assert await state_of(database, configuration, station) is WishState.IN_STEP
     assert stations.password_matches(at, new.encode())
     assert not stations.password_matches(at, old)
+
+
+@OF_16
+@pytest.mark.parametrize(("failure", "reason"), [
+    (StationUnsupported(HELD), HELD),
+    (InvalidInput("A value of OCPP 1.6 has at most 500 characters."), "A value of OCPP 1.6 has at most 500 characters."),
+])  # fmt: skip
+async def test_a_value_that_cannot_be_asked_for_keeps_no_other_one_from_being_set(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading, failure: IngufuError, reason: str,
+) -> None:  # fmt: skip
+    played.fails[ALIGNED.key] = failure
+    await desire(database, configuration, station, aligned="SoC", interval="30", offline="false")
+    for _ in range(3):
+        await configuration.care.look_after(by, station.id)
+        clock.advance(100_000)
+    assert (played.values[INTERVAL.key], played.values[OFFLINE.key]) == ("30", "false")
+    aligned = (await wanted(configuration, station))[ALIGNED.key]
+    assert (aligned.state, aligned.reason) == (WishState.REFUSED, reason)
+    assert played.sent(ALIGNED.key) == 1
+    state = await configuration.state(station.id)
+    assert (state.drift, state.failures) == (1, 0)
+    await configuration.care.apply(by, station.id, tries_again=True)
+    assert played.sent(ALIGNED.key) == 2
+
+
+@OF_16
+@pytest.mark.parametrize("failure", [StationOffline(), StationTimeout()])
+async def test_a_value_at_which_a_station_falls_silent_waits_though_it_has_booted_and_the_others_do_not(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading, failure: IngufuError,
+) -> None:  # fmt: skip
+    played.fails[ALIGNED.key] = failure
+    await desire(database, configuration, station, aligned="SoC", interval="30", offline="false")
+    await configuration.care.look_after(by, station.id, has_booted=True)
+    await configuration.care.look_after(by, station.id, has_booted=True)
+    assert played.sent(ALIGNED.key) == 1
+    assert (played.values[INTERVAL.key], played.values[OFFLINE.key]) == ("30", "false")
+    aligned = (await wanted(configuration, station))[ALIGNED.key]
+    assert (aligned.state, aligned.reason, aligned.tries) == (WishState.WAITING, failure.message, 1)
+    waits = [(aligned.next_at or clock.now()) - clock.now()]
+    for _ in range(3):
+        clock.advance(waits[-1].total_seconds())
+        await configuration.care.look_after(by, station.id, has_booted=True)
+        aligned = (await wanted(configuration, station))[ALIGNED.key]
+        waits.append((aligned.next_at or clock.now()) - clock.now())
+    assert waits == sorted(set(waits))  # longer each time
+    assert played.sent(ALIGNED.key) == 4
+
+
+@pytest.mark.parametrize("failure", [StationOffline(), StationTimeout(), StationUnsupported(HELD)])
+async def test_values_of_a_message_that_came_to_nothing_are_sent_one_by_one(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading, failure: IngufuError,
+) -> None:  # fmt: skip
+    played.reports = "NotSupported"
+    played.fails[ALIGNED.key] = failure
+    await desire(database, configuration, station, aligned="SoC", interval="30", offline="false")
+    for _ in range(3):
+        await configuration.care.look_after(by, station.id)
+        clock.advance(1000)
+    assert (played.values[INTERVAL.key], played.values[OFFLINE.key]) == ("30", "false")
+    is_final = isinstance(failure, StationUnsupported)
+    aligned = (await wanted(configuration, station))[ALIGNED.key]
+    assert aligned.state is (WishState.REFUSED if is_final else WishState.WAITING)
+
+
+@OF_16
+@pytest.mark.parametrize("failure", [StationOffline(), StationTimeout(), StationUnsupported(HELD)])
+async def test_a_value_that_cannot_be_read_keeps_none_from_being_set(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading, failure: IngufuError,
+) -> None:  # fmt: skip
+    await configuration.care.look_after(by, station.id)  # all is read before anything is desired
+    played.asked.clear()
+    played.fails_to_tell[ALIGNED.key] = failure
+    await desire(database, configuration, station, aligned="SoC", interval="30")
+    for _ in range(4):
+        await configuration.care.look_after(by, station.id, has_booted=True)
+        clock.advance(10)
+    assert isinstance(failure, StationUnsupported) or played.asked_of(ALIGNED.key) == 1  # it may be what restarts it
+    for _ in range(2):
+        clock.advance(100)
+        await configuration.care.look_after(by, station.id, has_booted=True)
+    assert (played.values[INTERVAL.key], played.values[ALIGNED.key]) == ("30", "SoC")
+
+
+@OF_16
+async def test_a_value_that_is_too_long_for_the_version_is_said_not_to_fit(
+    database: Database, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
+) -> None:
+    await desire(database, configuration, station, aligned="S" * 501, interval="30")
+    await configuration.care.look_after(by, station.id)
+    aligned = (await wanted(configuration, station))[ALIGNED.key]
+    assert (aligned.state, aligned.reason) == (WishState.NOT_FITTING, "A value has at most 500 characters.")
+    assert (played.sent(ALIGNED.key), played.values[INTERVAL.key]) == (0, "30")
+
+
+async def test_a_secret_that_cannot_be_opened_keeps_no_other_value_from_being_set(
+    database: Database, clock: FrozenClock, ids: IdMaker, stations: Stations, configuration: Configuration,
+    station: Station, played: PlayedStation, by: Reading, tmp_path: Path,
+) -> None:  # fmt: skip
+    played.reports = "NotSupported"
+    name = parse("SecurityCtrlr.BasicAuthPassword")
+    async with database.work() as work:
+        await configuration.desire(work, station.id, [DesiredChange(name=name, value="another-key-of-16")])
+    await desire(database, configuration, station, interval="30")
+    other = Configuration(database, clock, ids, stations, Vault(tmp_path / "another.key"))
+    await other.care.look_after(by, station.id)
+    password = (await wanted(other, station))[name.key]
+    assert password.state is WishState.WAITING
+    assert "cannot be read" in password.reason
+    assert played.values[INTERVAL.key] == "30"

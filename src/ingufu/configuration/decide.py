@@ -14,7 +14,7 @@ from ingufu.core.variables import KEY_COMPONENT, VariableName, variable
 
 ItemT = TypeVar("ItemT")
 
-VALUE_LONGEST: Final = 2500  # characters (2.1; 2.0.1 has 1000, 1.6 500, which their adapters check)
+VALUE_LONGEST: Final = 2500  # characters, of any version
 PASSWORD_SHORTEST: Final = 16
 PASSWORD_LONGEST: Final = 64
 ITEMS_WITHOUT_A_WORD: Final = 10  # in one message to a station that does not say how many it takes
@@ -47,12 +47,13 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     has_reports: bool  # the station reports in messages of its own; else all is read in one answer
     writes_at_once: int | None = None  # values in one message, whatever the station says
     has_profiles: bool = True  # network profiles
+    value_longest: int = VALUE_LONGEST  # characters
 
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
     {
-        "1.6": Family(has_reports=False, writes_at_once=1, has_profiles=False),
-        "2.0.1": Family(has_reports=True),
+        "1.6": Family(has_reports=False, writes_at_once=1, has_profiles=False, value_longest=500),
+        "2.0.1": Family(has_reports=True, value_longest=1000),
         "2.1": Family(has_reports=True),
     }
 )
@@ -74,10 +75,10 @@ def can_say(version: str | None, name: VariableName, attribute: str = "Actual") 
 # What fits
 
 
-def flaw(name: VariableName, value: str, known: Variable | None) -> str | None:
+def flaw(name: VariableName, value: str, known: Variable | None, longest: int = VALUE_LONGEST) -> str | None:
     """Return why a variable cannot be set to this value, by what the station and the standard say of it, or None."""
-    if len(value) > VALUE_LONGEST:
-        return f"A value has at most {VALUE_LONGEST} characters."
+    if len(value) > longest:
+        return f"A value has at most {longest} characters."
     if known is not None and known.mutability is Mutability.READ_ONLY:
         return "The station says that this cannot be changed."
     if name.key == PASSWORD.key:

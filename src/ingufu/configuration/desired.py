@@ -164,7 +164,8 @@ def judge(wanted: Wanted, known: Variable | None, station: Station, around: Surr
         return _in_step(wanted, reported_text)
     if wanted.status == REBOOT_REQUIRED and not has_booted_since(station, wanted.asked_at):
         return _settle(wanted, WishState.NEEDS_REBOOT, reported_text, status=wanted.status, reason=wanted.reason)
-    reason = decide.flaw(wanted.name, value, known) or decide.danger(wanted.name, value, around)
+    longest = decide.family(station.ocpp_version).value_longest
+    reason = decide.flaw(wanted.name, value, known, longest) or decide.danger(wanted.name, value, around)
     if reason is None and not decide.can_say(station.ocpp_version, wanted.name):
         reason = f"OCPP {station.ocpp_version} has no such variable."
     if reason is not None:

@@ -1,8 +1,7 @@
 """Asks stations for their variables and sets them, in portions that they take, and joins what they answer."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 import msgspec
 import structlog
@@ -14,6 +13,7 @@ from ingufu.configuration.model import Change, ItemOutcome, Limits, Mutability, 
 from ingufu.configuration.service.keeping import Keeping, actual
 from ingufu.configuration.service.means import Means
 from ingufu.configuration.service.password_sending import PasswordSending
+from ingufu.configuration.service.portions import NOT_SENT, Asked, ask_all, unsent
 from ingufu.core.commands import CALL_TIMEOUT_S, StationLink
 from ingufu.core.configuration import (
     ACCEPTED,
@@ -38,14 +38,10 @@ from ingufu.infra import secrets
 from ingufu.infra.storage.database import Work
 from ingufu.stations.model import Station
 
-NOT_SENT = "NotSent"  # our own word: it was wrong, or dangerous, before it left
 NOT_SAYABLE = "NotSupported"  # the station's version has no word for it, or 1.6 has none for the key
-NO_ANSWER = "NoAnswer"  # our own word: the message that it travelled in was not answered
 
-ItemT = TypeVar("ItemT", ReadItem, WriteItem)
-ResultT = TypeVar("ResultT", ReadResult, WriteResult)
 _HOPELESS = (StationOffline, StationTimeout, StationUnsupported, StationNotAccepted)
-_NOT_TAKEN = (StationUnsupported, StationNotAccepted)
+_NOT_TAKEN = (StationUnsupported, StationNotAccepted, InvalidInput)
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +67,10 @@ class Asking:
         More than it takes at once is asked in portions; a portion that it refuses as too large is halved. Raises
         StationUnavailable if nothing at all could be asked.
         """
+        return _unless_failed(await self.try_to_read(by, station, items))
+
+    async def try_to_read(self, by: Reading, station: Station, items: Sequence[ReadItem]) -> Asked[ReadResult]:
+        """Do as `read` does, and return also why nothing could be asked."""
         known = actual(await store.variables_of(self._means.database, station.id))
         most = decide.limits(known, "GetVariables")
         unsaid = [item for item in items if not decide.can_say(station.ocpp_version, item.name, item.attribute)]
@@ -81,11 +81,12 @@ class Asking:
             return (await by.link.call(station.id, command, timeout_s=by.timeout_s)).items
 
         portions = decide.batches(said, most, lambda item: decide.wire_size(item.name))
-        results, outcomes = await _ask_all(portions, ask)
+        asked = await ask_all(portions, ask, halves=(InvalidInput,))
         at = self._means.clock.now()
         async with self._means.database.work() as work:
-            await self._keep_read(work, station.id, results, at, by.actor)
-        return [*outcomes, *(_unsent(item, NOT_SAYABLE, _no_word(station)) for item in unsaid)]
+            await self._keep_read(work, station.id, asked.results, at, by.actor)
+        silent = [unsent(item, NOT_SAYABLE, _no_word(station)) for item in unsaid]
+        return msgspec.structs.replace(asked, outcomes=[*asked.outcomes, *silent])
 
     async def read_everything(self, by: Reading, station: Station) -> int:
         """Return how many values the station told, all of which are kept (OCPP 1.6 GetConfiguration).
@@ -115,7 +116,22 @@ class Asking:
         """Return what the station answers of each value, and keep what it took.
 
         What does not fit the variable, or is known to be dangerous, is not sent unless forced. Raises InvalidInput if
-        a value is given twice, StationUnavailable if nothing at all could be asked.
+        a value is given twice, or none could be sent as it is, StationUnavailable if nothing at all could be asked.
+        """
+        return _unless_failed(await self.try_to_write(by, station, items, is_forced=is_forced))
+
+    async def try_to_write(
+        self,
+        by: Reading,
+        station: Station,
+        items: Sequence[WriteItem],
+        *,
+        is_forced: bool = False,
+        alone: frozenset[str] = frozenset(),
+    ) -> Asked[WriteResult]:
+        """Do as `write` does, and return also why nothing could be asked.
+
+        Each value of `alone`, by key, has a message of its own, after the others.
         """
         _check_once(items)
         variables = await store.variables_of(self._means.database, station.id)
@@ -125,15 +141,15 @@ class Asking:
         fit: list[WriteItem] = []
         for item in items:
             if not decide.can_say(station.ocpp_version, item.name, item.attribute):
-                outcomes.append(_unsent(item, NOT_SAYABLE, _no_word(station)))
+                outcomes.append(unsent(item, NOT_SAYABLE, _no_word(station)))
             elif flaw := flaws.get(_place(item)) or password_flaw(item.name, item.value):
-                outcomes.append(_unsent(item, NOT_SENT, flaw))
+                outcomes.append(unsent(item, NOT_SENT, flaw))
             else:
                 fit.append(item)
-        if fit:
-            outcomes += await self._send(by, station, fit, known)
+        asked = await self._send(by, station, fit, known, alone) if fit else Asked[WriteResult]()
         order = {_place(item): number for number, item in enumerate(items)}
-        return sorted(outcomes, key=lambda one: order.get((one.name.key, one.attribute), 0))
+        outcomes = sorted((*outcomes, *asked.outcomes), key=lambda one: order.get((one.name.key, one.attribute), 0))
+        return msgspec.structs.replace(asked, outcomes=outcomes)
 
     async def flaws(
         self, station: Station, items: Sequence[WriteItem], variables: Sequence[Variable]
@@ -144,7 +160,8 @@ class Asking:
         found: dict[tuple[str, str], str] = {}
         for item in items:
             is_actual = item.attribute == "Actual"
-            flaw = decide.flaw(item.name, item.value, known.get(item.name.key) if is_actual else None)
+            longest = decide.family(station.ocpp_version).value_longest
+            flaw = decide.flaw(item.name, item.value, known.get(item.name.key) if is_actual else None, longest)
             flaw = flaw or decide.danger(item.name, item.value, around)
             if flaw is not None:
                 found[_place(item)] = flaw
@@ -164,8 +181,13 @@ class Asking:
         )
 
     async def _send(
-        self, by: Reading, station: Station, items: Sequence[WriteItem], known: dict[str, Variable]
-    ) -> list[ItemOutcome]:
+        self,
+        by: Reading,
+        station: Station,
+        items: Sequence[WriteItem],
+        known: dict[str, Variable],
+        alone: frozenset[str],
+    ) -> Asked[WriteResult]:
         most = decide.limits(known, "SetVariables")
         at_once = decide.family(station.ocpp_version).writes_at_once
         if at_once is not None:
@@ -178,7 +200,7 @@ class Asking:
             try:
                 outcome = await by.link.call(station.id, command, timeout_s=by.timeout_s)
             except _NOT_TAKEN:
-                await passwords.withdraw()
+                await passwords.withdraw(batch)
                 raise
             written = outcome.items or tuple(
                 WriteResult(name=item.name, attribute=item.attribute, status=outcome.status) for item in batch
@@ -186,9 +208,10 @@ class Asking:
             await self._keep_written(station, batch, written, by.actor, passwords)
             return written
 
-        portions = decide.batches(items, most, lambda item: decide.wire_size(item.name, item.value))
-        _, outcomes = await _ask_all(portions, ask)
-        return outcomes
+        together = [item for item in items if item.name.key not in alone]
+        portions = decide.batches(together, most, lambda item: decide.wire_size(item.name, item.value))
+        portions += [(item,) for item in items if item.name.key in alone]
+        return await ask_all(portions, ask, halves=(InvalidInput, StationUnsupported))
 
     async def _keep_read(
         self, work: Work, station_id: str, results: Sequence[ReadResult], at: datetime, actor: str | None
@@ -252,88 +275,10 @@ def password_flaw(name: VariableName, value: str) -> str | None:
     return secrets.station_password_flaw(value) if name.key == PASSWORD.key else None
 
 
-async def _ask_all(
-    portions: Sequence[Sequence[ItemT]], ask: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]]
-) -> tuple[list[ResultT], list[ItemOutcome]]:
-    """Ask portion by portion. One that fails is told of as such, and the next ones are not asked if it is hopeless."""
-    results: list[ResultT] = []
-    outcomes: list[ItemOutcome] = []
-    waiting = list(portions)
-    number = 0
-    failure: StationUnavailable | None = None
-    while waiting:
-        batch = waiting.pop(0)
-        number += 1
-        if failure is not None:
-            outcomes += [_unanswered(item, failure, 0) for item in batch]
-            continue
-        try:
-            found = await ask(batch)
-        except StationUnavailable as error:
-            if isinstance(error, _HOPELESS):
-                if not results:
-                    raise
-                failure = error
-            elif len(batch) > 1:  # most often too large: in halves each finds out for itself
-                waiting[:0] = [half for half in decide.halves(batch) if half]
-                continue
-            outcomes += [_unanswered(item, error, number) for item in batch]
-            continue
-        results += found
-        outcomes += _joined(batch, found, number)
-    return results, outcomes
-
-
-def _joined(
-    batch: Sequence[ReadItem | WriteItem], found: Sequence[ReadResult | WriteResult], number: int
-) -> list[ItemOutcome]:
-    """Return an outcome of every item; stations answer in any order, and may leave one out."""
-    by_place = {(one.name.key, one.attribute): one for one in found}
-    outcomes: list[ItemOutcome] = []
-    for item in batch:
-        one = by_place.get((item.name.key, item.attribute))
-        if one is None:
-            outcomes.append(
-                ItemOutcome(
-                    name=item.name,
-                    attribute=item.attribute,
-                    status=NO_ANSWER,
-                    is_accepted=False,
-                    reason="The station's answer does not mention it.",
-                    part=number,
-                )
-            )
-            continue
-        value = decide.shown(one.name, one.value) if isinstance(one, ReadResult) else None
-        outcomes.append(
-            ItemOutcome(
-                name=item.name,
-                attribute=item.attribute,
-                status=one.status,
-                is_accepted=one.status in (ACCEPTED, REBOOT_REQUIRED),
-                value=value,
-                reason=one.reason,
-                part=number,
-            )
-        )
-    return outcomes
-
-
-def _unanswered(item: ReadItem | WriteItem, error: StationUnavailable, part: int) -> ItemOutcome:
-    return ItemOutcome(
-        name=item.name,
-        attribute=item.attribute,
-        status=NO_ANSWER,
-        is_accepted=False,
-        reason=error.message,
-        part=part,
-    )
-
-
-def _unsent(item: ReadItem | WriteItem, status: str, reason: str) -> ItemOutcome:
-    return ItemOutcome(
-        name=item.name, attribute=item.attribute, status=status, is_accepted=False, reason=reason, part=0
-    )
+def _unless_failed(asked: Asked[ReadResult] | Asked[WriteResult]) -> list[ItemOutcome]:
+    if asked.failure is not None:
+        raise asked.failure
+    return asked.outcomes
 
 
 def _no_word(station: Station) -> str:

@@ -17,13 +17,24 @@ from ingufu.configuration.model import (
     Wanted,
     WishState,
 )
-from ingufu.configuration.service.asking import NO_ANSWER, Asking, Reading
+from ingufu.configuration.service.asking import Asking, Reading
 from ingufu.configuration.service.keeping import Keeping
 from ingufu.configuration.service.means import Means
+from ingufu.configuration.service.portions import NO_ANSWER, unsent
 from ingufu.configuration.service.reporting import Reporting, Wish
 from ingufu.configuration.service.wishes import Wishes
 from ingufu.core.configuration import ACCEPTED, ReadItem, ReportBase, WriteItem
-from ingufu.core.errors import Conflict, IngufuError, NotFound, StationUnavailable, StationUnsupported, Unavailable
+from ingufu.core.errors import (
+    Conflict,
+    IngufuError,
+    InvalidInput,
+    NotFound,
+    StationTimeout,
+    StationUnavailable,
+    StationUnsupported,
+    Unavailable,
+)
+from ingufu.core.variables import VariableName
 from ingufu.stations.model import Approval, BootAnswer, Station
 
 MOST_INVENTORIES = 4  # tries for one firmware; then it is left at that until somebody asks
@@ -61,7 +72,7 @@ class Care:
             return
         try:
             await self._look_after(by, station, has_booted=has_booted)
-        except (StationUnavailable, Unavailable, Conflict) as error:
+        except (StationUnavailable, Unavailable, Conflict, InvalidInput) as error:
             await self._failed(station_id, error)
 
     async def apply(
@@ -99,7 +110,7 @@ class Care:
         station = await self._means.stations.get(station_id)
         names = [one.name for one in await self._wishes.wanted(station_id) if not one.is_secret]
         if names:
-            await self._asking.read(by, station, [ReadItem(name=name) for name in names])
+            await self._read(by, station, names)
         await self._wishes.reassess(station_id)
 
     async def refresh_stale(self) -> int:
@@ -139,11 +150,19 @@ class Care:
             return
         if self._is_inventory_due(station, state) and not await self._take_inventory(by, station, state):
             return  # it comes in parts; the last one brings the station back here
-        if state.wishes and (has_booted or self._is_check_due(state, now)):
-            await self.check(by, station.id)
+        is_early = state.failures > 0 and state.due_at is not None and state.due_at > now  # since it failed
+        failure: StationTimeout | None = None
+        if state.wishes and not is_early and (has_booted or state.failures or self._is_check_due(state, now)):
+            try:
+                await self.check(by, station.id)
+            except StationTimeout as error:  # a value that it does not tell keeps none from being set
+                failure = error
         if self._means.rules.applies_desired:
             await self.apply(by, station.id)
-        await self._done(station.id, now)
+        if failure is not None:
+            raise failure
+        if not is_early:
+            await self._done(station.id, now)
 
     def _has_nothing_to_do(self, station: Station, state: StationState, now: datetime, *, has_booted: bool) -> bool:
         """Return whether a station that came is as it was left: most are, after a network has come back."""
@@ -201,27 +220,62 @@ class Care:
     async def _still_due(
         self, by: Reading, station: Station, due: Sequence[Wanted], unread: Sequence[Wanted]
     ) -> list[Wanted]:
-        await self._asking.read(by, station, [ReadItem(name=one.name) for one in unread])
+        asked = await self._asking.try_to_read(by, station, [ReadItem(name=one.name) for one in unread])
+        if asked.silence is not None:
+            lost = [one for one in unread if one.key in asked.lost]
+            await self._keep_answers(lost, asked.outcomes)  # these are set unread the next time
+            raise asked.silence
         await self._wishes.reassess(station.id, is_being_set=True)
         keys, now = {one.key for one in due}, self._means.clock.now()
         return [one for one in await self._wishes.wanted(station.id) if one.key in keys and desired.is_due(one, now)]
 
     async def _set(self, by: Reading, station: Station, due: Sequence[Wanted]) -> list[ItemOutcome]:
-        """Set these values, keep what came of each, and read back what was taken: some stations take and clamp."""
-        items = [WriteItem(name=one.name, value=self._wishes.opened(one)) for one in due]
-        outcomes = await self._asking.write(by, station, items, is_forced=True)  # judged when it was worked out
-        at = self._means.clock.now()
-        by_key = {one.name.key: one for one in outcomes}
-        async with self._means.database.work() as work:
-            for one in due:
-                outcome = by_key.get(one.key)
-                if outcome is not None:
-                    store.save_wanted(work, _answered(one, outcome, at))
+        """Set these values, keep what came of each, and read back what was taken: some stations take and clamp.
+
+        What failed before comes last and each by itself, so that it keeps no other one waiting. Raises
+        StationUnavailable if the station fell silent at once.
+        """
+        due = sorted(due, key=lambda one: one.tries)
+        items, sealed = self._items(due)
+        asked = await self._asking.try_to_write(  # judged when it was worked out
+            by, station, items, is_forced=True, alone=frozenset(one.key for one in due if one.tries)
+        )
+        outcomes = [*asked.outcomes, *sealed]
+        await self._keep_answers([one for one in due if one.key not in asked.unreached], outcomes)
+        if asked.silence is not None and not asked.results:
+            raise asked.silence
         taken = {one.name.key for one in outcomes if one.status == ACCEPTED}
         readable = [one.name for one in due if one.key in taken and not one.is_secret]
         if readable:
-            await self._asking.read(by, station, [ReadItem(name=name) for name in readable])
+            await self._read(by, station, readable)
         return outcomes
+
+    def _items(self, due: Sequence[Wanted]) -> tuple[list[WriteItem], list[ItemOutcome]]:
+        """Return what to set, and the outcomes of secrets that cannot be opened now."""
+        items: list[WriteItem] = []
+        sealed: list[ItemOutcome] = []
+        for one in due:
+            try:
+                items.append(WriteItem(name=one.name, value=self._wishes.opened(one)))
+            except Unavailable as error:
+                sealed.append(unsent(ReadItem(name=one.name), NO_ANSWER, error.message))
+        return items, sealed
+
+    async def _read(self, by: Reading, station: Station, names: Sequence[VariableName]) -> None:
+        """Read what the station tells of these. Raises StationUnavailable if it falls silent."""
+        asked = await self._asking.try_to_read(by, station, [ReadItem(name=name) for name in names])
+        if asked.silence is not None:
+            raise asked.silence
+
+    async def _keep_answers(self, tried: Sequence[Wanted], outcomes: Sequence[ItemOutcome]) -> None:
+        """Keep what came of each attempt; what was not reached has had none, and waits for nothing."""
+        at = self._means.clock.now()
+        by_key = {one.name.key: one for one in outcomes}
+        async with self._means.database.work() as work:
+            for one in tried:
+                outcome = by_key.get(one.key)
+                if outcome is not None:
+                    store.save_wanted(work, _answered(one, outcome, at))
 
     async def _forgive(self, station_id: str, only: frozenset[str] | None) -> None:
         """Forget earlier answers, so that everything is asked again."""
@@ -296,12 +350,13 @@ def _answered(one: Wanted, outcome: ItemOutcome, at: datetime) -> Wanted:
             changed_at=at,
         )
     is_taken = outcome.is_accepted
+    before = one.tries if one.status else 0  # what was not answered is no word of the station's
     return msgspec.structs.replace(
         one,
         status=outcome.status,
         reason=outcome.reason[:500],
-        tries=one.tries + 1,
+        tries=before + 1,
         asked_at=at,
-        next_at=desired.retry_at(one.tries, at) if is_taken and not one.is_secret else None,
+        next_at=desired.retry_at(before, at) if is_taken and not one.is_secret else None,
         changed_at=at,
     )

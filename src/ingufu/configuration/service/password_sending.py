@@ -28,11 +28,12 @@ class PasswordSending:
                     if await self._means.stations.offer_password(work, self._station_id, item.value):
                         self._fresh.add(item.value)
 
-    async def withdraw(self) -> None:
-        """Let what the station cannot have taken open no more."""
-        for password in self._fresh:
-            async with self._means.database.work() as work:
-                await self._means.stations.refused_password(work, self._station_id, password)
+    async def withdraw(self, items: Sequence[WriteItem]) -> None:
+        """Let what of these the station cannot have taken open no more."""
+        for item in items:
+            if item.name.key == PASSWORD.key and item.value in self._fresh:
+                async with self._means.database.work() as work:
+                    await self._means.stations.refused_password(work, self._station_id, item.value)
 
     async def keep(
         self, work: Work, given: Mapping[tuple[str, str], str], results: Sequence[WriteResult], at: datetime
