@@ -109,6 +109,39 @@ async def test_lost_inventories_are_asked_for_again_and_not_for_ever(
     assert (await configuration.state(station.id)).inventory_note == "Nothing came."
 
 
+async def test_a_station_whose_inventory_never_comes_is_given_what_is_desired_and_stays_in_care(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    await desire(database, configuration, station, interval="30")
+    await configuration.care.refresh_stale()
+    for _ in range(40):
+        for station_id in await configuration.care.due():
+            await configuration.care.look_after(by, station_id)
+        clock.advance(60)
+        await configuration.care.end_silent_reports()
+    assert played.values[INTERVAL.key] == "30"
+    assert sum(isinstance(one, RequestBaseReport) for one in played.asked) == MOST_INVENTORIES
+    played.values[INTERVAL.key] = "900"
+    clock.advance(24 * 3600)
+    for _ in range(3):
+        for station_id in await configuration.care.due():
+            await configuration.care.look_after(by, station_id)
+    assert played.values[INTERVAL.key] == "30"
+
+
+async def test_what_is_desired_is_set_before_the_last_inventory_is_lost(
+    database: Database, clock: FrozenClock, configuration: Configuration, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    await desire(database, configuration, station, interval="30")
+    for _ in range(2):
+        await configuration.care.look_after(by, station.id)
+        clock.advance(300)
+        await configuration.care.end_silent_reports()
+    assert played.values[INTERVAL.key] == "30"
+
+
 async def test_a_station_that_reports_nothing_still_gets_what_is_desired(
     database: Database, configuration: Configuration, station: Station, played: PlayedStation, by: Reading
 ) -> None:

@@ -148,8 +148,10 @@ class Care:
         if any(not is_old for is_old in await self._open_reports(station.id, now)):
             await self._note(station.id, due_at=self._later(self._means.rules.report_timeout_s))
             return
-        if self._is_inventory_due(station, state) and not await self._take_inventory(by, station, state):
-            return  # it comes in parts; the last one brings the station back here
+        if self._is_inventory_due(station, state):
+            is_first = not state.inventory_tries or state.inventory_firmware != station.firmware_version
+            if not await self._take_inventory(by, station, state) and is_first:
+                return  # it comes in parts; the last one brings the station back here, unless one is lost
         is_early = state.failures > 0 and state.due_at is not None and state.due_at > now  # since it failed
         failure: StationTimeout | None = None
         if state.wishes and not is_early and (has_booted or state.failures or self._is_check_due(state, now)):
@@ -214,7 +216,7 @@ class Care:
 
     async def _count_inventory(self, station_id: str, why: str, at: datetime) -> None:
         state = await store.state_of(self._means.database, station_id)
-        due_at = desired.retry_at(state.inventory_tries, at) if state.inventory_tries < MOST_INVENTORIES else None
+        due_at = desired.retry_at(state.inventory_tries, at) if state.inventory_tries < MOST_INVENTORIES else at
         await self._note(station_id, inventory_note=why[:500], due_at=due_at)
 
     async def _still_due(
