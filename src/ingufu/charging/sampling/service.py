@@ -1,23 +1,38 @@
 """Sampling as it is asked for: whole lists first, then one measurand after the other; what stuck is desired."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from ingufu.charging.sampling import decide, store
 from ingufu.charging.sampling.decide import Plan
 from ingufu.charging.sampling.events import SamplingSettled
 from ingufu.charging.sampling.model import INTERVALS, MEASURANDS, Occasion, Sampling, SamplingState
+from ingufu.configuration import desired
 from ingufu.configuration.model import DesiredChange
 from ingufu.configuration.service import Configuration, Reading
 from ingufu.core.clock import Clock
 from ingufu.core.configuration import ACCEPTED, REBOOT_REQUIRED, ReadItem, WriteItem
+from ingufu.core.errors import InvalidInput, StationOffline, StationTimeout, StationUnavailable, StationUnsupported
 from ingufu.core.variables import VariableName
 from ingufu.infra.storage.database import Database, Work
 from ingufu.stations.model import Station
 from ingufu.stations.service import Stations
 
 _TAKEN = frozenset({ACCEPTED, REBOOT_REQUIRED})
+
+log = structlog.get_logger(__name__)
+
+
+class _Wait(NamedTuple):
+    """How often a station fell silent when it was asked this, and until when it is left alone with it."""
+
+    asked_at: datetime  # what is asked since is another story
+    tries: int
+    until: datetime
 
 
 class Samplings:
@@ -28,6 +43,7 @@ class Samplings:
         self._clock = clock
         self._stations = stations
         self._configuration = configuration
+        self._waits: dict[tuple[str, Occasion], _Wait] = {}
 
     async def of(self, station_id: str) -> list[Sampling]:
         """Return what is asked of a station, by occasion."""
@@ -79,11 +95,36 @@ class Samplings:
         store.forget_station(work, station_id)
 
     async def settle(self, by: Reading, station_id: str) -> None:
-        """Have a station take what it is asked, as much of it as it does. Raises StationUnavailable, Unavailable."""
+        """Have a station take what it is asked, as much of it as it does.
+
+        What it falls silent at is asked again later each time. Raises StationUnavailable, Unavailable.
+        """
         station = await self._stations.get(station_id)
         for sampling in await self.of(station_id):
-            if sampling.state is SamplingState.WAITING:
+            if sampling.state is not SamplingState.WAITING or self._is_left_alone(sampling):
+                continue
+            try:
                 await self._settle(by, station, sampling)
+            except StationUnsupported as error:
+                await self._fail(sampling, error.message)
+            except (StationTimeout, StationOffline) as error:
+                self._wait(sampling, error)
+                if isinstance(error, StationOffline):
+                    raise
+            else:
+                self._waits.pop((station_id, sampling.occasion), None)
+
+    def _is_left_alone(self, sampling: Sampling) -> bool:
+        wait = self._waits.get((sampling.station_id, sampling.occasion))
+        return wait is not None and wait.asked_at == sampling.asked_at and wait.until > self._clock.now()
+
+    def _wait(self, sampling: Sampling, error: StationUnavailable) -> None:
+        key = (sampling.station_id, sampling.occasion)
+        before = self._waits.get(key)
+        tries = before.tries if before is not None and before.asked_at == sampling.asked_at else 0
+        until = desired.retry_at(tries, self._clock.now())
+        self._waits[key] = _Wait(sampling.asked_at, tries + 1, until)
+        log.info("sampling.waits", station=sampling.station_id, occasion=sampling.occasion, error=error.message)
 
     async def _settle(self, by: Reading, station: Station, sampling: Sampling) -> None:
         wanted = sampling.measurands
@@ -94,7 +135,7 @@ class Samplings:
         (told,) = await self._configuration.asking.read(by, station, [ReadItem(name=name)])
         if not told.is_accepted:
             detail = f"{told.status}: {told.reason}" if told.reason else told.status
-            await self._note(sampling, state=SamplingState.FAILED, detail=detail[:200], taken=(), refused=())
+            await self._fail(sampling, detail)
             return
         before = sampling.refused if sampling.refused_firmware == station.firmware_version else ()
         current = decide.split(told.value)
@@ -134,7 +175,10 @@ class Samplings:
 
     async def _write(self, by: Reading, station: Station, name: VariableName, measurands: Sequence[str]) -> bool:
         item = WriteItem(name=name, value=",".join(measurands))
-        (outcome,) = await self._configuration.asking.write(by, station, [item], is_forced=True)
+        try:
+            (outcome,) = await self._configuration.asking.write(by, station, [item], is_forced=True)
+        except InvalidInput:  # more than a message of its version can carry
+            return False
         return outcome.status in _TAKEN
 
     async def _allowed(self, station_id: str, name: VariableName) -> tuple[str, ...] | None:
@@ -142,6 +186,9 @@ class Samplings:
         known = await self._configuration.variables(station_id)
         told = next((one.values_list for one in known if one.key == name.key and one.values_list), None)
         return decide.split(told) or None
+
+    async def _fail(self, sampling: Sampling, detail: str) -> None:
+        await self._note(sampling, state=SamplingState.FAILED, detail=detail[:200], taken=(), refused=())
 
     async def _note(self, sampling: Sampling, **changes: object) -> None:
         now = self._clock.now()
