@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ingufu.certificates.model import contract_key
 
@@ -130,9 +130,18 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     language: str = "en"
     note: str = ""
+    plan: str | None = None  # the one that goes on
     blocked_at: datetime | None = None
     block_reason: str = ""
     created_at: datetime
+
+
+class DriverPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver has subscribed to, by its name, and when. Tariffs can be given to it."""
+
+    plan: str
+    valid_from: datetime
+    valid_until: Annotated[datetime | None, Meta(description="Exclusive; null: it goes on.")] = None
 
 
 class TokenGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,6 +258,7 @@ class DriverDetails(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     language: str = "en"
     note: str = ""
+    plan: str | UnsetType | None = UNSET  # None: none; UNSET: it stays
 
 
 class GroupDetails(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import re
 
 import msgspec
+from msgspec import UNSET
 
 from ingufu.authorization.model import DriverDetails, GroupDetails, TokenDetails, TokenKind, TokenLimits
 from ingufu.core.errors import InvalidInput
@@ -13,6 +14,7 @@ VALUE_MAX = 255  # OCPP 2.1 idToken; 2.0.1 carries 36, 1.6 carries 20
 KIND_MAX = 20  # OCPP 2.1 IdTokenType.type
 EMAIL_MAX = 254  # RFC 5321
 PHONE_MAX = 40
+PLAN_MAX = 100  # as long as what tariffs are assigned to
 CONCURRENT_MAX = 10_000
 PRIORITY_MAX = 9  # OCPP 2.x chargingPriority
 MESSAGE_MAX = 512  # OCPP 2.0.1 MessageContentType
@@ -32,6 +34,7 @@ def check_driver(details: DriverDetails) -> DriverDetails:
         phone=_optional(details.phone, "phone", PHONE_MAX),
         language=_language(details.language) or "en",
         note=_note(details.note),
+        plan=details.plan if details.plan is UNSET else _optional(details.plan, "plan", PLAN_MAX),
     )
 
 

@@ -8,6 +8,7 @@ metadata = MetaData()
 
 IS_REFUSED = text("status <> 'Accepted'")
 IS_NOTED = text("note <> ''")  # said as queries say it
+GOES_ON = text("valid_until IS NULL")
 
 drivers = Table(
     "drivers",
@@ -27,6 +28,18 @@ drivers = Table(
     Index("drivers_by_name", "name_key", "id"),
     Index("drivers_by_organisation", "organisation_id"),
     Index("drivers_by_phone", "phone"),
+)
+
+driver_plans = Table(  # what drivers had subscribed to, and when: sessions are priced by what was so when they began
+    "driver_plans",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("driver_id", Text, ForeignKey("drivers.id"), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_until", Instant),  # exclusive; None: it goes on
+    Index("driver_plans_by_driver", "driver_id", "valid_from"),
+    Index("driver_plans_one_open", "driver_id", unique=True, sqlite_where=GOES_ON, postgresql_where=GOES_ON),
 )
 
 token_groups = Table(

@@ -144,6 +144,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = MappingProxyType(
             _column("phone", "Telephone number.", may_be_empty=True),
             _LANGUAGE,
             _NOTE,
+            _column("plan", "What they have subscribed to; the operator alone sets it.", may_be_empty=True),
             _column("is_blocked", "Whether none of their tokens is accepted.", boolean),
         ),
         Kind.STATIONS: (

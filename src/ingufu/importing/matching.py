@@ -50,6 +50,8 @@ _WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
             "simu, telefoni, nimero ya telefoni",
             "language": _LANGUAGES,
             "note": _NOTES,
+            "plan": "plan, subscription, tariff plan, abonnement, vertrag, suscripcion, assinatura, mpango, "
+            "ifatabuguzi",
             "is_blocked": _BLOCKED,
         },
         Kind.GROUPS: {

@@ -171,9 +171,17 @@ class Register:
 
     async def _put_driver(self, work: Work, values: Values) -> Put:
         before = self._driver_meant(values)
-        details = _merged(DriverDetails(name=values["name"]), before, values)
+        details = _merged(DriverDetails(name=values["name"], plan=None), before, values)
+        self._check_plan(before, details)
         after = self._services.authorization.enrol_driver(work, details, before, **self._owners)
         return _compared(before, after, is_blocked=values.get("is_blocked"))
+
+    def _check_plan(self, before: Driver | None, details: DriverDetails) -> None:
+        """Raise InvalidInput if a fleet gives a driver of its own a plan, and so another price."""
+        owner_id, had = self._desk.owner_id, None if before is None else before.plan
+        is_own = before is None or before.organisation_id == owner_id
+        if owner_id is not None and is_own and ((details.plan or "").strip() or None) != had:
+            raise InvalidInput("Only the operator sets the plan.", field="plan")
 
     def _driver_meant(self, values: Values) -> Driver | None:
         """Return the driver of the row's address or, without one, of its name. Raises InvalidInput for several."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, exists, false, func, literal_colum
 from ingufu.accounts.tables import organisations
 from ingufu.authorization.decide import MASK, is_secret
 from ingufu.authorization.model import TokenLimits
-from ingufu.authorization.tables import drivers, token_groups, tokens
+from ingufu.authorization.tables import driver_plans, drivers, token_groups, tokens
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
@@ -92,6 +92,7 @@ class DriverRow(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
     language: str
     note: str = ""
+    plan: Annotated[str | None, Meta(description="What they have subscribed to; null: nothing.")] = None
     blocked_at: datetime | None = None
     block_reason: str = ""
     organisation_name: str | None = None
@@ -309,9 +310,18 @@ def _token(row: dict[str, Any]) -> TokenRow:
 def _driver_rows() -> Select[Any]:
     count = select(func.count()).where(tokens.c.driver_id == drivers.c.id).scalar_subquery()
     chosen = [drivers.c[name] for name in DriverRow.__struct_fields__ if name in drivers.columns]
-    return select(*chosen, organisations.c.name.label("organisation_name"), count.label("token_count")).select_from(
-        drivers.outerjoin(organisations, organisations.c.id == drivers.c.organisation_id)
+    plan = (
+        select(driver_plans.c.plan)
+        .where(driver_plans.c.driver_id == drivers.c.id, driver_plans.c.valid_until.is_(None))
+        .correlate(drivers)
+        .scalar_subquery()
     )
+    return select(
+        *chosen,
+        organisations.c.name.label("organisation_name"),
+        count.label("token_count"),
+        plan.label("plan"),
+    ).select_from(drivers.outerjoin(organisations, organisations.c.id == drivers.c.organisation_id))
 
 
 def _group_rows() -> Select[Any]:

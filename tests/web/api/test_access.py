@@ -9,6 +9,7 @@ from ingufu.accounts.model import ROLE_SCOPES, Role, Scope
 from ingufu.billing.records.service.making import Making
 from web.api.conftest import House
 from web.api.engines import both_engines
+from web.api.test_people import over, sent
 
 
 async def enter(admin: httpx.AsyncClient, noun: str, status: int = 201, **body: Any) -> Any:
@@ -160,6 +161,34 @@ async def test_fleet_gives_itself_no_master_pass_credit_or_priority(house: House
     await admin.patch(f"/api/v1/tokens/{card['id']}", json={"has_credit": False})
     assert (await client.patch(f"/api/v1/tokens/{card['id']}", json={"has_credit": True})).status_code == 403
     assert (await client.patch(f"/api/v1/tokens/{card['id']}", json={"note": "lost?"})).status_code == 200
+
+
+async def test_fleet_gives_its_drivers_no_plan_and_takes_none(house: House, admin, fleet) -> None:
+    client = await key_for(house, admin, fleet, Role.FLEET_MANAGER)
+    refused = await client.post("/api/v1/drivers", json={"name": "Ada", "plan": "Gold"})
+    assert (refused.status_code, refused.json()["detail"]) == (403, "Only the operator sets plan.")
+    path = f"/api/v1/drivers/{(await enter(client, 'drivers', name='Ada', plan=None))['id']}"
+    assert (await client.patch(path, json={"plan": "Gold"})).status_code == 403
+    assert (await admin.patch(path, json={"plan": "Gold"})).json()["plan"] == "Gold"
+    for given, status in (({"note": "x"}, 200), ({"plan": "Gold", "note": "y"}, 200), ({"plan": None}, 403)):
+        assert (await client.patch(path, json=given)).status_code == status
+    assert (await client.get(path)).json()["plan"] == "Gold"
+    assert [one["plan"] for one in (await client.get(f"{path}/plans")).json()] == ["Gold"]
+    theirs = await enter(admin, "drivers", name="Theirs", plan="Gold")
+    assert (await client.get(f"/api/v1/drivers/{theirs['id']}/plans")).status_code == 404
+
+
+async def test_fleet_imports_its_list_with_the_plans_as_they_are(house: House, admin, fleet) -> None:
+    client = await key_for(house, admin, fleet, Role.FLEET_MANAGER)
+    await enter(admin, "drivers", name="Ada", plan="Gold", organisation_id=fleet["id"])
+    exported = (await client.get("/api/v1/drivers/export.csv")).text
+    better = exported.replace("Gold", "Platinum")
+    for content, counts in ((exported, {"same": 1}), (better, {"failed": 1}), ("name,plan\nEve,Gold\n", {"failed": 1})):
+        run = await over(client, await sent(client, content, kind="drivers"))
+        assert run["counts"] == counts
+    (result,) = (await client.get(f"/api/v1/runs/{run['id']}/results")).json()["items"]
+    assert result["detail"] == "plan: only the operator sets the plan"
+    assert [one["plan"] for one in (await admin.get("/api/v1/drivers")).json()["items"]] == ["Gold"]
 
 
 async def test_revenue_of_a_hosts_site_is_the_operators(house: House, admin, host) -> None:

@@ -96,6 +96,32 @@ async def test_lists_that_were_exported_are_imported_again_without_a_change(
     assert amina["phone"] == "+250 788 000 000"
 
 
+@both_engines
+async def test_plan_of_a_driver_is_set_kept_and_carried_along(house: House, admin: httpx.AsyncClient) -> None:
+    ids = {name: await driver(admin, name, **fields) for name, fields in (("Ada", {"plan": " Gold "}), ("Bob", {}))}
+    path = f"/api/v1/drivers/{ids['Ada']}"
+    assert (await admin.get(path)).json()["plan"] == "Gold"
+    assert (await admin.patch(path, json={"note": "x"})).json()["plan"] == "Gold"
+    exported = (await admin.get("/api/v1/drivers/export.csv")).text
+    assert (await over(admin, await sent(admin, exported, kind="drivers")))["counts"] == {"same": 2}
+    assert [one["plan"] for one in (await admin.get(f"{path}/plans")).json()] == ["Gold"]
+    assert (await over(admin, await sent(admin, "name,phone\nAda,1\n", kind="drivers")))["counts"] == {"changed": 1}
+    assert (await admin.get(path)).json()["plan"] == "Gold"
+    content = "Name;Abonnement\nAda;Silver\nBob;Gold\n"
+    assert (await over(admin, await sent(admin, content, kind="drivers")))["counts"] == {"changed": 2}
+    assert (await admin.get(f"/api/v1/drivers/{ids['Bob']}")).json()["plan"] == "Gold"
+    bulk = {"action": "block", "filter": {}}
+    await over(admin, (await admin.post("/api/v1/drivers/bulk", json=bulk)).json())
+    assert {one["name"]: one["plan"] for one in (await admin.get("/api/v1/drivers")).json()["items"]} == {
+        "Ada": "Silver", "Bob": "Gold"
+    }  # fmt: skip
+    assert (await admin.patch(path, json={"plan": None})).json()["plan"] is None
+    plans = (await admin.get(f"{path}/plans")).json()
+    assert [(one["plan"], one["valid_until"] is None) for one in plans] == [("Silver", False), ("Gold", False)]
+    assert (await admin.patch(path, json={"plan": "x" * 101})).status_code == 422
+    assert (await admin.get("/api/v1/drivers/nobody/plans")).status_code == 404
+
+
 async def test_what_cannot_be_imported_is_refused_at_once(house: House, admin: httpx.AsyncClient) -> None:
     assert (await sent(admin, "", 422))["detail"] == "The file is empty."
     assert "value" in (await sent(admin, "colour\nred\n", 422, kind="tokens"))["detail"]

@@ -98,6 +98,29 @@ async def test_the_choice_is_told_step_by_step(house: House, admin, make) -> Non
     assert (passing["situation"]["kind"], passing["choice"]["applied"]["name"]) == ("AD_HOC_PAYMENT", "Day")
 
 
+async def test_price_asked_for_a_card_is_that_of_its_drivers_plan(house: House, admin, make) -> None:
+    members, everyone = await make("Members"), await make("Everyone")
+    await assign(admin, members, "plan", target_id="Gold")
+    await assign(admin, everyone, "everyone")
+    assert (await assign(admin, members, "plan", target_id="Go\tld")).status_code == 422
+    driver = (await admin.post("/api/v1/drivers", json={"name": "Keza"})).json()
+    await admin.post("/api/v1/tokens", json={"value": "04AABBCC", "driver_id": driver["id"]})
+    before = house.clock.now().isoformat()
+    house.clock.advance(60)
+    await admin.patch(f"/api/v1/drivers/{driver['id']}", json={"plan": "Gold"})
+    asked = {"token": "04AABBCC"}
+
+    async def found(**given: str) -> tuple[str | None, str]:
+        shown = (await admin.get("/api/v1/tariffs/applying", params={**asked, **given})).json()
+        return (shown["situation"]["plan"], shown["choice"]["applied"]["name"])
+
+    assert await found() == ("Gold", "Members")
+    assert await found(plan="None such") == ("None such", "Everyone")
+    assert await found(at=before) == (None, "Everyone")
+    body = {"usage": {"energy_kwh": "1"}, "situation": {"driver_id": driver["id"]}}
+    assert (await admin.post("/api/v1/tariffs/preview", json=body)).json()["applied"]["tariff_id"] == members["id"]
+
+
 async def test_a_preview_is_rounded_as_the_seller_of_the_site_says(house: House, admin, make) -> None:
     made = await make()
     site = await house.site("Kigali", time_zone="Africa/Kigali")

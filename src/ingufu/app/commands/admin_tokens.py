@@ -150,6 +150,7 @@ def driver() -> None:
 @click.option("--phone")
 @click.option("--language", default="en", show_default=True)
 @click.option("--note", default="")
+@click.option("--plan", help="What they have subscribed to: tariffs can be given to it.")
 @desk.options
 def add_driver(*, as_json: bool, **given: Any) -> None:
     """Register a driver."""

@@ -1,8 +1,10 @@
 """The register of drivers, groups and id tokens."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from ingufu.authorization import decide, registration, store
 from ingufu.authorization.events import (
@@ -30,6 +32,7 @@ from ingufu.authorization.model import (
     token_key,
 )
 from ingufu.authorization.ports import OpenTransactions
+from ingufu.authorization.store import plans
 from ingufu.core.clock import Clock
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.core.ids import IdMaker
@@ -80,9 +83,10 @@ class Register:
             id=self._ids.new(),
             organisation_id=organisation_id,
             created_at=self._clock.now(),
-            **msgspec.structs.asdict(details),
+            **_entered(details, None),
         )
         store.insert_driver(work, driver)
+        self._subscribe(work, driver.id, None, driver.plan)
         work.emit(DriverCreated(occurred_at=driver.created_at, driver_id=driver.id))
         return driver
 
@@ -97,11 +101,26 @@ class Register:
         return self._alter_driver(work, driver, details)
 
     def _alter_driver(self, work: Work, driver: Driver, details: DriverDetails) -> Driver:
-        changed = msgspec.structs.replace(driver, **msgspec.structs.asdict(details))
+        changed = msgspec.structs.replace(driver, **_entered(details, driver.plan))
         if changed != driver:
             store.update_driver(work, driver.id, details)
+            self._subscribe(work, driver.id, driver.plan, changed.plan)
             work.emit(DriverChanged(occurred_at=self._clock.now(), driver_id=driver.id))
         return changed
+
+    def _subscribe(self, work: Work, driver_id: str, before: str | None, after: str | None) -> None:
+        """Have another plan begin where one ends. Of two who do so at once one has a Conflict at the commit."""
+        if before == after:
+            return
+        now = self._clock.now()
+        if before is not None:
+            plans.end_plan(work, driver_id, before, now)
+        if after is not None:
+            plans.begin_plan(work, self._ids.new(), driver_id, after, now)
+
+    async def plan_at(self, driver_id: str, at: datetime) -> str | None:
+        """Return what a driver had subscribed to at an instant, by its name: tariffs can be given to it."""
+        return await plans.find_plan(self._database, driver_id, at)
 
     async def put_driver(self, work: Work, details: DriverDetails, *, organisation_id: str) -> Driver:
         """Have the driver of this e-mail address (or, without one, of this name) be as given. Raises InvalidInput."""
@@ -137,7 +156,7 @@ class Register:
         return msgspec.structs.replace(driver, blocked_at=None, block_reason="")
 
     async def delete_driver(self, work: Work, driver_id: str, *, releases: bool = False) -> list[str]:
-        """Remove a driver and return which tokens were theirs. Raises NotFound, Conflict if they have any.
+        """Remove a driver, plans and all, and return which tokens were theirs. Raises NotFound, Conflict if any were.
 
         With `releases` those tokens are nobody's then. One that is given to them or taken from them at the same
         moment undoes it: Conflict at the commit.
@@ -304,6 +323,12 @@ class Register:
             raise InvalidInput("There is no such group.", field="group_id")
         if details.driver_id is not None and await store.find_driver(self._database, details.driver_id) is None:
             raise InvalidInput("There is no such driver.", field="driver_id")
+
+
+def _entered(details: DriverDetails, plan: str | None) -> dict[str, Any]:
+    """Return what is entered about a driver, with the plan that stays if none is named."""
+    given: dict[str, Any] = msgspec.structs.asdict(details)
+    return given | {"plan": plan} if details.plan is UNSET else given
 
 
 def plain_token(token: PresentedToken | None) -> PresentedToken | None:

@@ -18,19 +18,19 @@ from ingufu.authorization.model import (
     TokenGroup,
     token_key,
 )
-from ingufu.authorization.store.rows import token_of
-from ingufu.authorization.tables import decisions, drivers, token_groups, tokens
+from ingufu.authorization.store.rows import DRIVER, token_of
+from ingufu.authorization.tables import decisions, driver_plans, drivers, token_groups, tokens
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert
 
-_DRIVER = [drivers.c[name] for name in Driver.__struct_fields__]
+_DETAILS = [name for name in DriverDetails.__struct_fields__ if name in drivers.columns]
 _GROUP = [token_groups.c[name] for name in TokenGroup.__struct_fields__]
 _TOKEN = [tokens.c[name] for name in Token.__struct_fields__]
 
-_DRIVER_BY_ID = select(*_DRIVER).where(drivers.c.id == bindparam("id"))
-_DRIVER_BY_EMAIL = select(*_DRIVER).where(drivers.c.email_key == bindparam("email_key"))
+_DRIVER_BY_ID = select(*DRIVER).where(drivers.c.id == bindparam("id"))
+_DRIVER_BY_EMAIL = select(*DRIVER).where(drivers.c.email_key == bindparam("email_key"))
 _DRIVERS_BY_NAME = (
-    select(*_DRIVER)
+    select(*DRIVER)
     .where(drivers.c.name_key == bindparam("name_key"), drivers.c.name == bindparam("name"))
     .order_by(drivers.c.id)
     .limit(2)
@@ -70,7 +70,7 @@ _INSERT_DECISION = insert(decisions)
 _UPDATE_DRIVER = (
     update(drivers)
     .where(drivers.c.id == bindparam("key"))
-    .values({name: bindparam(name) for name in (*DriverDetails.__struct_fields__, "email_key", "name_key")})
+    .values({name: bindparam(name) for name in (*_DETAILS, "email_key", "name_key")})
 )
 _UPDATE_GROUP = (
     update(token_groups)
@@ -107,6 +107,7 @@ _RELEASE_TOKEN = (
     .where(tokens.c.id == bindparam("key"), tokens.c.driver_id == bindparam("owner"))
     .values(driver_id=None)
 )
+_DELETE_PLANS = delete(driver_plans).where(driver_plans.c.driver_id == bindparam("key"))
 _DELETE_DRIVER = delete(drivers).where(drivers.c.id == bindparam("key"))
 _DELETE_GROUP = delete(token_groups).where(token_groups.c.id == bindparam("key"))
 _DELETE_TOKEN = delete(tokens).where(tokens.c.id == bindparam("key"))
@@ -172,7 +173,7 @@ async def tokens_of_driver(database: Database, driver_id: str) -> list[str]:
 
 def insert_driver(work: Work, driver: Driver) -> None:
     keys = {"email_key": _key(driver.email), "name_key": driver.name.casefold()}
-    work.execute(_INSERT_DRIVER, msgspec.structs.asdict(driver) | keys)
+    work.execute(_INSERT_DRIVER, _without_plan(driver) | keys)
 
 
 def insert_group(work: Work, group: TokenGroup) -> None:
@@ -185,7 +186,7 @@ def insert_token(work: Work, token: Token) -> None:
 
 def update_driver(work: Work, driver_id: str, details: DriverDetails) -> None:
     keys = {"key": driver_id, "email_key": _key(details.email), "name_key": details.name.casefold()}
-    row = msgspec.structs.asdict(details) | keys
+    row = _without_plan(details) | keys
     work.execute(_UPDATE_DRIVER, row, expect=1)
 
 
@@ -209,6 +210,7 @@ def set_token_block(work: Work, token_id: str, blocked_at: datetime | None, reas
 
 
 def delete_driver(work: Work, driver_id: str) -> None:
+    work.execute(_DELETE_PLANS, {"key": driver_id})
     work.execute(_DELETE_DRIVER, {"key": driver_id}, expect=1)
 
 
@@ -247,6 +249,12 @@ def _facts(row: Row) -> TokenFacts:
         is_driver_blocked=row["driver_blocked_at"] is not None,
         driver_language=row["driver_language"],
     )
+
+
+def _without_plan(driver: Driver | DriverDetails) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.structs.asdict(driver)
+    del row["plan"]  # it has a table of its own
+    return row
 
 
 def _key(text: str | None) -> str | None:

@@ -5,13 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from sqlalchemy import select
 
 from ingufu.authorization.model import Driver, Token, TokenGroup
-from ingufu.authorization.store.rows import token_of
+from ingufu.authorization.store.rows import DRIVER, token_of
 from ingufu.authorization.tables import drivers, token_groups, tokens
 from ingufu.infra.storage.database import Database
 
 AT_ONCE = 500  # values of one statement
 
-_DRIVER = [drivers.c[name] for name in Driver.__struct_fields__]
 _GROUP = [token_groups.c[name] for name in TokenGroup.__struct_fields__]
 _TOKEN = [tokens.c[name] for name in Token.__struct_fields__]
 
@@ -39,7 +38,7 @@ async def drivers_by_names(database: Database, keys: Collection[str]) -> list[Dr
     found: dict[str, Driver] = {}
     for some in _parts(keys):
         for column in (drivers.c.email_key, drivers.c.name_key):
-            for row in await database.select(select(*_DRIVER).where(column.in_(some)).order_by(drivers.c.id)):
+            for row in await database.select(select(*DRIVER).where(column.in_(some)).order_by(drivers.c.id)):
                 found[row["id"]] = Driver(**row)
     return list(found.values())
 

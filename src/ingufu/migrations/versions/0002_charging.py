@@ -12,6 +12,7 @@ down_revision: str | None = "0001"
 def upgrade() -> None:
     _authorization_decisions()
     _drivers()
+    _driver_plans()
     _token_groups()
     _id_tokens()
     _anomalies()
@@ -64,6 +65,23 @@ def _drivers() -> None:
         sa.Column("created_at", Instant, nullable=False),
     )
     op.create_index("drivers_by_name", "drivers", ["name_key", "id"])
+
+
+def _driver_plans() -> None:
+    op.create_table(
+        "driver_plans",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("driver_id", sa.Text, sa.ForeignKey("drivers.id"), nullable=False),
+        sa.Column("plan", sa.Text, nullable=False),
+        sa.Column("valid_from", Instant, nullable=False),
+        sa.Column("valid_until", Instant),
+    )
+    op.create_index("driver_plans_by_driver", "driver_plans", ["driver_id", "valid_from"])
+    goes_on = sa.text("valid_until IS NULL")
+    op.create_index(
+        "driver_plans_one_open", "driver_plans", ["driver_id"], unique=True, sqlite_where=goes_on,
+        postgresql_where=goes_on,
+    )  # fmt: skip
 
 
 def _token_groups() -> None:

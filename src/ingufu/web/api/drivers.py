@@ -8,9 +8,9 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Meta, UnsetType
 
 from ingufu.accounts.model import Principal, Scope
-from ingufu.authorization.model import Driver, DriverDetails
+from ingufu.authorization.model import Driver, DriverDetails, DriverPlan
 from ingufu.core import errors
-from ingufu.views import driver_figures
+from ingufu.views import driver_figures, driver_plans
 from ingufu.views import tokens as views
 from ingufu.views import wallets as wallet_views
 from ingufu.views.driver_figures import Figures
@@ -19,7 +19,7 @@ from ingufu.views.tokens import DriverQuery, DriverRow
 from ingufu.views.wallets import WalletQuery
 from ingufu.web import access
 from ingufu.web.api.ledger import books_of
-from ingufu.web.api.tokens import CHANGES, CREATES, Block, Language, Note, Owner
+from ingufu.web.api.tokens import CHANGES, CREATES, Block, Language, Note, Owner, check_reserved
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
 
@@ -34,6 +34,11 @@ class DriverFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     phone: Annotated[str, Meta(max_length=40)] | UnsetType | None = UNSET
     language: Language | UnsetType = UNSET
     note: Note | UnsetType = UNSET
+    plan: (
+        Annotated[str, Meta(max_length=100, description="What they have subscribed to. Only the operator sets it.")]
+        | UnsetType
+        | None
+    ) = UNSET
 
 
 class NewDriver(DriverFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +78,7 @@ async def list_drivers(web: WebContext, principal: Principal, criteria: DriverQu
     is_for_network=True,
     is_for_fleets=True,
     body=NewDriver,
-    raises=CREATES,
+    raises=(*CREATES, errors.Forbidden),
 )
 async def create_driver(web: WebContext, principal: Principal, given: NewDriver) -> DriverRow:
     """Register a driver
@@ -82,6 +87,7 @@ async def create_driver(web: WebContext, principal: Principal, given: NewDriver)
     """
     fields = access.given_fields(given)
     organisation_id = await access.owner_of(web, principal, fields.pop("organisation_id"))
+    check_reserved(principal, fields)
     details = DriverDetails(**fields)
     async with web.services.database.work() as work:
         driver = await web.services.authorization.create_driver(work, details, organisation_id=organisation_id)
@@ -112,16 +118,20 @@ async def get_driver(web: WebContext, principal: Principal, driver_id: str) -> D
     is_for_network=True,
     is_for_fleets=True,
     body=DriverFields,
-    raises=CHANGES,
+    raises=(*CHANGES, errors.Forbidden),
 )
 async def update_driver(web: WebContext, principal: Principal, driver_id: str, given: DriverFields) -> DriverRow:
     """Change a driver
 
-    Only the fields that are given change; whether they are blocked is set by `block` and `unblock`.
+    Only the fields that are given change; whether they are blocked is set by `block` and `unblock`. Another plan begins
+    now, and the one before ends: a session is priced by the plan of its beginning.
     """
     fields = access.given_fields(given)
     known = await driver_of(web, principal, driver_id)
-    details = access.merged(DriverDetails, known, fields)
+    check_reserved(principal, fields, known)
+    if principal.fleet_id is not None:
+        fields.pop("plan", None)  # it is as it was read: what the operator sets at this moment counts
+    details = access.merged(DriverDetails, known, {"plan": UNSET} | fields)
     async with web.services.database.work() as work:
         changed = await web.services.authorization.update_driver(work, driver_id, details)
         access.note(web, work, principal, "driver.update", driver_id, before=known, after=changed)
@@ -220,6 +230,23 @@ async def get_driver_figures(web: WebContext, principal: Principal, driver_id: s
     return found[driver_id]
 
 
+@route(
+    "GET",
+    "/drivers/{driver_id:str}/plans",
+    scope=Scope.TOKENS_READ,
+    is_for_network=True,
+    is_for_fleets=True,
+    raises=(errors.NotFound,),
+)
+async def list_driver_plans(web: WebContext, principal: Principal, driver_id: str) -> list[DriverPlan]:
+    """List what a driver has subscribed to
+
+    The newest first. Sessions that began in the time of a plan are priced by its tariff.
+    """
+    await driver_of(web, principal, driver_id)
+    return await driver_plans.list_plans(web.services.database, driver_id)
+
+
 async def driver_of(web: WebContext, principal: Principal, driver_id: str) -> Driver:
     """Return the driver. Raises NotFound, also if it is not the principal's to see."""
     driver = await web.services.authorization.get_driver(driver_id)
@@ -238,5 +265,5 @@ async def _check_settled(web: WebContext, driver_id: str) -> None:
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_drivers, create_driver, get_driver, update_driver, block_driver, unblock_driver, delete_driver,
-    get_driver_figures,
+    get_driver_figures, list_driver_plans,
 )  # fmt: skip

@@ -61,7 +61,7 @@ STATIONS: Sheet[StationRow] = Sheet(
 DRIVERS: Sheet[DriverRow] = Sheet(
     "drivers",
     (
-        *own("text", "id", "name", "email", "phone", "language", "note", "organisation_id"),
+        *own("text", "id", "name", "email", "phone", "language", "note", "plan", "organisation_id"),
         *own("integer", "token_count"),
         *own("instant", "blocked_at", "created_at"),
         *own("text", "block_reason"),

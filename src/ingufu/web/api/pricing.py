@@ -43,7 +43,7 @@ class AskedSituation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     token_kind: Annotated[str, Meta(max_length=20, description="OCPP IdTokenEnumType.")] | None = None
     driver_id: Id | None = None
     group_id: Id | None = None
-    plan: Id | None = None
+    plan: Annotated[Id | None, Meta(description="null: what the driver has subscribed to then.")] = None
     kind: Annotated[
         TariffKind | None,
         Meta(description="null: REGULAR if the token, driver, group or plan is known, else AD_HOC_PAYMENT."),
@@ -110,8 +110,8 @@ async def get_applying_tariff(web: WebContext, principal: Principal, criteria: S
     The order is: driver, group, plan, EVSE, station, site, everyone. `choice.steps` says of each what was found there,
     and why it won or lost.
     """
-    situation, _ = await situation_of(web, principal, criteria)
     at = criteria.at or web.services.clock.now()
+    situation, _ = await situation_of(web, principal, criteria, at)
     choice = await web.services.tariffs.applying(situation, at, until=at + SHOWN)
     return Applying(situation=situation, at=at, choice=choice)
 
@@ -133,7 +133,7 @@ async def preview_price(web: WebContext, principal: Principal, given: PreviewReq
     applied: AppliedTariff | None
     rounding = RoundingRule()
     if given.situation is not None:
-        situation, site_zone = await situation_of(web, principal, given.situation)
+        situation, site_zone = await situation_of(web, principal, given.situation, at)
         choice = await web.services.tariffs.applying(situation, at, until=at)
         applied, zone = choice.applied, zone or site_zone
         rounding = await _rounding(web, situation)
@@ -157,8 +157,10 @@ async def preview_price(web: WebContext, principal: Principal, given: PreviewReq
     )
 
 
-async def situation_of(web: WebContext, principal: Principal, asked: AskedSituation) -> tuple[Situation, str]:
-    """Return the situation with all that is known of its station and its token, and the time zone of its site.
+async def situation_of(
+    web: WebContext, principal: Principal, asked: AskedSituation, at: datetime
+) -> tuple[Situation, str]:
+    """Return the situation at an instant with all that is known of its station and its token, and its site's time zone.
 
     Raises NotFound, and Forbidden for people if the principal may not see them.
     """
@@ -175,6 +177,7 @@ async def situation_of(web: WebContext, principal: Principal, asked: AskedSituat
             is_known = any((driver_id, group_id, asked.plan))
     else:
         is_known = False
+    plan = asked.plan or (None if driver_id is None else await services.authorization.plan_at(driver_id, at))
     station = None if asked.station is None else await access.station_of(web, principal, asked.station)
     site_id = asked.site_id if station is None else station.site_id
     if station is None and principal.site_ids is not None and site_id not in principal.site_ids:
@@ -186,7 +189,7 @@ async def situation_of(web: WebContext, principal: Principal, asked: AskedSituat
         site_id=site_id,
         driver_id=driver_id,
         group_id=group_id,
-        plan=asked.plan,
+        plan=plan,
         kind=asked.kind or kind_of_session(token_kind, is_known=is_known),
     )
     return situation, zone

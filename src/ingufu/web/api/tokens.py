@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.authorization.decide import shown
-from ingufu.authorization.model import Token, TokenDetails, TokenGroup, TokenLimits
+from ingufu.authorization.model import Driver, Token, TokenDetails, TokenGroup, TokenLimits
 from ingufu.core import errors
 from ingufu.views import decisions
 from ingufu.views import tokens as views
@@ -33,7 +33,9 @@ Instant = Annotated[datetime, Meta(tz=True)]
 Owner = Annotated[str | None, Meta(description="The fleet whose it is; null: of one's own organisation.")]
 CREATES = (errors.InvalidInput, errors.Conflict)
 CHANGES = (errors.NotFound, errors.InvalidInput, errors.Conflict)
-RESERVED: Mapping[str, Any] = {"charging_priority": None, "has_credit": True, "is_master_pass": False}  # as usual
+RESERVED: Mapping[str, Any] = {  # as usual
+    "charging_priority": None, "has_credit": True, "is_master_pass": False, "plan": None,
+}  # fmt: skip
 
 
 class TokenFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -217,8 +219,10 @@ async def token_of(web: WebContext, principal: Principal, token_id: str) -> Toke
     return token
 
 
-def check_reserved(principal: Principal, fields: Mapping[str, Any], known: Token | TokenGroup | None = None) -> None:
-    """Raise Forbidden if a fleet changes of its own what only the operator sets: credit, priority, a master pass."""
+def check_reserved(
+    principal: Principal, fields: Mapping[str, Any], known: Driver | Token | TokenGroup | None = None
+) -> None:
+    """Raise Forbidden if a fleet changes of its own what only the operator sets, as credit, a master pass or a plan."""
     if principal.fleet_id is None:
         return
     for name in sorted(RESERVED.keys() & fields.keys()):
