@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from ingufu.accounts.model import OrganisationKind
 from ingufu.accounts.tables import organisations
-from ingufu.authorization.tables import drivers, tokens
+from ingufu.authorization.tables import driver_plans, drivers, tokens
 from ingufu.billing.records.documents import read_document, write_document
 from ingufu.billing.records.folding import Reading
 from ingufu.billing.records.model import ChargeRecord, Rating, RatingReason, RatingState
@@ -251,6 +251,16 @@ _PLUG = select(connectors.c.kind).where(
 _CONNECTORS = select(connectors.c.evse, connectors.c.number).where(connectors.c.station_id == bindparam("station_id"))
 _DRIVER = select(drivers.c.name).where(drivers.c.id == bindparam("driver_id"))
 _HOLDER = select(tokens.c.driver_id, tokens.c.group_id).where(tokens.c.id == bindparam("token_id"))
+_PLAN = (
+    select(driver_plans.c.plan)
+    .where(
+        driver_plans.c.driver_id == bindparam("driver_id"),
+        driver_plans.c.valid_from <= bindparam("at"),
+        or_(driver_plans.c.valid_until.is_(None), driver_plans.c.valid_until > bindparam("at")),
+    )
+    .order_by(driver_plans.c.valid_from.desc())
+    .limit(1)
+)
 _OPERATOR = select(organisations.c.id).where(organisations.c.kind == OrganisationKind.OPERATOR.value).limit(1)
 _READINGS = (
     select(readings.c.at, readings.c.context, readings.c.energy_wh, readings.c.power_w, readings.c.soc_percent)
@@ -312,6 +322,12 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 async def find_holder(database: Database, token_id: str) -> Holder:
     row = await database.fetch_one(_HOLDER, {"token_id": token_id})
     return Holder(**row) if row else Holder()
+
+
+async def find_plan(database: Database, driver_id: str | None, at: datetime) -> str | None:
+    """Return what a driver had subscribed to at an instant."""
+    row = await database.fetch_one(_PLAN, {"driver_id": driver_id, "at": at}) if driver_id else None
+    return str(row["plan"]) if row else None
 
 
 async def find_operator(database: Database) -> str | None:

@@ -162,6 +162,8 @@ def _check_where(where: Where) -> None:
     is_everyone = where.target is Target.EVERYONE
     if is_everyone is bool(where.target_id) or len(where.target_id) > NAME_MAX:
         raise InvalidInput("Name what the tariff is for; for everyone, nothing.", field="target_id")
+    if where.target is Target.PLAN and not where.target_id.isprintable():
+        raise InvalidInput("It has characters that cannot be shown.", field="target_id")
     if (where.target is Target.EVSE) is (where.evse is None):
         raise InvalidInput("An EVSE is named by its station and its number; nothing else has one.", field="evse")
     if where.evse is not None and not 0 < where.evse < 2**31:

@@ -82,6 +82,7 @@ class Making:
             site_id=place.site_id,
             driver_id=transaction.driver_id,
             group_id=transaction.group_id,
+            plan=await store.find_plan(self._database, transaction.driver_id, transaction.started_at),
             kind=kind_of_session(transaction.token_kind, is_known=_is_known(transaction)),
         )
         return await self._tariffs.applying(situation, transaction.started_at, until=transaction.ended_at)
@@ -183,15 +184,16 @@ class Making:
     async def tariffs_of_reservation(self, reservation: Reservation, place: Place) -> tuple[AppliedTariff, ...]:
         """Return the tariff that prices a reservation, by what was so when it began. Maybe none."""
         holder = await self._holder_of(reservation)
+        began_at = reservation.kept_at or reservation.created_at
         situation = Situation(
             station_id=reservation.station_id,
             evse=reservation.evse,
             site_id=place.site_id,
             driver_id=holder.driver_id,
             group_id=holder.group_id,
+            plan=await store.find_plan(self._database, holder.driver_id, began_at),
             kind=kind_of_session(reservation.token_kind, is_known=reservation.token_id is not None),
         )
-        began_at = reservation.kept_at or reservation.created_at
         choice = await self._tariffs.applying(situation, began_at, until=reservation.expires_at)
         return (choice.applied,) if choice.applied is not None else ()
 
