@@ -3,7 +3,9 @@
 import asyncio
 import re
 
-from web.console.conftest import House, Person, words
+from ingufu.accounts.model import OrganisationKind, Role, RoleGrant
+from ingufu.authorization.model import DriverDetails
+from web.console.conftest import PASSWORD, House, Person, words
 from web.console.network import Network
 
 HOSTILE = "=cmd|' /C calc'!A1 <script>alert(1)</script>"
@@ -65,6 +67,45 @@ async def test_driver_is_registered_changed_blocked_and_deleted(operator: Person
     assert token.driver_id is None
     assert token.blocked_at is not None
     assert (await operator.client.get(path)).status_code == 404
+
+
+async def test_plan_is_typed_suggested_and_shown_with_what_was_before(
+    operator: Person, house: House, net: Network
+) -> None:
+    path = await registered(operator, plan=" Gold 50 ")
+    form = await operator.page(f"{path}/edit")
+    assert 'value="Gold 50"' in form
+    assert '<option value="Gold 50"></option>' in await operator.page("/console/drivers/new")
+    await operator.send(f"{path}/edit", name="Ada", language="rw", plan="Silver")
+    await operator.send(f"{path}/edit", name="Ada B", language="rw")  # a form without the field
+    shown = words(await operator.page(path))
+    assert re.search(r"Plan Silver From \S.* Gold 50 From \S.* until ", shown)
+    await operator.send(f"{path}/edit", name="Ada", language="rw", plan="")
+    assert (await house.services.authorization.get_driver(path.rpartition("/")[2])).plan is None
+    assert "<option" not in (await operator.page(f"{path}/edit")).partition('id="known-plans"')[2].partition("<")[0]
+    long = await operator.send(f"{path}/edit", name="Ada", language="rw", plan="Go\x07ld")
+    assert (long.status_code, "characters that cannot be shown" in long.text) == (422, True)
+
+
+async def test_form_of_a_fleet_has_no_plan_and_saving_it_takes_none(house: House, net: Network) -> None:
+    accounts, people = house.services.accounts, house.services.authorization
+    async with house.services.database.work() as work:
+        fleet = await accounts.create_organisation(work, "Taxis", OrganisationKind.FLEET)
+    async with house.services.database.work() as work:
+        await accounts.create_user(
+            work, organisation_id=fleet.id, email="fleet@example.org", name="Moses", password=PASSWORD,
+            grants=[RoleGrant(role=Role.FLEET_MANAGER)],
+        )  # fmt: skip
+        ada = await people.create_driver(work, DriverDetails(name="Ada", plan="Gold"), organisation_id=fleet.id)
+    client = await house.log_in("fleet@example.org")
+    manager = Person(client, client.headers.pop("x-csrf-token"))
+    path = f"/console/drivers/{ada.id}"
+    assert "Plan Gold From" in words(await manager.page(path))
+    assert 'name="plan"' not in await manager.page(f"{path}/edit")
+    assert (await manager.send(f"{path}/edit", name="Ada B", language="en")).status_code == 303
+    assert (await manager.send(f"{path}/edit", name="Ada", language="en", plan="Platinum")).status_code == 403
+    kept = await people.get_driver(ada.id)
+    assert (kept.name, kept.plan) == ("Ada B", "Gold")
 
 
 async def test_group_is_made_filled_and_only_deleted_empty(operator: Person, house: House, net: Network) -> None:

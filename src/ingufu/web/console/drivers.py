@@ -10,7 +10,8 @@ from msgspec import Meta
 
 from ingufu.accounts.model import OrganisationKind, Principal, Scope
 from ingufu.core.errors import Conflict, InvalidInput
-from ingufu.views import decisions, driver_figures, invoices, tariffs, tokens, transactions, wallets
+from ingufu.tariffs.situations import Target
+from ingufu.views import decisions, driver_figures, driver_plans, invoices, tariffs, tokens, transactions, wallets
 from ingufu.views.decisions import DecisionQuery
 from ingufu.views.driver_figures import Figures
 from ingufu.views.invoices import DocumentQuery
@@ -31,7 +32,7 @@ from ingufu.web.routes import function_of
 
 ROWS, SHORT, CARDS = 50, 8, 100
 OFFERED = 200  # groups and organisations to choose from
-TEXTS = ("name", "email", "phone", "language", "note")
+TEXTS = ("name", "email", "phone", "language", "note", "plan")
 LANGUAGES = (("en", "English"), ("fr", "Français"), ("rw", "Ikinyarwanda"), ("sw", "Kiswahili"))
 _OPEN: dict[str, bool] = {"is_for_network": True, "is_for_fleets": True}
 
@@ -87,9 +88,11 @@ async def show_drivers(
 
 
 @page("/drivers/new", scope=Scope.TOKENS_WRITE, **_OPEN)
-async def show_new_driver(pages: Pages, request: Asked) -> Response[str]:
+async def show_new_driver(web: WebContext, pages: Pages, principal: Principal, request: Asked) -> Response[str]:
     """Show the form of a new driver"""
-    return await _show_form(pages, request, None, present.Entered({"language": pages.language(request)}))
+    return await _show_form(
+        web, pages, principal, request, None, present.Entered({"language": pages.language(request)})
+    )
 
 
 @action("/drivers/new", scope=Scope.TOKENS_WRITE, **_OPEN)
@@ -98,7 +101,7 @@ async def add_driver(web: WebContext, pages: Pages, principal: Principal, reques
     try:
         made = await function_of(api.create_driver)(web, principal, api.NewDriver(**_fields(form)))
     except (InvalidInput, Conflict) as error:
-        return await _show_form(pages, request, None, _entered(form), problem(error))
+        return await _show_form(web, pages, principal, request, None, _entered(form), problem(error))
     return pages.go(
         request, path_of("drivers", made.id), Toast(message=pages.text(request, "The driver is registered"))
     )
@@ -127,12 +130,11 @@ async def show_driver(
         figures=found[driver_id],
         cards=cards.items,
         today=services.clock.now(),
+        plans=await driver_plans.list_plans(database, driver_id),
         refusals=refusals.items,
         sessions=await _sessions(web, principal, driver_id),
         money=await _money(web, principal, driver_id),
-        tariffs=await _tariffs(
-            web, principal, driver_id, sorted({one.group_id for one in cards.items if one.group_id})
-        ),
+        tariffs=await _tariffs(web, principal, driver, sorted({one.group_id for one in cards.items if one.group_id})),
         may_change=Scope.TOKENS_WRITE in principal.scopes,
         may_see_money=Scope.MONEY_READ in principal.scopes,
     )
@@ -145,7 +147,7 @@ async def show_driver_form(
     """Show the form of a driver"""
     driver = await tokens.get_driver(web.services.database, driver_id, principal.fleet_id)
     entered = present.Entered({name: getattr(driver, name) or "" for name in TEXTS})
-    return await _show_form(pages, request, driver, entered)
+    return await _show_form(web, pages, principal, request, driver, entered)
 
 
 @action("/drivers/{driver_id:str}/edit", scope=Scope.TOKENS_WRITE, **_OPEN)
@@ -157,7 +159,7 @@ async def change_driver(
     try:
         await function_of(api.update_driver)(web, principal, driver_id, api.DriverFields(**_fields(form)))
     except (InvalidInput, Conflict) as error:
-        return await _show_form(pages, request, driver, _entered(form), problem(error))
+        return await _show_form(web, pages, principal, request, driver, _entered(form), problem(error))
     return pages.go(request, path_of("drivers", driver_id), Toast(message=pages.text(request, "Saved")))
 
 
@@ -232,12 +234,15 @@ def problem(error: InvalidInput | Conflict) -> tuple[str, str]:
 
 
 async def _show_form(
+    web: WebContext,
     pages: Pages,
+    principal: Principal,
     request: Asked,
     driver: DriverRow | None,
     entered: present.Entered,
     error: tuple[str, str] | None = None,
 ) -> Response[str]:
+    may_set_plan = principal.fleet_id is None
     return await pages.show(
         request,
         "pages/drivers/form.html",
@@ -246,6 +251,8 @@ async def _show_form(
         form=entered,
         errors=[error] if error else [],
         tongues=_tongues(entered["language"]),
+        may_set_plan=may_set_plan,
+        plans=await driver_plans.names_in_use(web.services.database, most=OFFERED) if may_set_plan else [],
     )
 
 
@@ -291,14 +298,16 @@ async def _money(web: WebContext, principal: Principal, driver_id: str) -> dict[
     return {"wallets": purses.items if purses else (), "documents": papers.items}
 
 
-async def _tariffs(web: WebContext, principal: Principal, driver_id: str, group_ids: list[str]) -> list[TariffRow]:
-    """Return the tariffs that are given to the driver, or to groups of their cards."""
+async def _tariffs(web: WebContext, principal: Principal, driver: DriverRow, group_ids: list[str]) -> list[TariffRow]:
+    """Return the tariffs that are given to the driver, to groups of their cards, or to their plan."""
     if Scope.TARIFFS_READ not in principal.scopes or principal.site_ids is not None:
         return []
     now = web.services.clock.now()
     found: list[TariffRow] = []
-    for target_id in (driver_id, *group_ids):
-        query = TariffQuery(target_id=target_id, is_retired=False)
+    given = [(Target.DRIVER, driver.id), *((Target.GROUP, group_id) for group_id in group_ids)]
+    given += [(Target.PLAN, driver.plan)] if driver.plan else []
+    for target, target_id in given:
+        query = TariffQuery(target=target, target_id=target_id, is_retired=False)
         found += (await tariffs.list_tariffs(web.services.database, query, None, now)).items
     return list({row.id: row for row in found}.values())
 
@@ -312,7 +321,8 @@ async def _organisations(web: WebContext, principal: Principal) -> list[tuple[st
 
 
 def _fields(form: Form) -> dict[str, Any]:
-    return {
+    plan = {"plan": form.text("plan")[:100] or None} if form.texts("plan") else {}  # a fleet's form has none
+    return plan | {
         "name": form.text("name")[:200],
         "email": form.text("email")[:254] or None,
         "phone": form.text("phone")[:40] or None,

@@ -276,7 +276,7 @@ async def _show(  # the page of one tariff
         history=[(change, _said(change, places, words)) for change in history],
         may_change=may_change(principal),
         targets=[(one.value, words.target(one)) for one in Target],
-        choices=await tariffs_places.suggestions(web, principal, sites) if may_change(principal) else [],
+        choices=await tariffs_places.suggestions(web, principal, sites, words.speech) if may_change(principal) else [],
         form=entered or present.Entered(),
         errors=[error] if error else [],
         now_at=now,

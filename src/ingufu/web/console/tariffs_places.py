@@ -7,7 +7,7 @@ from babel.numbers import get_territory_currencies
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.tariffs.situations import Target
-from ingufu.views import console_sites, tokens
+from ingufu.views import console_sites, driver_plans, tokens
 from ingufu.views.console_sites import SitePlace
 from ingufu.views.stations import station_id_of
 from ingufu.views.tariffs import AssignmentRow
@@ -38,7 +38,9 @@ def zones_of(sites: Iterable[SitePlace]) -> list[str]:
     return list(dict.fromkeys([*sorted({site.time_zone for site in sites}), _FAR]))
 
 
-async def suggestions(web: WebContext, principal: Principal, sites: Iterable[SitePlace]) -> list[tuple[str, str]]:
+async def suggestions(
+    web: WebContext, principal: Principal, sites: Iterable[SitePlace], speech: Speech
+) -> list[tuple[str, str]]:
     """Return names that a form suggests for what a tariff can be given to, with what each is."""
     found = [(site.name, site.city) for site in list(sites)[:OFFERED]]
     if Scope.TOKENS_READ in principal.scopes:
@@ -46,6 +48,9 @@ async def suggestions(web: WebContext, principal: Principal, sites: Iterable[Sit
         drivers = await tokens.list_drivers(web.services.database, DriverQuery(limit=OFFERED))
         found += [(row.name or row.value, row.value) for row in groups.items]
         found += [(row.name, row.email or "") for row in drivers.items]
+    found += [
+        (name, text(speech, "Plan")) for name in await driver_plans.names_in_use(web.services.database, most=OFFERED)
+    ]
     return found
 
 
