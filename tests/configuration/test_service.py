@@ -391,6 +391,31 @@ async def test_a_password_that_opens_no_door_is_never_sent(
             await configuration.desire(work, station.id, [DesiredChange(name=password, value="a" * 20)])
 
 
+@pytest.mark.parametrize("name", ["SecurityCtrlr.BasicAuthPassword", "NetworkConfiguration[2].BasicAuthPassword"])
+async def test_no_template_has_the_password_of_a_station_or_of_its_profiles(
+    database: Database, configuration: Configuration, name: str
+) -> None:
+    async with database.work() as work:
+        made = await configuration.wishes.create_template(work, TemplateFields(name="House", reach=Reach.EVERYONE))
+    wanted = [DesiredChange(name=parse(name), value="another-key-of-16")]
+    with pytest.raises(InvalidInput, match="password of its own"):
+        async with database.work() as work:
+            await configuration.wishes.desire_of_template(work, made.id, wanted)
+
+
+async def test_the_password_of_a_profile_that_is_desired_opens_beside_the_station_s_own(
+    database: Database, configuration: Configuration, stations: Stations, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    name, old, new = parse("networkconfiguration[2].BasicAuthPassword"), b"a-key-of-16-chars", "another-key-of-16"
+    async with database.work() as work:
+        await configuration.desire(work, station.id, [DesiredChange(name=name, value=new)])
+    await configuration.care.apply(by, station.id)
+    assert await state_of(database, configuration, station) is WishState.IN_STEP
+    at = await stations.get(station.id)
+    assert [stations.password_matches(at, one) for one in (old, new.encode())] == [True, True]
+
+
 async def test_a_password_without_an_answer_is_sent_again_and_both_open_until_then(
     database: Database, clock: FrozenClock, configuration: Configuration, stations: Stations, station: Station,
     played: PlayedStation, by: Reading,

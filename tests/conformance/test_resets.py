@@ -5,6 +5,7 @@ from typing import Any
 from conformance.bench import Bench
 from conformance.cases import case
 from conformance.transacting import Session
+from running import PASSWORD
 
 TWO = ("2.0.1", "2.1")
 KINDS = {"immediate": "Immediate", "on-idle": "OnIdle", "immediate-and-resume": "ImmediateAndResume"}
@@ -170,6 +171,10 @@ async def test_tc_b_100_identity_and_password(bench: Bench):
     assert (data["identity"], data["basicAuthPassword"]) == ("CS-2", "another-horse-battery")
     kept = (await bench.get("/stations/CS/network-profiles"))[0]
     assert "another-horse-battery" not in str(kept)
+    stations = bench.house.services.stations
+    at = await stations.get(kept["station_id"])
+    assert stations.password_matches(at, b"another-horse-battery")
+    assert stations.password_matches(at, PASSWORD.encode())  # until it is known which profile the station uses
 
 
 @case("TC_B_105", "A network configuration is made by setting its variables, and its slot is put first", "2.1")

@@ -75,12 +75,13 @@ def test_a_station_and_settings_are_logged_without_what_is_secret_in_them():
         "json",
         """
         from ingufu.app.settings import Settings
-        from ingufu.stations.model import Station
+        from ingufu.stations.model import ProfilePassword, Station
+        profile = ProfilePassword(slot='2', password_hash='HUNTER2', until=datetime.now(UTC))
         station = Station(id='s', identity='CP1', password_hash='HUNTER2', previous_password_hash='HUNTER2',
-                          offered_password_hashes=['HUNTER2'],
+                          offered_password_hashes=['HUNTER2'], profile_passwords=[profile],
                           created_at=datetime.now(UTC))
         settings = Settings(database='postgresql://ingufu:HUNTER2@db.example/ingufu')
-        log.info('both', station=station, settings=settings, nested=[{'a': (station,)}])
+        log.info('both', profile=profile, station=station, settings=settings, nested=[{'a': (station,)}])
         log.info('url', url=settings.database)
         log.info(f'message with {settings.database}')
         try:

@@ -189,7 +189,7 @@ async def test_a_password_is_not_sent_before_it_is_stored(house: Running, monkey
     async with line(house, "CS") as station:
         await station.boot()
 
-        async def fail(*_: object) -> None:
+        async def fail(*_: object, **__: object) -> None:
             raise Unavailable("The disk is full.")
 
         monkeypatch.setattr(house.services.stations, "offer_password", fail, raising=False)

@@ -41,6 +41,17 @@ _POINTS: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 
+def is_password(name: VariableName) -> bool:
+    """Return whether a variable is a password with which the station comes to its CSMS."""
+    return name.key == PASSWORD.key or profile_slot(name) is not None
+
+
+def profile_slot(name: VariableName) -> str | None:
+    """Return the slot of the network profile whose password a variable is (2.1); None: it is none."""
+    word = (name.component.casefold(), name.variable.casefold())
+    return (name.instance or "").casefold() if word == ("networkconfiguration", "basicauthpassword") else None
+
+
 class Family(msgspec.Struct, frozen=True, kw_only=True):
     """What the versions of OCPP differ in as regards configuration."""
 
@@ -81,7 +92,7 @@ def flaw(name: VariableName, value: str, known: Variable | None, longest: int = 
         return f"A value has at most {longest} characters."
     if known is not None and known.mutability is Mutability.READ_ONLY:
         return "The station says that this cannot be changed."
-    if name.key == PASSWORD.key:
+    if is_password(name):
         return _password_flaw(value)
     bounds = _bounds(name, known)
     if bounds.kind in (DataType.INTEGER, DataType.DECIMAL):

@@ -135,6 +135,14 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     vendor_error_code: str | None = None
 
 
+class ProfilePassword(msgspec.Struct, frozen=True, kw_only=True):
+    """A password that a station may have in one of its network profiles."""
+
+    slot: str | None  # None: one that was its own, and may be that of a profile we never sent
+    password_hash: str
+    until: datetime  # opens until then
+
+
 class Station(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     identity: str
@@ -149,6 +157,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
     previous_password_until: datetime | None = None
     offered_password_hashes: list[str] | None = None
     offered_password_until: datetime | None = None
+    profile_passwords: list[ProfilePassword] | None = None
     certificate_name: str | None = None
     assumed_version: str | None = None
     is_strict: bool = False

@@ -21,10 +21,11 @@ stations = Table(
     Column("boot_answer", Text, nullable=False),  # BootAnswer: what we answer to the next boot
     Column("security_profile", Integer, nullable=False),  # the lowest one accepted; rises, never falls by itself
     Column("password_hash", Text),  # of the Basic password; None: none set
-    Column("previous_password_hash", Text),  # still opens until then, where the settings grant it
+    Column("previous_password_hash", Text),  # still opens until then: granted by the settings, or until a reset
     Column("previous_password_until", Instant),
     Column("offered_password_hashes", Json),  # sent, and not known to be taken or refused: these open, too, until then
     Column("offered_password_until", Instant),
+    Column("profile_passwords", Json),  # of its network profiles: these open, too, each until its own time
     Column("certificate_name", Text),  # the common name its client certificate must carry; None: the serial number
     Column("assumed_version", Text),  # spoken when it offers no subprotocol (quirk); None: refused
     Column("is_strict", Boolean, nullable=False),  # inbound messages judged by the letter

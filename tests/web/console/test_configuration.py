@@ -157,6 +157,11 @@ async def test_a_network_profile_is_sent_unless_it_lowers_security(operator: Per
     assert refused.status_code == 422
     assert "security profile 1" in refused.text
     fine = low | {"url": "wss://csms.example/ocpp", "security_profile": "2"}
+    for weak in ("short", "x1y2z" * 13):
+        refused = await operator.send_by_script(page_of(station, "/network"), **fine, password=weak)
+        assert refused.status_code == 422
+        assert "16 to 64 characters" in refused.text
+        assert weak not in refused.text
     done = await operator.send_by_script(page_of(station, "/network"), **fine)
     assert done.status_code == 200
     page = words(await operator.page(page_of(station)))

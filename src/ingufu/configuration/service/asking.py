@@ -7,12 +7,12 @@ import msgspec
 import structlog
 
 from ingufu.configuration import decide, standard, store
-from ingufu.configuration.decide import PASSWORD, Surroundings
+from ingufu.configuration.decide import Surroundings
 from ingufu.configuration.events import VariablesWritten
 from ingufu.configuration.model import Change, ItemOutcome, Limits, Mutability, Origin, Told, Variable
 from ingufu.configuration.service.keeping import Keeping, actual
 from ingufu.configuration.service.means import Means
-from ingufu.configuration.service.password_sending import PasswordSending
+from ingufu.configuration.service.password_sending import NOT_TAKEN, PasswordSending
 from ingufu.configuration.service.portions import NOT_SENT, Asked, ask_all, unsent
 from ingufu.core.commands import CALL_TIMEOUT_S, StationLink
 from ingufu.core.configuration import (
@@ -41,7 +41,6 @@ from ingufu.stations.model import Station
 NOT_SAYABLE = "NotSupported"  # the station's version has no word for it, or 1.6 has none for the key
 
 _HOPELESS = (StationOffline, StationTimeout, StationUnsupported, StationNotAccepted)
-_NOT_TAKEN = (StationUnsupported, StationNotAccepted, InvalidInput)
 
 log = structlog.get_logger(__name__)
 
@@ -196,11 +195,11 @@ class Asking:
 
         async def ask(batch: Sequence[WriteItem]) -> Sequence[WriteResult]:
             command = WriteVariables(items=tuple(batch))
-            await passwords.offer(batch)
+            await passwords.offer_values(batch)
             try:
                 outcome = await by.link.call(station.id, command, timeout_s=by.timeout_s)
-            except _NOT_TAKEN:
-                await passwords.withdraw(batch)
+            except NOT_TAKEN:
+                await passwords.withdraw_values(batch)
                 raise
             written = outcome.items or tuple(
                 WriteResult(name=item.name, attribute=item.attribute, status=outcome.status) for item in batch
@@ -247,7 +246,7 @@ class Asking:
                     actor=actor,
                 )
                 store.add_change(work, change)
-            await passwords.keep(work, given, results, at)
+            await passwords.keep(work, given, results)
             self._note_reboot(work, station, results, at)
             accepted = sum(one.status in (ACCEPTED, REBOOT_REQUIRED) for one in results)
             told_of = tuple(f"{one.name.text}: {one.status}" for one in results)[:50]
@@ -261,6 +260,7 @@ class Asking:
                     actor=actor,
                 )
             )
+        await passwords.keep_of_profiles(given, results)
 
     @staticmethod
     def _note_reboot(work: Work, station: Station, results: Sequence[WriteResult], at: datetime) -> None:
@@ -272,7 +272,7 @@ class Asking:
 
 def password_flaw(name: VariableName, value: str) -> str | None:
     """Return why a station could not come in with this password, if it is one; such a one is never sent."""
-    return secrets.station_password_flaw(value) if name.key == PASSWORD.key else None
+    return secrets.station_password_flaw(value) if decide.is_password(name) else None
 
 
 def _unless_failed(asked: Asked[ReadResult] | Asked[WriteResult]) -> list[ItemOutcome]:

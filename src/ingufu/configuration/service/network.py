@@ -11,9 +11,11 @@ from ingufu.configuration.events import NetworkProfileAnswered
 from ingufu.configuration.model import ItemOutcome, KeptProfile
 from ingufu.configuration.service.asking import Asking, Reading
 from ingufu.configuration.service.means import Means
+from ingufu.configuration.service.password_sending import NOT_TAKEN, PasswordSending
 from ingufu.core.configuration import NetworkProfile, SetNetworkProfile, WriteItem
 from ingufu.core.errors import Conflict, InvalidInput
 from ingufu.core.variables import NUMBER_MAX
+from ingufu.infra.secrets import station_password_flaw
 from ingufu.stations.model import Station
 
 URL_LONGEST = 2000
@@ -37,6 +39,7 @@ class Network:
     ) -> KeptProfile:
         """Return the profile with the station's answer; an earlier one of this slot is replaced if it was accepted.
 
+        A password in it opens from before it is sent, whatever the address: behind a proxy we do not know our own.
         Raises InvalidInput for a profile that cannot work, Conflict (unless forced) for one that would lower the
         station's security or overwrite the slot that it uses now, StationUnavailable.
         Spec: OCPP 2.1 part 2, B09.
@@ -44,7 +47,16 @@ class Network:
         _check(slot, profile)
         if not is_forced:
             await self._check_safe(station, slot, profile)
-        outcome = await by.link.call(station.id, SetNetworkProfile(slot=slot, profile=profile), timeout_s=by.timeout_s)
+        passwords = PasswordSending(self._means, station)
+        if profile.password is not None:
+            await passwords.offer(profile.password, str(slot))
+        try:
+            command = SetNetworkProfile(slot=slot, profile=profile)
+            outcome = await by.link.call(station.id, command, timeout_s=by.timeout_s)
+        except NOT_TAKEN:
+            if profile.password is not None:
+                await passwords.withdraw(profile.password, str(slot))
+            raise
         at = self._means.clock.now()
         plain, secrets = _parted(profile)
         kept = KeptProfile(
@@ -61,6 +73,8 @@ class Network:
             known = {one.slot: one for one in await self.profiles(station.id)}
             if outcome.is_accepted or not _stands(known.get(slot)):
                 store.save_profile(work, kept)
+            if profile.password is not None:
+                await passwords.settle(work, profile.password, str(slot), outcome.status)
             work.emit(
                 NetworkProfileAnswered(
                     occurred_at=at, station_id=station.id, slot=slot, status=outcome.status, actor=by.actor
@@ -110,6 +124,8 @@ def _check(slot: int, profile: NetworkProfile) -> None:
         raise InvalidInput("A security profile is 1, 2 or 3; 0 is none.", field="security_profile")
     if not 0 < profile.message_timeout_s <= TIMEOUT_MOST_S:
         raise InvalidInput(f"A timeout is at most {TIMEOUT_MOST_S} s.", field="message_timeout_s")
+    if profile.password is not None and (flaw := station_password_flaw(profile.password)) is not None:
+        raise InvalidInput(flaw, field="password")
 
 
 def _split(url: str) -> str | None:

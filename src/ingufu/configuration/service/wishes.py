@@ -6,7 +6,6 @@ from datetime import datetime
 import msgspec
 
 from ingufu.configuration import decide, desired, standard, store
-from ingufu.configuration.decide import PASSWORD
 from ingufu.configuration.events import DesiredChanged, DriftChanged
 from ingufu.configuration.model import (
     DesiredChange,
@@ -120,7 +119,7 @@ class Wishes:
         """Let a template wish these values. Raises NotFound, InvalidInput."""
         before = await self.template(template_id)
         for change in changes:
-            if change.name.key == PASSWORD.key and change.value is not None:
+            if decide.is_password(change.name) and change.value is not None:
                 raise InvalidInput("Each station has a password of its own: set it for the station.", field="values")
         if await self._change(work, OwnerKind.TEMPLATE, template_id, changes, actor):
             store.save_template(work, msgspec.structs.replace(before, changed_at=self._means.clock.now()))

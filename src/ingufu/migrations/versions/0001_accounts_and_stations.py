@@ -261,6 +261,7 @@ def _stations() -> None:
         sa.Column("previous_password_until", Instant),
         sa.Column("offered_password_hashes", Json),
         sa.Column("offered_password_until", Instant),
+        sa.Column("profile_passwords", Json),
         sa.Column("certificate_name", sa.Text),
         sa.Column("assumed_version", sa.Text),
         sa.Column("is_strict", sa.Boolean, nullable=False),

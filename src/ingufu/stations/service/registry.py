@@ -149,35 +149,52 @@ class Registry:
         station = await self.get(station_id)
         return self._change(work, station, self._password_columns(station, password))
 
-    async def offer_password(self, work: Work, station_id: str, password: str) -> bool:
+    async def offer_password(self, work: Work, station_id: str, password: str, *, slot: str | None = None) -> bool:
         """Let a password that is about to be sent to the station open, too, until it is known whether it was taken.
 
-        Return whether it did not open before. Raises NotFound, InvalidInput, and Conflict at the commit if another one
-        was offered meanwhile.
+        With a slot it is that of the network profile there. Return whether it is the first time, so that a refusal ends
+        it. Raises NotFound, InvalidInput, and Conflict at the commit if another one was offered meanwhile.
         """
         station, now = await self.get(station_id), self._clock.now()
-        is_new = passwords.right_one(station, password.encode(), now) is None
-        store.change_offered(work, station, passwords.offer(station, password, now, self._random_bytes), must=True)
+        if slot is None:
+            is_new = passwords.hash_offered(station, password, now) is None
+            columns = passwords.offer(station, password, now, self._random_bytes)
+        else:
+            is_new = passwords.find_of_profile(station, slot, password, now) is None
+            columns = passwords.offer_of_profile(station, slot, password, now, self._random_bytes)
+        store.change_offered(work, station, columns, must=True)
         return is_new
 
-    async def took_password(
-        self, work: Work, station_id: str, password: str, *, old_until: datetime | None = None
-    ) -> None:
+    async def took_password(self, work: Work, station_id: str, password: str, *, needs_reset: bool = False) -> None:
         """Let a password that the station has taken be its own. Raises NotFound, InvalidInput.
 
-        The old one is right no longer, or for as long as the settings grant, or until `old_until`: a station may need
-        a reset before it uses the new one.
+        The old one is right no longer, or for as long as the settings grant, or until the station comes with the new
+        one: it may need a reset before it uses that. Passwords of its network profiles stay, but for the old one.
         """
         station, now = await self.get(station_id), self._clock.now()
         stored = passwords.hash_offered(station, password, now)
-        if not secrets.station_password_matches(station.password_hash, password.encode()):
-            own = stored or secrets.hash_station_password(password, self._random_bytes)
-            self._change(work, station, self._own_password(station, own, old_until))
-        store.change_offered(work, station, passwords.settle(station, stored, now))
+        columns = passwords.settle(station, stored, now)
+        if secrets.station_password_matches(station.password_hash, password.encode()):
+            store.change_offered(work, station, columns)
+            return
+        store.change_offered(work, station, columns | passwords.drop_own_of_profiles(station, now))
+        own = stored or secrets.hash_station_password(password, self._random_bytes)
+        self._change(work, station, self._own_password(station, own, needs_reset=needs_reset))
 
-    async def refused_password(self, work: Work, station_id: str, password: str) -> None:
+    async def took_password_of_profile(self, work: Work, station_id: str, slot: str, password: str) -> None:
+        """Let the password of a network profile that the station keeps now take the place of others of its slot.
+
+        The station's own stays: nobody knows which profile the station will use. Raises NotFound, InvalidInput.
+        """
+        station, now = await self.get(station_id), self._clock.now()
+        store.change_offered(work, station, passwords.take_of_profile(station, slot, password, now, self._random_bytes))
+
+    async def refused_password(self, work: Work, station_id: str, password: str, *, slot: str | None = None) -> None:
         """Let a password that was offered and that the station did not take open no more. Raises NotFound."""
         station, now = await self.get(station_id), self._clock.now()
+        if slot is not None:
+            store.change_offered(work, station, passwords.refuse_of_profile(station, slot, password, now))
+            return
         stored = passwords.hash_offered(station, password, now)
         if stored is not None:
             store.change_offered(work, station, passwords.withdraw(station, stored, now))
@@ -185,14 +202,16 @@ class Registry:
     def came_with_password(self, work: Work, station: Station, stored: str | None) -> None:
         """Let an offered password with which the station came, by its hash, take the place of its own.
 
-        `station` is as it was when it was let in; what was set or taken since stays.
+        If it is that of a network profile, the one before stays open as that of another, for the station may fall back
+        to it. `station` is as it was when it was let in; what was set or taken since stays.
         """
         now = self._clock.now()
-        if stored is None or stored == station.password_hash or stored not in passwords.offered(station, now):
+        columns = self._after_coming(station, stored, now)
+        if not columns:
             return
-        columns = self._own_password(station, stored) | passwords.settle(station, stored, now)
         store.change_offered(work, station, columns)
-        work.emit(StationChanged(occurred_at=now, station_id=station.id, changed=("password",)))
+        if "password_hash" in columns:
+            work.emit(StationChanged(occurred_at=now, station_id=station.id, changed=("password",)))
 
     def right_password(self, station: Station, presented: bytes) -> str | None:
         """Return the hash for which the password of the Authorization header, as bytes, is right; takes microseconds.
@@ -279,15 +298,25 @@ class Registry:
         stored = secrets.hash_station_password(password, self._random_bytes)
         return self._own_password(station, stored) | passwords.NO_OFFER
 
-    def _own_password(self, station: Station, stored: str, old_until: datetime | None = None) -> dict[str, Any]:
-        if old_until is None and self.rules.password_grace_s:
-            old_until = self._clock.now() + timedelta(seconds=self.rules.password_grace_s)
-        old = station.password_hash if old_until is not None else None
-        return {
-            "password_hash": stored,
-            "previous_password_hash": old,
-            "previous_password_until": None if old is None else old_until,
-        }
+    def _own_password(self, station: Station, stored: str, *, needs_reset: bool = False) -> dict[str, Any]:
+        now = self._clock.now()
+        granted = now + timedelta(seconds=self.rules.password_grace_s)
+        old, until = station.password_hash, granted
+        if needs_reset:
+            old, until = passwords.in_use(station, now, granted), now + passwords.OFFERED_FOR
+        return {"password_hash": stored} | passwords.previous(old if until > now else None, until)
+
+    def _after_coming(self, station: Station, stored: str | None, now: datetime) -> dict[str, Any]:
+        """Return the columns once the station has come with the password of this hash; none if nothing is new."""
+        if stored is None:
+            return {}
+        if stored == station.password_hash:
+            granted = now + timedelta(seconds=self.rules.password_grace_s)
+            return passwords.end_waiting(station, now, granted)
+        if stored in passwords.offered(station, now):
+            others = passwords.settle(station, stored, now) | passwords.drop_own_of_profiles(station, now)
+            return self._own_password(station, stored) | others
+        return passwords.come_by_profile(station, stored, now)
 
     def _presented_hash(self, password: bytes | None) -> str | None:
         if password is None:

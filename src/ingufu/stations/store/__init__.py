@@ -149,13 +149,15 @@ def change(work: Work, station_id: str, values: Mapping[str, Any]) -> None:
 
 
 def change_offered(work: Work, station: Station, values: Mapping[str, Any], *, must: bool = False) -> None:
-    """Write these columns unless the station was offered another password since it was read.
+    """Write these columns unless the station was offered, or given, another password since it was read.
 
     If they `must` be written, the unit is undone with Conflict then.
     """
-    until = stations.c.offered_password_until
-    is_same = until.is_(None) if station.offered_password_until is None else until == station.offered_password_until
-    changed = update(stations).where(stations.c.id == station.id, is_same).values(**values)
+    read = {name: getattr(station, name) for name in ("password_hash", "offered_password_until", "profile_passwords")}
+    is_same = [
+        stations.c[name].is_(None) if value is None else stations.c[name] == value for name, value in read.items()
+    ]
+    changed = update(stations).where(stations.c.id == station.id, *is_same).values(**values)
     work.execute_once(changed, expect=1 if must else None)
 
 

@@ -193,7 +193,7 @@ async def send_network(
             interface=form.text("interface") if form.text("interface") in INTERFACES else INTERFACES[0],
             message_timeout_s=form.integer("message_timeout_s", low=1, high=3600) or 30,
             identity=form.text("identity")[:48] or None,
-            password=form.exact("password")[:64] or None,
+            password=form.exact("password") or None,
             force=form.is_on("force"),
         )
         kept = await function_of(api_network.send_network_profile)(
