@@ -39,7 +39,7 @@ class Attendant:
         self._run = run
         self._enforcer = Enforcer(services, connections)
         self._inquirer = Inquirer(services, connections)
-        self._reteller = Reteller(services, connections)
+        self._reteller = Reteller(services, connections, run)
         self._sampler = Sampler(services, connections, run)
         self._publish: Publish | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -90,6 +90,7 @@ class Attendant:
     def refresh(self, station_id: str) -> None:
         """Learn what was asked of a station meanwhile, by another process."""
         self._services.control.forget(station_id)
+        self._reteller.refresh(station_id)
         if self._soon is None and self._timer is not None:
             self._soon = asyncio.get_running_loop().call_later(SOON_S, self._look_soon)
 
@@ -108,6 +109,7 @@ class Attendant:
         """Look around once."""
         await self._do(self._services.control.expire_starts(), "starts")
         await self._do(self._reteller.load(), "availability")
+        self._reteller.look()
         await self._do(self._enforcer.look(), "limits")
         await self._do(self._inquirer.look(), "transactions")
         await self._do(self._sampler.look(), "sampling")

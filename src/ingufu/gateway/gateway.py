@@ -28,6 +28,7 @@ from ingufu.infra.ending import end
 from ingufu.infra.storage.database import Work
 from ingufu.ocpp.rpc import Peer
 from ingufu.ocpp.session import Session
+from ingufu.ocpp.table import Phase
 from ingufu.services import Services
 from ingufu.stations.model import Station
 
@@ -75,6 +76,7 @@ class Gateway:
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._greetings: Delays[StationConnection] = Delays(rules.greeting_delay_s, self._greet)
+        self._unaccepted: set[str] = set()  # connections that were greeted before they were accepted
         self.lost = 0  # stations that were connected to a process which has died: they will be back soon
         self._greeter = Greeter(services.stations, connections)
         self._poller = Poller(services, connections, self.run)
@@ -213,6 +215,7 @@ class Gateway:
     def closed(self, connection: StationConnection, closure: Closure) -> None:
         """Keep when and how it ended; the station is offline then, unless a newer connection has taken over."""
         self._greetings.drop(connection)
+        self._unaccepted.discard(connection.id)
         self._frames.closed(connection.id)
         self._poller.forget(connection)
         now = self._services.clock.now()
@@ -235,6 +238,9 @@ class Gateway:
         self.connections.asker.renew(connection)  # by what the boot has told
         self._poller.watch(connection)
         self._provisioner.booted(connection)
+        if connection.id in self._unaccepted and connection.session.phase is Phase.ACCEPTED:
+            self._unaccepted.discard(connection.id)
+            self._greetings.put(connection)
 
     def seen(self, connection: StationConnection) -> None:
         self._services.stations.seen(connection.station_id, self._services.clock.now())
@@ -344,6 +350,8 @@ class Gateway:
     async def _welcome(self, connection: StationConnection) -> None:
         """Ask for what the station did not tell, then see to what was asked of it while it was away."""
         await self._greeter.greet(connection)
+        if connection.is_open and connection.session.phase is not Phase.ACCEPTED:
+            self._unaccepted.add(connection.id)
         await self.attendant.greet(connection)
         self._provisioner.greeted(connection)
 

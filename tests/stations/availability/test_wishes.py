@@ -11,7 +11,8 @@ from ingufu.infra.storage.database import Database
 from ingufu.stations.availability import decide
 from ingufu.stations.availability.model import Wish, WishState
 from ingufu.stations.availability.service import Wishes, command_of
-from ingufu.stations.model import Connector, ConnectorStatus
+from ingufu.stations.model import Connector, ConnectorStatus, Station
+from ingufu.stations.service import Stations
 
 AVAILABLE, OCCUPIED, OUT, FAULTED = (
     ConnectorStatus.AVAILABLE, ConnectorStatus.OCCUPIED, ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED,
@@ -113,3 +114,33 @@ async def test_what_could_not_be_told_waits(database: Database, clock: FrozenClo
     (due,) = await wishes.compare(work, "s")
     await work.commit()
     assert (due.state, due.answer) == (WishState.WANTED, "station-offline")
+
+
+@pytest.mark.parametrize(
+    ("version", "accepts", "undone"), [("1.6", True, {2, 3}), ("1.6", False, set()), ("2.0.1", True, set())]
+)
+async def test_what_a_whole_station_in_service_undoes_is_told_again(
+    database: Database,
+    clock: FrozenClock,
+    stations: Stations,
+    station: Station,
+    version: str,
+    accepts: bool,
+    undone: set[int],
+):
+    async with database.work() as work:
+        await stations.connected(
+            work, station.id, connection_id="c", version=version, address="a", security_profile=1, at=clock.now()
+        )
+    wishes = Wishes(database, clock)
+    for evse, status in ((1, None), (2, "Accepted"), (3, "Scheduled"), (4, "Rejected")):
+        async with database.work() as work:
+            one = wishes.ask(work, station.id, is_operative=evse == 1, evse=evse)
+        if status is not None:
+            async with database.work() as work:
+                wishes.note_answer(work, one, Outcome(status=status, is_accepted=status != "Rejected"))
+    async with database.work() as work:
+        whole = wishes.ask(work, station.id, is_operative=True)
+    async with database.work() as work:
+        wishes.note_answer(work, whole, Outcome(status="Accepted" if accepts else "Rejected", is_accepted=accepts))
+    assert {one.evse for one in await wishes.of(station.id) if decide.is_undone(one)} == undone

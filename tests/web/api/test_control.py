@@ -204,6 +204,21 @@ async def test_availability_that_is_asked_is_kept_with_the_answer(
     assert (kept["evse"], kept["is_operative"], kept["state"], kept["answer"]) == (0, True, "wanted", "station-offline")
 
 
+@pytest.mark.parametrize(("version", "places"), [("1.6", [(2, 0, True)]), ("2.0.1", [(2, 0, True), (2, 1, False)])])
+async def test_the_connector_of_an_evse_is_the_same_place_in_16(
+    house: House, admin: httpx.AsyncClient, version: str, places: list[tuple[int, int, bool]]
+) -> None:
+    station_id = await house.station("CP6", is_online=True, version=version)
+    async with house.database.work() as work:
+        await house.services.stations.set_connector(work, station_id, 2, 1)
+    path = "/api/v1/stations/CP6/availability"
+    for body in ({"availability": "inoperative", "connector": 1}, {"availability": "operative"}):
+        answer = await admin.post(path, json=body | {"evse": 2})
+        assert answer.status_code == 200, answer.text
+    kept = (await admin.get(path)).json()
+    assert [(one["evse"], one["connector"], one["is_operative"]) for one in kept] == places
+
+
 async def test_every_message_can_be_asked_for(house: House, admin: httpx.AsyncClient, station: str) -> None:
     path = "/api/v1/stations/CP1/trigger"
     for one in Trigger:

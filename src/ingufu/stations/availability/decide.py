@@ -1,9 +1,15 @@
 """Whether what stations report is what was asked of them. Pure."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from ingufu.stations.availability.model import Wish, WishState
 from ingufu.stations.model import Connector, ConnectorStatus
+
+SETTLES = timedelta(seconds=15)  # so long a station may show otherwise for a moment
+FOLLOWS = timedelta(minutes=1)  # so long it may take to do what it was told
+TELLINGS = 5  # most, for one contradiction
+KEPT_LONG = timedelta(hours=1)  # what was so for so long, and is no longer, is another contradiction
 
 _SILENT = frozenset({ConnectorStatus.UNKNOWN, ConnectorStatus.FAULTED})  # which say nothing of availability
 
@@ -61,3 +67,23 @@ def is_due(wish: Wish, wishes: Iterable[Wish], connectors: Iterable[Connector]) 
     if wish.state is WishState.REFUSED:
         return False
     return is_contradicted(wish, wishes, connectors)
+
+
+def is_undone(wish: Wish) -> bool:
+    """Return whether the station was told, and has been told since what undoes it (1.6: connector 0 is all of them)."""
+    return wish.state is WishState.WANTED and wish.told_at is not None and wish.answer is None
+
+
+def next_telling_at(wish: Wish, times: int, last_at: datetime) -> datetime | None:
+    """Return when a station that is here and does otherwise is to be told again, which gets rarer; None: no more.
+
+    `last_at` is when it was told last, or when it was first seen to do otherwise.
+    """
+    if times >= TELLINGS:
+        return None
+    if times:
+        return last_at + FOLLOWS * 4.0 ** (times - 1)
+    if is_undone(wish):
+        return last_at
+    settled_at = last_at + SETTLES
+    return settled_at if wish.told_at is None else max(settled_at, wish.told_at + FOLLOWS)

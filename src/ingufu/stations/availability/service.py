@@ -70,10 +70,15 @@ class Wishes:
         return wish
 
     def note_answer(self, work: Work, wish: Wish, outcome: Outcome) -> Wish:
-        """Keep what the station said: that it follows, that it will, or that it does not."""
+        """Keep what the station said: that it follows, that it will, or that it does not.
+
+        What it undoes by that is to be told again.
+        """
         state = WishState.REFUSED
         if outcome.is_accepted:
             state = WishState.SCHEDULED if outcome.status == SCHEDULED else WishState.ACCEPTED
+            if wish.evse == 0 and wish.is_operative:
+                store.undo(work, wish.station_id)
         return self._note(work, wish, state, outcome.status)
 
     def note_failure(self, work: Work, wish: Wish, why: str) -> Wish:
@@ -95,24 +100,32 @@ class Wishes:
         return self.note_answer(work, wish, outcome)
 
     async def compare(self, work: Work, station_id: str) -> list[Wish]:
-        """Return what a station is to be told, by what it reports; what it shows to be so is noted as kept."""
+        """Return what a station is to be told, by what it reports, each as it was known before.
+
+        What it shows to be so is noted as kept, and what was kept and is contradicted as kept no longer.
+        """
         wishes = await store.wishes_of(self._database, station_id)
         connectors = await store.connectors_of(self._database, station_id) if wishes else []
-        now = self._clock.now()
         for wish in wishes:
-            if wish.state is WishState.KEPT or not decide.is_shown(wish, wishes, connectors):
-                continue
-            store.note(work, msgspec.structs.replace(wish, state=WishState.KEPT, kept_at=now))
-            work.emit(
-                AvailabilityKept(
-                    occurred_at=now,
-                    station_id=station_id,
-                    evse=wish.evse,
-                    connector=wish.connector,
-                    is_operative=wish.is_operative,
-                )
-            )
+            if wish.state is WishState.KEPT:
+                if decide.is_contradicted(wish, wishes, connectors):
+                    store.note(work, msgspec.structs.replace(wish, state=WishState.ACCEPTED, kept_at=None))
+            elif not decide.is_undone(wish) and decide.is_shown(wish, wishes, connectors):
+                self._note_kept(work, wish)
         return [wish for wish in wishes if decide.is_due(wish, wishes, connectors)]
+
+    def _note_kept(self, work: Work, wish: Wish) -> None:
+        now = self._clock.now()
+        store.note(work, msgspec.structs.replace(wish, state=WishState.KEPT, kept_at=now))
+        work.emit(
+            AvailabilityKept(
+                occurred_at=now,
+                station_id=wish.station_id,
+                evse=wish.evse,
+                connector=wish.connector,
+                is_operative=wish.is_operative,
+            )
+        )
 
     def _note(self, work: Work, wish: Wish, state: WishState, answer: str) -> Wish:
         now = self._clock.now()

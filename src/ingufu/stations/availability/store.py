@@ -3,14 +3,14 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import upsert
 from ingufu.stations.availability.model import Wish, WishState
 from ingufu.stations.availability.tables import wishes
 from ingufu.stations.model import Connector, ConnectorStatus
-from ingufu.stations.tables import connectors
+from ingufu.stations.tables import connectors, stations
 
 _KEY = ("station_id", "evse", "connector")
 _OF = select(wishes).where(wishes.c.station_id == bindparam("station_id")).order_by(wishes.c.evse, wishes.c.connector)
@@ -32,6 +32,17 @@ _NOTE = (
         kept_at=bindparam("to_kept_at"),
         attempts=bindparam("to_attempts"),
     )
+)
+_UNDO = (
+    update(wishes)
+    .where(
+        wishes.c.station_id == bindparam("of_station"),
+        wishes.c.evse > 0,
+        wishes.c.is_operative.is_(False),
+        wishes.c.state.in_([WishState.SCHEDULED, WishState.ACCEPTED, WishState.KEPT]),
+        exists().where(stations.c.id == bindparam("of_station"), stations.c.ocpp_version == "1.6"),
+    )
+    .values(state=WishState.WANTED, answer=None, kept_at=None)
 )
 _CONNECTORS = select(connectors).where(connectors.c.station_id == bindparam("station_id"))
 
@@ -65,6 +76,14 @@ def note(work: Work, wish: Wish) -> None:
     row |= {"of_asked_at": wish.asked_at, "to_state": wish.state, "to_answer": wish.answer}
     row |= {"to_told_at": wish.told_at, "to_kept_at": wish.kept_at, "to_attempts": wish.attempts}
     work.execute(_NOTE, row)
+
+
+def undo(work: Work, station_id: str) -> None:
+    """Have a station of 1.6 told again what of it is out of service: it was put into service as a whole.
+
+    From 2.x on, a station keeps what it is told of itself and of its EVSEs apart (G03, G04).
+    """
+    work.execute(_UNDO, {"of_station": station_id})
 
 
 def _wish(row: Row) -> Wish:

@@ -221,8 +221,9 @@ async def ask_transaction_status(
 async def list_availability(web: WebContext, principal: Principal, station: str) -> list[Wish]:
     """List what was asked of availability
 
-    Of the station (EVSE 0), its EVSEs (connector 0) and its connectors. It is kept through restarts of ours and
-    theirs: a station that comes back and does otherwise is told again.
+    Of the station (EVSE 0), its EVSEs (connector 0) and its connectors. What is asked to be out of service is so,
+    whatever else is asked of the whole or of parts. It is kept through restarts of ours and theirs: a station that
+    does otherwise is told again.
     """
     known = await access.station_of(web, principal, station)
     return await web.services.stations.wishes.of(known.id)
@@ -246,10 +247,11 @@ async def set_availability(web: WebContext, principal: Principal, station: str, 
     wishes = web.services.stations.wishes
     is_operative = given.availability is Availability.OPERATIVE
     evse = given.evse or None  # 0 is the whole station
+    connector = None if known.ocpp_version == "1.6" else given.connector  # 1.6 has one for each EVSE: the same place
     async with web.services.database.work() as work:
         await web.services.stations.set_operative(work, known.id, evse, given.connector, is_operative=is_operative)
         wish = wishes.ask(
-            work, known.id, is_operative=is_operative, evse=evse, connector=given.connector, actor=principal.name
+            work, known.id, is_operative=is_operative, evse=evse, connector=connector, actor=principal.name
         )
     await access.reload(web, known.id)
     try:
@@ -260,6 +262,7 @@ async def set_availability(web: WebContext, principal: Principal, station: str, 
         raise
     async with web.services.database.work() as work:
         wishes.note_answer(work, wish, outcome)
+    await access.reload(web, known.id)  # what it undid is told again; what is shown already is kept
     return outcome
 
 
