@@ -16,6 +16,7 @@ from ingufu.reservations.jobs import ReservationKeeper
 from ingufu.reservations.model import ReservationStatus, Wanted
 from ingufu.simulator.script import Script
 from ingufu.simulator.timeline import VirtualTimeline
+from ingufu.stations.model import BootAnswer
 from running import Running
 from scenarios.records import add_token
 from scenarios.virtual import START, station, virtual_house
@@ -98,6 +99,31 @@ async def test_a_reservation_that_a_restart_lost_is_made_again(house: Running, t
         await script.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
         await until(script, lambda: len(script.calls_received("ReserveNow")) > before)
         await until(script, lambda: script.evse(1).reservation is not None)
+
+
+async def test_a_reservation_is_asked_for_again_after_a_restart_only(house: Running, timeline: VirtualTimeline):
+    """One whose station is accepted some time after its restart, when it is asked to boot once more, is as well."""
+    station_id = await house.add_station("CS")
+    async with station(house, timeline, "2.0.1") as script:
+        await script.boot()
+        await asyncio.sleep(0.3)  # that restart is seen to
+        wanted = Wanted(station_id=station_id, token_value="CARD", evse=1, expires_at=timeline.now().replace(hour=20))
+        kept = await house.services.reservations.reserve(house.link, wanted)
+        await script.settle()
+        assert kept.status is ReservationStatus.KEPT
+        before = len(script.calls_received("ReserveNow"))
+        for reason, answer, more in (
+            ("Triggered", BootAnswer.ACCEPTED, 0),
+            ("PowerUp", BootAnswer.PENDING, 0),
+            ("Triggered", BootAnswer.ACCEPTED, 1),
+        ):
+            async with house.services.database.work() as work:
+                await house.services.stations.update(work, station_id, boot_answer=answer)
+            said = {"chargingStation": {"model": "M", "vendorName": "V"}, "reason": reason}
+            assert (await script.call("BootNotification", said))["status"] == answer.value
+            await asyncio.sleep(0.3)
+            await script.settle()
+            assert len(script.calls_received("ReserveNow")) == before + more
 
 
 async def test_a_place_that_the_station_frees_is_kept_no_longer(house: Running, timeline: VirtualTimeline):

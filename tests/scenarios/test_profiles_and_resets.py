@@ -10,6 +10,7 @@ from ingufu.core.commands import ResetKind
 from ingufu.core.configuration import NetworkProfile
 from ingufu.core.errors import Conflict, InvalidInput
 from ingufu.core.variables import parse
+from ingufu.simulator.script import Script
 from ingufu.simulator.timeline import VirtualTimeline
 from running import PASSWORD, Running
 from scenarios.configuring import (
@@ -84,6 +85,42 @@ async def test_network_profiles_are_kept_with_the_answer_and_never_lower_securit
         assert (first["ocppVersion"], first["ocppTransport"], first["securityProfile"]) == ("OCPP20", "JSON", 2)
 
 
+async def boot_as_asked(script: Script) -> None:
+    """Say the boot once more because it was asked for, without a restart."""
+    before = len(script.calls("BootNotification"))
+    script.station.send_boot("Triggered")
+    await script.until(lambda: len(script.calls("BootNotification")) > before)
+    await script.settle()
+
+
+@NEWER
+async def test_what_waits_for_a_restart_waits_on_when_the_boot_was_only_asked_for(
+    house: Running, timeline: VirtualTimeline, version: str
+):
+    station_id = await house.add_station("CS")
+    configuration = house.services.configuration
+    await desire(house, station_id, {"SampledDataCtrlr.TxUpdatedInterval": "30"})
+    async with station(house, timeline, version) as script:
+        await script.boot()
+        started = await house.services.stations.get(station_id)
+        answer = {"component": {"name": "SampledDataCtrlr"}, "variable": {"name": "TxUpdatedInterval"}}
+        script.on("SetVariables", {"setVariableResult": [answer | {"attributeStatus": "RebootRequired"}]})
+        assert statuses(await configuration.care.apply(by(house), station_id)) == ["RebootRequired"]
+        await script.advance(5.0)
+        await boot_as_asked(script)
+        assert (await configuration.state(station_id)).reboot_needed_since is not None
+        await configuration.care.look_after(by(house), station_id)
+        assert [one.state for one in (await wanted(house, station_id)).values()] == [WishState.NEEDS_REBOOT]
+        now = await house.services.stations.get(station_id)
+        assert (now.last_boot_at, now.boot_reason) == (started.last_boot_at, "PowerUp")
+        held = house.link.get(station_id)
+        assert held is not None
+        assert (held.session.station.last_boot_at, held.session.has_restarted) == (started.last_boot_at, False)
+        await script.power_cut(5.0)
+        await script.boot()
+        assert (await configuration.state(station_id)).reboot_needed_since is None
+
+
 @EACH
 async def test_a_scheduled_reset_stays_pending_until_the_station_boots(
     house: Running, timeline: VirtualTimeline, version: str
@@ -98,6 +135,8 @@ async def test_a_scheduled_reset_stays_pending_until_the_station_boots(
         (record,) = await resetting.resets(station_id)
         assert record.state is (ResetState.ACCEPTED if version == "1.6" else ResetState.SCHEDULED)
         await resetting.settle_open()
+        if version != "1.6":
+            await boot_as_asked(script)
         assert (await resetting.resets(station_id))[0].ended_at is None
         await script.power_cut(5.0)
         await script.boot()

@@ -56,6 +56,21 @@ async def test_what_a_boot_leaves_out_stays_known_and_new_firmware_is_told(datab
     assert await told(database, "FirmwareChanged") == [{"before": "1.0", "after": "1.1"}]
 
 
+async def test_a_boot_that_was_only_asked_for_is_no_start(database, stations, station, clock):
+    before = clock.now()
+    async with database.work() as work:
+        await stations.boot(work, station, BOOT, before)
+    clock.advance(60)
+    asked_for = Boot(vendor="Vendor", model="Model", serial_number="SN-2", reason="Triggered")
+    async with database.work() as work:
+        await stations.update(work, station.id, boot_answer=BootAnswer.PENDING)
+    async with database.work() as work:
+        assert await stations.boot(work, station, asked_for, clock.now()) is BootAnswer.PENDING
+    now = await stations.get(station.id)
+    assert (now.last_boot_at, now.boot_reason) == (before, "PowerUp")
+    assert (now.boot_status, now.serial_number) == (BootAnswer.PENDING, "SN-2")
+
+
 async def test_boot_with_hostile_text_is_stored_readably(database, stations, station, clock):
     async with database.work() as work:
         await stations.boot(work, station, Boot(vendor="V\x00", model="<script>", reason="'; --"), clock.now())

@@ -14,6 +14,7 @@ from ingufu.infra.bus.port import Bus
 from ingufu.infra.ending import end
 from ingufu.reservations.jobs import ReservationKeeper
 from ingufu.services import Services
+from ingufu.stations.decide import is_restart
 
 LIST_CONFLICT = "LocalListConflict"  # error code of 1.6
 _HEAD = b'{"kind":"'
@@ -65,9 +66,12 @@ class Told:
             self._lists.station_came(station_id)
             self._reservations.station_connected(station_id)
         elif kind == b"StationBooted":
-            if event.get("answer") == "Accepted":
+            is_accepted = event.get("answer") == "Accepted"
+            if is_restart(event.get("reason")):
+                self._reservations.station_restarted(station_id)
+            if is_accepted:
                 self._lists.station_came(station_id)
-                self._reservations.station_booted(station_id)
+                self._reservations.station_accepted(station_id)
         else:
             self._lists.station_asked(station_id)
 

@@ -59,8 +59,9 @@ class Provisioner:
         self._waiting.clear()
 
     def booted(self, connection: StationConnection) -> None:
-        """Have a station looked after that started anew: it may have lost what it was set to."""
-        self._booted.add(connection.station_id)
+        """Have a station looked after that boots: one that started anew may have lost what it was set to."""
+        if connection.session.has_restarted:
+            self._booted.add(connection.station_id)
         self._came(connection)
 
     def greeted(self, connection: StationConnection) -> None:

@@ -26,5 +26,6 @@ async def boot(context: CallContext, boot: Boot) -> Booted:
     answer = await stations.boot(context.work, context.station, boot, context.received_at)
     wished_s = await configuration.booted(context.work, context.station, answer, boot.reason, context.received_at)
     context.phase = Phase(answer.value.lower())
+    context.has_restarted = decide.is_restart(boot.reason)
     context.told = decide.told_by(boot, answer, context.received_at)
     return Booted(answer, stations.pace.interval_s(context.station_id, answer, context.received_at, wished_s))

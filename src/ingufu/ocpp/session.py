@@ -71,6 +71,7 @@ class Session:
         self.version: wire.Version = version
         self.phase = PHASES[station.boot_status]
         self.has_reported_status = False
+        self.has_restarted = False  # as its last boot on this connection says
         self.coping: Coping | None = None  # what is done about its quirks; nothing for most
         self._table = table
         self._known_actions = known_actions
@@ -221,6 +222,7 @@ class Session:
         if context.phase is not None:
             self.phase = context.phase
             self.station = msgspec.structs.replace(self.station, **(context.told or {}))
+            self.has_restarted = context.has_restarted
             self._may_send.clear()
         if action in _STATUS_REPORTS:
             self.has_reported_status = True

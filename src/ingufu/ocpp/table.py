@@ -45,6 +45,7 @@ class CallContext:
     coping: Coping | None = None  # what is done about the station's quirks; nothing for most
     phase: Phase | None = None  # set by a boot: the phase from now on, once the reply is durable
     told: Mapping[str, Any] | None = None  # and what is known of the station from then on
+    has_restarted: bool = False  # and whether it is one after a restart
 
     @property
     def station_id(self) -> str:

@@ -53,9 +53,13 @@ class ReservationKeeper:
         self._settling.drop(station_id)
         self._silent.put(station_id)
 
-    def station_booted(self, station_id: str) -> None:
-        """Look at the station's reservations soon: a restart may have lost them."""
+    def station_restarted(self, station_id: str) -> None:
+        """Take note that the station may have lost its reservations: it is asked again when it is accepted."""
         self._booted.add(station_id)
+        self._silent.drop(station_id)
+
+    def station_accepted(self, station_id: str) -> None:
+        """Look at the station's reservations soon."""
         self._silent.drop(station_id)
         self._settling.put(station_id)
 

@@ -27,6 +27,7 @@ TLS = 2
 PASSWORD = 1
 WAIVED = 0
 HIGHEST_PROFILE = MUTUAL_TLS
+TRIGGERED = "Triggered"
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # before it, a clock has never been set: no OCPP 1.6 station is older
 
@@ -120,16 +121,27 @@ def contradicts_certificate(boot: Boot, certificate_name: str | None) -> bool:
     return boot.serial_number.casefold() != certificate_name.casefold()
 
 
+def is_restart(reason: str | None) -> bool:
+    """Return whether a station that says this of its boot has started anew; OCPP 1.6 gives no reason.
+
+    In 2.x it is `Triggered` if it was only asked for the message (BootReasonEnumType).
+    """
+    return reason != TRIGGERED
+
+
 def told_by(boot: Boot, answer: BootAnswer, at: datetime) -> dict[str, object]:
     """Return what is known of a station that boots so, by field; what it leaves out stays as it was known.
+
+    So do time and reason of its last start, if it did not start anew.
 
     Many stations say the same words, and each is kept as long as a connection: they are kept once.
     """
     kept = {name: boot_word for name in _KEPT if (boot_word := getattr(boot, name)) is not None}
     told: dict[str, object] = {name: sys.intern(word) for name, word in kept.items()}
-    reason = None if boot.reason is None else sys.intern(boot.reason)
-    told |= {"vendor": sys.intern(boot.vendor), "model": sys.intern(boot.model)}
-    return told | {"last_boot_at": at, "boot_reason": reason, "boot_status": answer}
+    told |= {"vendor": sys.intern(boot.vendor), "model": sys.intern(boot.model), "boot_status": answer}
+    if not is_restart(boot.reason):
+        return told
+    return told | {"last_boot_at": at, "boot_reason": None if boot.reason is None else sys.intern(boot.reason)}
 
 
 def answer_boot(station: Station | Standing) -> BootAnswer:

@@ -19,6 +19,7 @@ from ingufu.core.clock import Clock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database, Work
 from ingufu.infra.vault import Vault
+from ingufu.stations.decide import is_restart
 from ingufu.stations.model import BootAnswer, Station
 from ingufu.stations.service import Stations
 
@@ -75,11 +76,12 @@ class Configuration:
     async def booted(
         self, work: Work, station: Station, answer: BootAnswer, reason: str | None, at: datetime
     ) -> int | None:
-        """Settle what waited for a boot; return the heartbeat interval that is desired of the station, if one is."""
+        """Settle what waited for a restart; return the heartbeat interval that is desired of the station, if one is."""
         found = await store.at_boot(self._database, station.id, HEARTBEAT.key)
-        if found.has_resets:
+        has_restarted = is_restart(reason)
+        if has_restarted and found.has_resets:
             await self.resetting.booted(work, station, reason, at)
-        if found.reboot_needed_since is not None:
+        if has_restarted and found.reboot_needed_since is not None:
             store.change_state(work, station.id, reboot_needed_since=None, reboot_reason="", is_stale=True)
         if answer is not BootAnswer.ACCEPTED:
             return None

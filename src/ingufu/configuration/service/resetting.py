@@ -60,7 +60,7 @@ class Resetting:
         return await store.resets_of(self._means.database, station_id, MOST_SHOWN)
 
     async def booted(self, work: Work, station: Station, reason: str | None, at: datetime) -> None:
-        """Settle the resets that were to happen: the station has started anew, whatever it says why."""
+        """Settle the resets that were to happen: the station has started anew, be it for another reason."""
         for record in await store.open_resets(self._means.database, station.id):
             detail = f"It booted: {reason}." if reason else "It booted."
             self._end(work, record, ResetState.DONE, detail, at)

@@ -56,23 +56,21 @@ class Reports:
         if known is None:
             raise NotFound(f"There is no station {station.id!r}.")
         answer = decide.answer_boot(known)
-        store.set_booted(
-            work,
-            station.id,
-            {
-                "vendor_": boot.vendor,
-                "model_": boot.model,
-                "serial_number_": boot.serial_number,
-                "firmware_version_": boot.firmware_version,
-                "iccid_": boot.iccid,
-                "imsi_": boot.imsi,
-                "meter_type_": boot.meter_type,
-                "meter_serial_number_": boot.meter_serial_number,
-                "now_": received_at,
-                "reason": boot.reason,
-                "answer": answer,
-            },
-        )
+        told = {
+            "vendor_": boot.vendor,
+            "model_": boot.model,
+            "serial_number_": boot.serial_number,
+            "firmware_version_": boot.firmware_version,
+            "iccid_": boot.iccid,
+            "imsi_": boot.imsi,
+            "meter_type_": boot.meter_type,
+            "meter_serial_number_": boot.meter_serial_number,
+            "answer": answer,
+        }
+        if decide.is_restart(boot.reason):
+            store.set_booted(work, station.id, told, boot.reason, received_at)
+        else:
+            store.set_told(work, station.id, told)
         work.emit(
             StationBooted(
                 occurred_at=received_at,

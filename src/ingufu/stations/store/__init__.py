@@ -74,14 +74,12 @@ _SEEN = (
     )
     .values(last_seen_at=bindparam("now_"), clock_skew_s=func.coalesce(bindparam("skew"), stations.c.clock_skew_s))
 )
-_BOOTED = (
+_TOLD = (
     update(stations)
     .where(stations.c.id == bindparam("id_"))
     .values(
         vendor=bindparam("vendor_"),
         model=bindparam("model_"),
-        last_boot_at=bindparam("now_"),
-        boot_reason=bindparam("reason"),
         boot_status=bindparam("answer"),
         **{
             name: func.coalesce(bindparam(f"{name}_"), stations.c[name])
@@ -89,6 +87,7 @@ _BOOTED = (
         },
     )
 )
+_BOOTED = _TOLD.values(last_boot_at=bindparam("now_"), boot_reason=bindparam("reason"))
 _ASKABLE = select(stations.c.id, stations.c.site_id).where(
     stations.c.is_online.is_(True), stations.c.is_silent.is_(False)
 )
@@ -182,9 +181,15 @@ def set_seen(database: Database, station_id: str, at: datetime, skew_s: float | 
     database.write_behind(_SEEN, [{"id_": station_id, "now_": at, "skew": skew_s}])
 
 
-def set_booted(work: Work, station_id: str, values: Mapping[str, Any]) -> None:
-    """Store what a boot says; what it leaves out stays as it was known."""
-    work.execute(_BOOTED, {"id_": station_id, **_storable(values)}, expect=1)
+def set_told(work: Work, station_id: str, values: Mapping[str, Any]) -> None:
+    """Store what a station says of itself; what it leaves out stays as it was known."""
+    work.execute(_TOLD, {"id_": station_id, **_storable(values)}, expect=1)
+
+
+def set_booted(work: Work, station_id: str, values: Mapping[str, Any], reason: str | None, at: datetime) -> None:
+    """Store the same of one that has started anew, and that it has."""
+    started = {"now_": at, "reason": reason}
+    work.execute(_BOOTED, {"id_": station_id, **_storable({**values, **started})}, expect=1)
 
 
 def set_station_status(work: Work, station_id: str, whole: Connector) -> None:
