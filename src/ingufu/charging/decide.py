@@ -105,10 +105,10 @@ def fingerprint(event: TransactionEvent) -> str:
     return _digest(event.kind, when, event.trigger, event.state, event.facts.stop_reason, event.facts.register_wh)
 
 
-def make_estimate(known: Known, received_at: datetime) -> TransactionEvent:
+def make_estimate(known: Known, received_at: datetime, ended_at: datetime | None = None) -> TransactionEvent:
     """Return the event by which we close a transaction whose end the station has never told."""
     facts = EventFacts(is_estimate=True)
-    at = sign_of_life(known)
+    at = sign_of_life(known) if ended_at is None else ended_at
     return TransactionEvent(key=ESTIMATE_KEY, kind=ReportKind.ENDED, at=at, received_at=received_at, facts=facts)
 
 

@@ -32,6 +32,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "credit_charge_record": {"reason": "seen"},
     "credit_invoice": {"reason": "seen"},
     "decide_review": {"choice": "bill-proposed", "number": 1},
+    "end_transaction": {"reason": "seen", "force": True},
     "correct_charge_record": {"reason": "seen", "tariff_id": "{tariff_id}"},
     "pay_invoice": {"amount": "1", "reference": "seen"},
     "rate_transaction": {"tariff_id": "{tariff_id}"},

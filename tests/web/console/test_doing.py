@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -397,3 +399,48 @@ async def test_limit_of_a_session_that_may_mean_two_things_is_asked_about(operat
         )
         assert answer.status_code == 422
         assert "Is that 5000 or 5.000? Write it so." in words(answer.text)
+
+
+async def test_session_whose_station_is_gone_is_ended_in_a_dialog(
+    house: House, operator: Person, viewer: Person, net: Network
+) -> None:
+    session = net.sessions["NYA-01-live"]
+    page, path = f"/console/sessions/{session}", f"/console/sessions/{session}/actions/end"
+    assert f'href="{path}" data-dialog' in await operator.page(page)
+    assert path not in await viewer.page(page)
+    sheet = await operator.client.get(path, headers={"X-Dialog": "1"})
+    assert "because it was replaced or has lost its memory" in words(sheet.text)
+    assert 'name="ended_at"' in sheet.text
+    assert (await viewer.send(path, reason="x")).status_code == 403
+    for wrong in (
+        {"reason": " "},
+        {"reason": "x", "ended_at": "soon"},
+        {"reason": "x", "ended_at": "2020-01-01T00:00"},
+    ):
+        assert (await operator.send_by_script(path, force="true", **wrong)).status_code == 422
+    doubted = await operator.send_by_script(path, reason='"><b>Replaced</b>')  # connected, and heard of lately
+    assert doubted.status_code == 422
+    assert "&lt;b&gt;Replaced" in doubted.text
+    assert "<b>Replaced" not in doubted.text
+    assert (await house.services.charging.get(session)).is_open
+    done = await operator.send_by_script(path, reason="<b>Replaced</b>", force="true")
+    assert toast(done)["message"] == "The session is ended by estimate"
+    row = await house.services.charging.get(session)
+    assert (row.is_open, row.is_estimated) == (False, True)
+    assert "transaction.end" in await audited(house)
+    shown = await operator.page(page)
+    assert path not in shown
+    assert "An operator ended it: <b>Replaced</b>" in words(shown)
+    assert "<b>Replaced" not in shown
+
+
+async def test_end_of_a_session_is_told_in_the_time_of_its_site(house: House, operator: Person, net: Network) -> None:
+    session = net.sessions["NYA-01-live"]
+    house.clock.advance(2 * 3600)
+    now = house.clock.now()
+    local = (now.astimezone(ZoneInfo("Africa/Kigali")) - timedelta(minutes=1)).replace(microsecond=0, tzinfo=None)
+    path = f"/console/sessions/{session}/actions/end"
+    done = await operator.send(path, reason="Replaced", ended_at=local.isoformat())
+    assert done.status_code == 303, words(done.text)
+    ended_at = (await house.services.charging.get(session)).ended_at
+    assert ended_at == local.replace(tzinfo=ZoneInfo("Africa/Kigali"))

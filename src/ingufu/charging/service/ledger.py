@@ -65,9 +65,18 @@ class Ledger:
         held.keep(after)
         return after
 
-    async def close(self, work: Work, held: Holding, known: Known, received_at: datetime, why: str) -> Known:
-        """End a transaction by estimate: when the station last told of it, at the newest register."""
-        event = decide.make_estimate(known, received_at)
+    async def close(  # by estimate
+        self,
+        work: Work,
+        held: Holding,
+        known: Known,
+        received_at: datetime,
+        why: str,
+        *,
+        ended_at: datetime | None = None,
+    ) -> Known:
+        """End a transaction at its newest register, when somebody says, else when the station last told of it."""
+        event = decide.make_estimate(known, received_at, ended_at)
         step = Step(received_at=received_at, event=event, oddities=((AnomalyKind.LOST_END, why),))
         return await self.apply(work, held, known, step)
 

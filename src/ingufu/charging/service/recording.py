@@ -7,7 +7,7 @@ import msgspec
 
 from ingufu.authorization.model import Occasion, Verdict, VerdictStatus
 from ingufu.authorization.service import Authorization
-from ingufu.charging import clocks, decide, intake, matching, store
+from ingufu.charging import clocks, decide, ending, intake, matching, store
 from ingufu.charging.energy import Limits
 from ingufu.charging.fold import Known, sign_of_life
 from ingufu.charging.intake import Intake, Oddity
@@ -30,9 +30,9 @@ from ingufu.charging.service.ledger import Ledger, Step
 from ingufu.charging.service.locating import Locator
 from ingufu.charging.service.quick import Pulses
 from ingufu.core.clock import Clock
-from ingufu.core.errors import NotFound, Unavailable
+from ingufu.core.errors import Conflict, NotFound, Unavailable
 from ingufu.core.ids import IdMaker
-from ingufu.core.texts import plain_or_none
+from ingufu.core.texts import plain, plain_or_none
 from ingufu.infra.storage.database import Database, Work
 from ingufu.reservations.model import Use
 from ingufu.reservations.service import Reservations
@@ -239,6 +239,29 @@ class Charging:
         """
         return await store.find_left(self._database, silent=silent, started=started)
 
+    async def end(
+        self,
+        work: Work,
+        transaction_id: str,
+        *,
+        reason: str,
+        ended_at: datetime | None = None,
+        is_sure: bool = False,
+    ) -> Transaction:
+        """End a transaction by an operator's word, as its station never will. The real end, if it comes, corrects it.
+
+        `is_sure`: also if it was heard of just now. Raises NotFound, InvalidInput, Conflict if it has ended or may run.
+        """
+        held = await self._anew(work, await self.get(transaction_id))
+        known, now = held.open.get(transaction_id), self._clock.now()
+        if known is None:
+            raise Conflict("The transaction has ended already.")
+        if not is_sure:
+            ending.check_silent(known, now)
+        at = ending.end_of(known, ended_at, now)
+        why = f"An operator ended it: {plain(reason, ending.REASON_MAX)}"
+        return (await self._ledger.close(work, held, known, now, why, ended_at=at)).transaction
+
     async def end_by_estimate(
         self, work: Work, transaction_id: str, *, why: str = "An operator ended it."
     ) -> Transaction:
@@ -247,13 +270,17 @@ class Charging:
         Raises NotFound.
         """
         transaction = await self.get(transaction_id)
-        self.forget(transaction.station_id)
-        held = await self._running.of(work, transaction.station_id)
+        held = await self._anew(work, transaction)
         known = held.open.get(transaction_id)
         if known is None:
             return transaction
         closed = await self._ledger.close(work, held, known, self._clock.now(), why)
         return closed.transaction
+
+    async def _anew(self, work: Work, transaction: Transaction) -> Holding:
+        """Return what runs at the station of a transaction, read anew: another process may hold the station."""
+        self.forget(transaction.station_id)
+        return await self._running.of(work, transaction.station_id)
 
     async def _place(
         self, work: Work, held: Holding, version: str, station_id: str, reference: str | None, step: Step

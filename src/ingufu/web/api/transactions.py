@@ -1,9 +1,17 @@
 """Transactions, with what they are made of: events, readings, series, anomalies, frames."""
 
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
 from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
+from ingufu.charging.ending import REASON_MAX
 from ingufu.core import errors
+from ingufu.infra.storage.database import Work
+from ingufu.ledger.service import retried
 from ingufu.views import frames as frame_views
 from ingufu.views import session as session_views
 from ingufu.views import transactions as views
@@ -11,8 +19,25 @@ from ingufu.views.frames import Frame, FrameQuery
 from ingufu.views.paging import Page
 from ingufu.views.session import AnomalyRow, ReadingQuery, ReadingRow, Series, SeriesQuery, TransactionEventRow
 from ingufu.views.transactions import TransactionQuery, TransactionRow, TransactionView
+from ingufu.web import access
 from ingufu.web.context import WebContext
 from ingufu.web.routes import route
+
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a transaction is taken for over, and since when."""
+
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=REASON_MAX, description="Stands with its anomalies, and in the audit trail.")
+    ]
+    ended_at: Annotated[
+        Instant | None, Meta(description="When it ended; null: when the station last told anything of it.")
+    ] = None
+    force: Annotated[
+        bool, Meta(description="Also if its station is connected and told of it within the last hour.")
+    ] = False
 
 
 @route("GET", "/transactions", scope=Scope.TRANSACTIONS_READ, is_for_fleets=True, query=TransactionQuery)
@@ -97,6 +122,38 @@ async def list_anomalies(web: WebContext, principal: Principal, transaction_id: 
     return await session_views.list_anomalies(web.services.database, transaction_id, principal.site_ids)
 
 
+@route(
+    "POST",
+    "/transactions/{transaction_id:str}/end",
+    status=200,
+    scope=Scope.STATIONS_COMMAND,
+    body=End,
+    raises=(errors.NotFound, errors.InvalidInput, errors.Conflict),
+)
+async def end_transaction(web: WebContext, principal: Principal, transaction_id: str, given: End) -> TransactionView:
+    """End a transaction by estimate
+
+    For one that is over although its station will never say so, as it was replaced or has lost its memory: it ends at
+    its newest register, its driver may charge again, and it is billed once somebody has looked at it. The station is
+    not asked: what may still run is stopped with `POST /stations/{station}/stop`. If the station tells of the real
+    end later, that counts.
+    """
+    it = await views.get_transaction(web.services.database, transaction_id, principal.site_ids)
+    reason = given.reason.strip()
+    if not reason:
+        raise errors.InvalidInput("Say why it is taken for over.", field="reason")
+    is_sure = given.force or not await _is_connected(web, it.station_id)
+
+    async def end(work: Work) -> None:
+        ended = await web.services.charging.end(work, it.id, reason=reason, ended_at=given.ended_at, is_sure=is_sure)
+        details = {"reason": reason, "ended_at": msgspec.to_builtins(ended.ended_at), "force": given.force}
+        access.note(web, work, principal, "transaction.end", it.id, details)
+
+    await retried(web.services.database, end)
+    await access.reload(web, it.station_id)
+    return await views.get_transaction(web.services.database, it.id, principal.site_ids)
+
+
 @route("GET", "/frames", scope=Scope.FRAMES_READ, query=FrameQuery, raises=(errors.NotFound,))
 async def list_frames(web: WebContext, principal: Principal, criteria: FrameQuery) -> Page[Frame]:
     """List frames
@@ -108,11 +165,19 @@ async def list_frames(web: WebContext, principal: Principal, criteria: FrameQuer
     return await frame_views.list_frames(web.services.database, criteria, principal.site_ids)
 
 
+async def _is_connected(web: WebContext, station_id: str) -> bool:
+    try:
+        return (await web.services.stations.get(station_id)).is_online
+    except errors.NotFound:  # deleted: it never comes back
+        return False
+
+
 async def _check(web: WebContext, principal: Principal, transaction_id: str) -> None:
     """Raise NotFound for a transaction that does not exist or is not the principal's to see."""
     await views.get_transaction(web.services.database, transaction_id, principal.site_ids)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
-    list_transactions, get_transaction, list_transaction_events, list_readings, get_series, list_anomalies, list_frames,
+    list_transactions, get_transaction, list_transaction_events, list_readings, get_series, list_anomalies,
+    end_transaction, list_frames,
 )  # fmt: skip

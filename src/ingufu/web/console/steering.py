@@ -1,4 +1,4 @@
-"""What may be done with a session that runs: its limit, its priority, a message to its driver, a question about it."""
+"""What may be done with a session that runs: its limit, its priority, a message, a question about it, its end."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
@@ -10,13 +10,17 @@ from litestar.handlers import HTTPRouteHandler
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.charging.control.model import TransactionControl
+from ingufu.charging.ending import REASON_MAX
 from ingufu.core.errors import Conflict, InvalidInput, NotFound, StationUnavailable, Unavailable
 from ingufu.views import transactions
 from ingufu.views.transactions import TransactionView
 from ingufu.web.api import limits as api
+from ingufu.web.api import transactions as api_transactions
 from ingufu.web.console import present
 from ingufu.web.console.numbers import read_within
 from ingufu.web.console.pages import Pages, Toast, action, page, path_of
+from ingufu.web.console.tariffs import words_of
+from ingufu.web.console.tariffs_supposing import instant_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
 from ingufu.web.forms import Form
@@ -120,9 +124,24 @@ async def _status(doing: Steering) -> Response[Any]:
     return _told(doing, words.strip(), tone="wait" if status.is_ongoing is False else "ok")
 
 
+async def _end(doing: Steering) -> Response[Any]:
+    reason = doing.form.text("reason").strip()
+    if not reason:
+        raise InvalidInput(doing.pages.text(doing.request, "Say why it is taken for over."), field="reason")
+    zone, speech = present.zone(doing.it.time_zone), words_of(doing.pages, doing.request).speech
+    given = api_transactions.End(
+        reason=reason[:REASON_MAX],
+        ended_at=instant_of(doing.form.text("ended_at"), zone, speech, "ended_at"),
+        force=doing.form.is_on("force"),
+    )
+    await function_of(api_transactions.end_transaction)(doing.web, doing.principal, doing.it.id, given)
+    return _told(doing, doing.pages.text(doing.request, "The session is ended by estimate"))
+
+
 Do: TypeAlias = Callable[[Steering], Awaitable[Response[Any]]]
 _DOES: Mapping[str, Do] = {
     "limit": _limit, "message": _message, "priority": _priority, "boost": _boost, "status": _status,
+    "end": _end,
 }  # fmt: skip
 
 
