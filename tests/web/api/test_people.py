@@ -295,3 +295,20 @@ async def test_fleet_sees_and_changes_its_own_people_alone(
     run = await over(fleet, await sent(fleet, "value,driver\nX-1,\nT-2,Taxi driver\nT-3,Ada\n"))
     assert run["counts"] == {"failed": 2, "new": 1}
     assert (await fleet.get("/api/v1/authorization-decisions")).status_code == 200
+
+
+async def test_card_of_a_fleet_keeps_the_group_that_the_operator_gave_it(
+    house: House, admin: httpx.AsyncClient, fleet: httpx.AsyncClient
+) -> None:
+    given, other = [
+        (await admin.post("/api/v1/groups", json={"value": value})).json()["id"] for value in ("GIVEN", "OTHER")
+    ]
+    own = (await fleet.post("/api/v1/groups", json={"value": "OWN"})).json()["id"]
+    path = f"/api/v1/tokens/{await card(fleet, 'T-1')}"
+    assert (await admin.patch(path, json={"group_id": given})).status_code == 200
+    for fields in ({"note": "van"}, {"note": "bus", "group_id": given}):
+        answer = await fleet.patch(path, json=fields)
+        assert (answer.status_code, answer.json()["group_id"]) == (200, given), answer.text
+    assert (await fleet.patch(path, json={"group_id": other})).status_code == 422
+    assert (await fleet.patch(path, json={"group_id": own})).json()["group_id"] == own
+    assert (await fleet.patch(path, json={"group_id": given})).status_code == 422

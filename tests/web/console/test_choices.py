@@ -4,9 +4,9 @@ from html.parser import HTMLParser
 
 import httpx
 
-from ingufu.accounts.model import Role
-from ingufu.authorization.model import DriverDetails, GroupDetails, ListMode, RuleScope
-from web.console.conftest import House, Person, person
+from ingufu.accounts.model import OrganisationKind, Role, RoleGrant
+from ingufu.authorization.model import DriverDetails, GroupDetails, ListMode, RuleScope, TokenDetails
+from web.console.conftest import PASSWORD, House, Person, person
 from web.console.test_invoices import SELLER
 
 
@@ -108,6 +108,38 @@ async def test_card_stays_in_its_group_and_limited_to_its_site(house: House, ope
     assert token is not None
     assert token.limits is not None
     assert (token.note, token.group_id, token.limits.sites) == ("van", group, (site,))
+
+
+async def test_card_of_a_fleet_stays_in_the_group_that_the_operator_put_it_in(house: House) -> None:
+    operators, other = await groups(house, 2)
+    people = house.services.authorization
+    async with house.database.work() as work:
+        fleet = await house.services.accounts.create_organisation(work, "Taxis", OrganisationKind.FLEET)
+    async with house.database.work() as work:
+        await house.services.accounts.create_user(
+            work, organisation_id=fleet.id, email="fleet@example.org", name="Moses", password=PASSWORD,
+            grants=[RoleGrant(role=Role.FLEET_MANAGER)],
+        )  # fmt: skip
+        ada = await people.create_driver(work, DriverDetails(name="Ada"), organisation_id=house.organisation_id)
+        own = await people.create_group(work, GroupDetails(value="TAXIS"), organisation_id=fleet.id)
+    async with house.database.work() as work:
+        details = TokenDetails(value="T-1", group_id=operators, driver_id=ada.id)
+        card = await people.create_token(work, details, organisation_id=fleet.id)
+    client = await house.log_in("fleet@example.org")
+    manager = Person(client, client.headers.pop("x-csrf-token"))
+    path = f"/console/tokens/{card.id}"
+    await saved(manager, path, note="van")
+    kept = await people.get_token(card.id)
+    assert (kept.note, kept.group_id, kept.driver_id) == ("van", operators, ada.id)
+    assert other not in await manager.page(path)
+    entered = {"value": "T-1", "kind": "ISO14443", "driver_id": ada.id, "has_credit": "true"}
+    assert (await manager.send(path, **entered, group_id=other)).status_code == 422
+    new = {"value": "T-2", "group_id": operators, "has_credit": "true"}
+    assert (await manager.send("/console/tokens/new", **new)).status_code == 422
+    assert await people.get_token(card.id) == kept
+    await saved(manager, path, group_id=own.id)
+    assert (await people.get_token(card.id)).group_id == own.id
+    assert operators not in await manager.page(path)  # what was given up is not offered again
 
 
 async def test_customer_goes_on_paying_for_whoever_was_chosen(house: House, operator: Person) -> None:

@@ -92,7 +92,7 @@ async def create_token(web: WebContext, principal: Principal, given: NewToken) -
     organisation_id = await access.owner_of(web, principal, fields.pop("organisation_id"))
     check_reserved(principal, fields)
     details = TokenDetails(**fields)
-    await check_owners(web, principal, details.group_id, details.driver_id)
+    await check_owners(web, principal, details)
     async with web.services.database.work() as work:
         token = await web.services.authorization.create_token(work, details, organisation_id=organisation_id)
         access.note(web, work, principal, "token.create", token.id, after=shown(token))
@@ -133,7 +133,7 @@ async def update_token(web: WebContext, principal: Principal, token_id: str, giv
     known = await token_of(web, principal, token_id)
     check_reserved(principal, fields, known)
     details = access.merged(TokenDetails, known, fields)
-    await check_owners(web, principal, details.group_id, details.driver_id)
+    await check_owners(web, principal, details, known)
     async with web.services.database.work() as work:
         changed = await web.services.authorization.update_token(work, token_id, details)
         access.note(web, work, principal, "token.update", token_id, before=shown(known), after=shown(changed))
@@ -230,14 +230,21 @@ def check_reserved(
             raise errors.Forbidden(f"Only the operator sets {name}.")
 
 
-async def check_owners(web: WebContext, principal: Principal, group_id: str | None, driver_id: str | None) -> None:
-    """Raise InvalidInput if a fleet names a group or driver that is not its own: to it there is none."""
+async def check_owners(
+    web: WebContext, principal: Principal, details: TokenDetails, known: Token | None = None
+) -> None:
+    """Raise InvalidInput if a fleet names a group or driver that is not its own: to it there is none.
+
+    What the operator gave its card may stay.
+    """
     if principal.fleet_id is None:
         return
-    for field, find, named in (("group_id", views.get_group, group_id), ("driver_id", views.get_driver, driver_id)):
+    for field, find in (("group_id", views.get_group), ("driver_id", views.get_driver)):
+        named = getattr(details, field)
+        if named is None or named == getattr(known, field, None):
+            continue
         try:
-            if named is not None:
-                await find(web.services.database, named, principal.fleet_id)
+            await find(web.services.database, named, principal.fleet_id)
         except errors.NotFound as error:
             raise errors.InvalidInput(error.message, field=field) from error
 

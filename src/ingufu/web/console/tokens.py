@@ -174,10 +174,16 @@ async def _show(
     error: tuple[str, str] | None = None,
 ) -> Response[str]:
     principal: Principal = request.scope["user"]
-    drivers = await tokens.list_drivers(web.services.database, DriverQuery(limit=OFFERED), principal.fleet_id)
-    offered = {row.id: row.name for row in drivers.items}
     places = await console_sites.list_places(web.services.database, None)
     shown = None if token is None else await tokens.get_token(web.services.database, token.id)
+    drivers = await tokens.list_drivers(web.services.database, DriverQuery(limit=OFFERED), principal.fleet_id)
+    offered = {row.id: row.name for row in drivers.items}
+    groups = dict(await groups_offered(web, principal, entry.texts["group_id"]))
+    if shown is not None:  # what a fleet's card was given by the operator stays, though it is not the fleet's own
+        if shown.driver_id is not None:
+            offered.setdefault(shown.driver_id, shown.driver_name or shown.driver_id)
+        if shown.group_id is not None:
+            groups.setdefault(shown.group_id, shown.group_name or shown.group_id)
     if entry.texts.get("driver_id") and entry.texts["driver_id"] not in offered:  # beyond those that are offered
         chosen = await tokens.get_driver(web.services.database, entry.texts["driver_id"], principal.fleet_id)
         offered[chosen.id] = chosen.name
@@ -191,7 +197,7 @@ async def _show(
         form=entry.texts,
         errors=[error] if error else [],
         kinds=[(kind.value, kind.value) for kind in TokenKind if kind is not TokenKind.NO_AUTHORIZATION],
-        groups=await groups_offered(web, principal, entry.texts["group_id"]),
+        groups=list(groups.items()),
         drivers=list(offered.items()),
         refusals=refusals,
         # fleets are told of no sites, and keep what the operator chose
