@@ -87,6 +87,11 @@ def is_secret(kind: str | None) -> bool:
     return kind is not None and kind.casefold() in SECRET_KINDS
 
 
+def is_hidden(value: str) -> bool:
+    """Return whether this is what stands where a secret value is not shown, as in lists that were exported."""
+    return value.strip() == MASK
+
+
 def shown(token: Token) -> Token:
     """Return the token as everybody may read it."""
     return msgspec.structs.replace(token, value=MASK) if is_secret(token.kind) else token

@@ -183,6 +183,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = MappingProxyType(
             _NOTE,
             _column("is_blocked", "Whether it is accepted nowhere.", boolean),
             _column("block_reason", "Why, for people.", may_be_empty=True),
+            _column("id", "Ours; by it a card is known again whose value an export hides (KeyCode)."),
         ),
     }
 )

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ingufu.accounts.model import Role, RoleGrant, User
-from ingufu.authorization.decide import shown
+from ingufu.authorization.decide import is_hidden, is_secret, shown
 from ingufu.authorization.model import (
     Driver,
     DriverDetails,
@@ -56,16 +56,21 @@ class Register:
         self._drivers: dict[str, list[Driver]] = {}  # by address and by name, folded
         self._groups: dict[str, TokenGroup] = {}  # by value, folded
         self._tokens: dict[tuple[str, str], Token] = {}  # by key and kind
+        self._hidden: dict[str, Token] = {}  # by id: those whose value the rows do not tell
         self._made: dict[Kind, dict[str, str]] = {kind: {} for kind in Kind}  # names, folded, to ids
 
     async def look(self, rows: Iterable[Row]) -> None:
         """Read anew which drivers, groups and tokens there are of those that the rows name."""
         named: dict[Kind, set[str]] = {Kind.GROUPS: set(), Kind.DRIVERS: set()}
         tokens: set[tuple[str, str]] = set()
+        hidden: set[str] = set()
         for row in rows:
             values = row.values
             if row.kind is Kind.TOKENS:
-                tokens.add((values["value"].strip(), _kind(values)))
+                if is_hidden(values["value"]):
+                    hidden.add(values.get("id") or "")
+                else:
+                    tokens.add((values["value"].strip(), _kind(values)))
                 named[Kind.GROUPS] |= {values.get("group") or ""}
                 named[Kind.DRIVERS] |= {values.get("driver") or ""}
             elif row.kind is Kind.GROUPS:
@@ -74,6 +79,7 @@ class Register:
                 named[Kind.DRIVERS] |= {values["name"], values.get("email") or ""}
         authorization = self._services.authorization
         self._tokens = await authorization.find_tokens(tokens)
+        self._hidden = await authorization.find_tokens_by_ids(hidden - {""})
         self._groups = await authorization.find_groups(named[Kind.GROUPS] - {""})
         self._drivers = await authorization.find_drivers(named[Kind.DRIVERS] - {""})
 
@@ -222,16 +228,43 @@ class Register:
         return msgspec.structs.replace(_compared(before, after), station=after)
 
     async def _put_token(self, work: Work, values: Values) -> Put:
-        kind = _kind(values)
-        before = self._tokens.get((token_key(values["value"].strip(), kind), kind))
-        given = {name: value for name, value in values.items() if name not in {"group", "driver"}} | {"kind": kind}
+        before, values = self._token_meant(values)
+        given = {name: value for name, value in values.items() if name not in {"group", "driver"}}
         check_token(_merged(TokenDetails(value=values["value"]), before, given))  # before anything is made for it
         for name, find in (("group", self._group_id), ("driver", self._driver_id)):
             if name in values:
-                given[f"{name}_id"] = None if values[name] is None else find(work, values[name])
+                called = values[name]
+                given[f"{name}_id"] = None if called is None else self._kept(before, called, name) or find(work, called)
         details = _merged(TokenDetails(value=values["value"]), before, given)
         after = self._services.authorization.enrol_token(work, details, before, **self._owners)
         return _compared(before, after, is_blocked=values.get("is_blocked"))
+
+    def _token_meant(self, values: Values) -> tuple[Token | None, Values]:
+        """Return the token of the row, if there is one, and the row with its value and kind. Raises InvalidInput."""
+        if not is_hidden(values["value"]):
+            kind = _kind(values)
+            return self._tokens.get((token_key(values["value"].strip(), kind), kind)), {**values, "kind": kind}
+        known = self._hidden.get(values.get("id") or "")
+        is_own = known is not None and self._desk.owner_id in (None, known.organisation_id)
+        if (
+            known is None
+            or not is_own
+            or not is_secret(known.kind)
+            or _kind({"kind": known.kind, **values}) != known.kind
+        ):
+            raise InvalidInput(
+                "The value is hidden: give it, or the id with which the card was exported.", field="value"
+            )
+        return known, {**values, "value": known.value, "kind": known.kind}
+
+    def _kept(self, before: Token | None, called: str, name: str) -> str | None:
+        """Return the id of the token's group or driver if the row calls it so: it stays, though others be called so."""
+        if before is None:
+            return None
+        if name == "driver":
+            return next((one.id for one in self._drivers.get(_fold(called), ()) if one.id == before.driver_id), None)
+        group = self._groups.get(_fold(called))
+        return before.group_id if group is not None and group.id == before.group_id else None
 
     async def _site_id(self, name: str, field: str) -> str | None:
         found = await self._services.sites.find_by_name(name)

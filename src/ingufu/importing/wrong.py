@@ -1,5 +1,6 @@
 """What can be wrong with a row that could be read: what a service says of it, and rows of one file about one thing."""
 
+from ingufu.authorization.decide import is_hidden
 from ingufu.authorization.model import TokenKind, token_key
 from ingufu.authorization.registration import proper_kind
 from ingufu.core.errors import IngufuError, InvalidInput
@@ -45,6 +46,8 @@ def _key(row: Row) -> str:
     values = row.values
     match row.kind:
         case Kind.TOKENS:
+            if is_hidden(values["value"]):
+                return f"\0{values.get('id') or row.line}"
             kind = proper_kind(values.get("kind") or TokenKind.ISO14443)
             return f"{token_key(values['value'], kind)}\0{kind}"
         case Kind.DRIVERS:

@@ -45,6 +45,7 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     group_id: str | None = None
     group_name: str | None = None
+    group_value: Annotated[str | None, Meta(description="What stations see as parentIdTag or groupIdToken.")] = None
     driver_id: str | None = None
     driver_name: str | None = None
     blocked_at: datetime | None = None
@@ -294,6 +295,7 @@ def _token_rows() -> Select[Any]:
         drivers.c.name.label("driver_name"),
         drivers.c.blocked_at.is_not(None).label("is_driver_blocked"),
         token_groups.c.name.label("group_name"),
+        token_groups.c.value.label("group_value"),
         stations.c.identity.label("last_station_identity"),
     ).select_from(
         tokens.outerjoin(drivers, drivers.c.id == tokens.c.driver_id)

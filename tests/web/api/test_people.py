@@ -312,3 +312,57 @@ async def test_card_of_a_fleet_keeps_the_group_that_the_operator_gave_it(
     assert (await fleet.patch(path, json={"group_id": other})).status_code == 422
     assert (await fleet.patch(path, json={"group_id": own})).json()["group_id"] == own
     assert (await fleet.patch(path, json={"group_id": given})).status_code == 422
+
+
+@both_engines
+async def test_cards_that_were_exported_are_imported_again_with_their_groups_and_hidden_values(
+    house: House, admin: httpx.AsyncClient, fleet: httpx.AsyncClient
+) -> None:
+    group = (await admin.post("/api/v1/groups", json={"value": "TAXIS", "name": "Harbour taxis"})).json()["id"]
+    namesakes = [await driver(admin, "Ada") for _ in range(2)]
+    await card(admin, "A-1", group_id=group, driver_id=namesakes[1])
+    pins = [await card(admin, pin, kind="KeyCode", group_id=group, note="gate") for pin in ("123456", "654321")]
+    taxi = await card(fleet, "T-1")
+    await admin.patch(f"/api/v1/tokens/{taxi}", json={"group_id": group, "driver_id": namesakes[0]})
+    before = (await admin.get("/api/v1/tokens")).json()
+    exported = (await admin.get("/api/v1/tokens/export.csv")).text
+    assert "123456" not in exported
+    preview = (await admin.post("/api/v1/imports/preview", content=exported.encode(), headers=CSV)).json()
+    found = dict(zip(preview["headings"], preview["columns"], strict=True))
+    assert (preview["kind"], found["group"], found["group_id"], found["id"]) == ("tokens", "group", None, "id")
+    for makes_missing in (True, False):
+        run = await over(admin, await sent(admin, exported, makes_missing=makes_missing))
+        assert run["counts"] == {"same": 4}
+    its_own = (await fleet.get("/api/v1/tokens/export.csv")).text
+    assert (await over(fleet, await sent(fleet, its_own, makes_missing=True)))["counts"] == {"same": 1}
+    assert (await admin.get("/api/v1/tokens")).json() == before
+    assert len((await admin.get("/api/v1/groups")).json()["items"]) == 1
+    noted = exported.replace("gate", "garage")
+    assert (await over(admin, await sent(admin, noted)))["counts"] == {"same": 2, "changed": 2}
+    for pin, id_ in zip(("123456", "654321"), pins, strict=True):
+        token = await house.services.authorization.get_token(id_)
+        assert (token.value, token.kind, token.note, token.group_id) == (pin, "KeyCode", "garage", group)
+    groups = (await admin.get("/api/v1/groups/export.csv")).text
+    again = (await admin.post("/api/v1/imports/preview", content=groups.encode(), headers=CSV)).json()
+    assert again["kind"] == "groups"
+
+
+async def test_hidden_value_makes_no_card_and_names_none_but_its_own(
+    house: House, admin: httpx.AsyncClient, fleet: httpx.AsyncClient
+) -> None:
+    pin, plain = await card(admin, "123456", kind="KeyCode"), await card(admin, "A-1")
+    rows = (
+        "******,KeyCode,", "******,ISO14443,", " ****** ,,", "******,KeyCode,nobody", f"******,KeyCode,{plain}",
+        f"******,ISO14443,{pin}",
+    )  # fmt: skip
+    content = "value,kind,id\n" + "\n".join(rows) + "\n"
+    run = await over(admin, await sent(admin, content, kind="tokens"))
+    assert run["counts"] == {"failed": len(rows)}
+    wrong = (await admin.get(f"/api/v1/runs/{run['id']}/results?state=failed")).json()["items"]
+    told = "value: the value is hidden: give it, or the id with which the card was exported"
+    assert {one["detail"] for one in wrong} == {told}
+    foreign = f"value,kind,id,note\n******,KeyCode,{pin},mine\n"
+    assert (await over(fleet, await sent(fleet, foreign, kind="tokens")))["counts"] == {"failed": 1}
+    shown = (await admin.get("/api/v1/tokens")).json()["items"]
+    assert {one["id"] for one in shown} == {pin, plain}
+    assert (await house.services.authorization.get_token(pin)).value == "123456"

@@ -34,6 +34,10 @@ class Enrolment(Register):
         by_key = {(token_key(token.value, token.kind), token.kind): token for token in found}
         return {key: token for key, token in by_key.items() if key in wanted}
 
+    async def find_tokens_by_ids(self, ids: Iterable[str]) -> dict[str, Token]:
+        """Return the tokens of these ids, by id."""
+        return {token.id: token for token in await many.tokens_by_ids(self._database, set(ids))}
+
     async def find_groups(self, values: Iterable[str]) -> dict[str, TokenGroup]:
         """Return the groups of these values, by value folded."""
         found = await many.groups_by_values(self._database, {value.strip().casefold() for value in values})

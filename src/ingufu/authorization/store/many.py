@@ -24,6 +24,15 @@ async def tokens_by_keys(database: Database, keys: Collection[str]) -> list[Toke
     ]
 
 
+async def tokens_by_ids(database: Database, ids: Collection[str]) -> list[Token]:
+    """Return the tokens of these ids."""
+    return [
+        token_of(row)
+        for some in _parts(ids)
+        for row in await database.select(select(*_TOKEN).where(tokens.c.id.in_(some)))
+    ]
+
+
 async def groups_by_values(database: Database, keys: Collection[str]) -> list[TokenGroup]:
     """Return the groups that stations know by these values, folded."""
     return [

@@ -71,6 +71,7 @@ CARDS: Sheet[TokenRow] = Sheet(
     "cards",
     (
         *own("text", "id", "value", "kind", "driver_id", "driver_name", "group_id", "group_name"),
+        Column("group", "text", lambda row: row.group_value),  # as an import calls it
         *own("instant", "blocked_at"),
         *own("text", "block_reason"),
         *own("instant", "valid_from", "expires_at", "last_used_at"),
