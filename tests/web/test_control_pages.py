@@ -167,6 +167,25 @@ def test_a_session_is_limited_on_a_phone_without_scrolling_sideways(desk: Desk) 
     expect(page.locator("#session-control")).to_contain_text("90 % charged")
 
 
+def test_a_session_whose_station_lost_it_is_ended_in_a_dialog(desk: Desk) -> None:
+    page = desk.session("KIG-02-live", allow="status of 422")
+    page.get_by_role("link", name="End by estimate…").click()
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_be_visible()
+    assert accessibility_violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert not overflows(page)
+    dialog.get_by_label("Why").fill("Replaced by another station")
+    dialog.get_by_role("button", name="End by estimate").click()
+    expect(dialog).to_contain_text("stop it there, or force its end")
+    dialog.get_by_label("It does not charge, whatever the station says").check()
+    dialog.get_by_role("button", name="End by estimate").click()
+    expect(toast(page)).to_contain_text("The session is ended by estimate")
+    expect(page.locator("#session-anomalies")).to_contain_text("An operator ended it: Replaced by another station")
+    expect(page.get_by_role("link", name="End by estimate…")).to_have_count(0)
+    assert not overflows(page)
+
+
 def test_availability_that_was_asked_shows_on_the_cards_until_it_is_so(desk: Desk) -> None:
     page = desk.station("NYA-02")
     page.locator("#evse-1").get_by_role("link", name="Availability…").click()
