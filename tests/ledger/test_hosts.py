@@ -212,3 +212,101 @@ async def test_share_under_the_same_record_with_other_figures_is_a_conflict(
     await do(lambda work: hosts.share(work, one))
     with pytest.raises(Conflict):
         await do(lambda work: hosts.share(work, msgspec.structs.replace(one, energy_net=Decimal(2000))))
+
+
+async def test_what_a_host_has_earned_stays_its_own_when_the_site_changes_hands(
+    ledger: Ledger, hosts: Hosts, do: Do, agree: Any, clock: FrozenClock
+) -> None:
+    began = clock.now()
+    await agree(host_id="old", host_name="Old Ltd", bank_account="OLD-1")
+    await do(lambda work: hosts.share(work, record(clock)))
+    clock.advance(3600)
+    [(_, ended)] = await do(lambda work: hosts.change_hands(work, ORG, "mall", host_id="new"))
+    assert ended.valid_until == clock.now()
+    await do(lambda work: hosts.share(work, record(clock, 2)))  # nothing is agreed with the new one yet
+    await agree(host_id="new", host_name="New Ltd", bank_account="NEW-1", percent=Decimal(20))
+    await do(lambda work: hosts.share(work, record(clock, 3)))
+    await do(lambda work: hosts.share(work, record(clock, 4, net=500, started_at=began)))  # told late
+    await do(lambda work: hosts.share(work, record(clock, 5, net=-1000, credits_id="record-1", sessions=-1)))
+    await do(lambda work: hosts.share(work, record(clock, 6, net=1200, started_at=began)))  # the correction
+    assert [await hosts.due(ORG, "mall", "RWF", host) for host in ("old", "new", None)] == [170, 200, 0]
+    with pytest.raises(Conflict, match="170 RWF are due"):
+        await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_id="old", amount=Decimal(171)))
+    paid = await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_id="old"))
+    assert (paid.amount, paid.host_id, paid.host_name, paid.bank_account) == (170, "old", "Old Ltd", "OLD-1")
+    await do(lambda work: hosts.cancel_payout(work, ORG, paid.id))
+    assert [await hosts.due(ORG, "mall", "RWF", host) for host in ("old", "new")] == [170, 200]
+    other = await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_id="new"))
+    assert (other.amount, other.bank_account) == (200, "NEW-1")
+    with pytest.raises(NotFound):
+        await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_id="stranger"))
+    assert await ledger.verify() == []
+
+
+async def test_credit_after_the_site_changed_hands_is_the_former_hosts(
+    hosts: Hosts, do: Do, agree: Any, clock: FrozenClock
+) -> None:
+    await agree(host_id="old")
+    await do(lambda work: hosts.share(work, record(clock)))
+    await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_id="old"))
+    await do(lambda work: hosts.change_hands(work, ORG, "mall", host_id="new"))
+    await agree(host_id="new")
+    await do(lambda work: hosts.share(work, record(clock, 2)))
+    await do(lambda work: hosts.share(work, record(clock, 3, net=-1000, credits_id="record-1", sessions=-1)))
+    assert [await hosts.due(ORG, "mall", "RWF", host) for host in ("old", "new")] == [-100, 100]
+
+
+async def test_payouts_made_at_once_to_both_hosts_pay_each_its_own(
+    ledger: Ledger, hosts: Hosts, do: Do, agree: Any, clock: FrozenClock
+) -> None:
+    for number, (host, net) in enumerate([("old", 1000), ("new", 3000)]):
+        await do(lambda work, host=host: hosts.change_hands(work, ORG, "mall", host_id=host))
+        await agree(host_id=host)
+        await do(lambda work, n=number, net=net: hosts.share(work, record(clock, n, net=net)))
+        clock.advance(60)
+
+    async def make(host: str) -> Decimal:
+        try:
+            return (await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_id=host))).amount
+        except Conflict:
+            return Decimal(0)
+
+    made = await asyncio.gather(*(make(host) for host in ("old", "new") * 4))
+    assert [sum(made[::2]), sum(made[1::2])] == [100, 300]
+    assert await ledger.verify() == []
+
+
+async def test_all_that_is_agreed_with_others_ends_and_what_has_not_begun_never_counts(
+    hosts: Hosts, do: Do, agree: Any, clock: FrozenClock
+) -> None:
+    now, day = clock.now(), timedelta(days=1)
+    await agree(host_id="old", valid_until=now + 30 * day)
+    await agree(host_id="old", valid_from=now + 30 * day)
+    await agree(currency="KES")  # with a name
+    own = await agree(host_id="new", currency="EUR")
+    await agree(site="street", host_id="old")
+    clock.advance(86_400)
+    ended = await do(lambda work: hosts.change_hands(work, ORG, "mall", host_id="new"))
+    assert [(one.number, one.valid_until) for _, one in ended] == [
+        (1, now + day), (2, now + 30 * day), (3, now + day),
+    ]  # fmt: skip
+    for one in await hosts.agreements(ORG):
+        assert one.valid_until == {after.id: after.valid_until for _, after in ended}.get(one.id), one
+    clock.advance(40 * 86_400)
+    assert await do(lambda work: hosts.share(work, record(clock))) is None
+    await agree(host_id="new", valid_from=now + 2 * day)  # the one that never counts is not in its way
+    assert await do(lambda work: hosts.change_hands(work, ORG, "mall", host_id="new")) == []
+    back = await do(lambda work: hosts.change_hands(work, ORG, "mall", host_id=None))
+    assert own.id in {one.id for one, _ in back}
+
+
+async def test_agreement_that_comes_while_the_site_changes_hands_ends_too(
+    hosts: Hosts, do: Do, agree: Any, database: Database
+) -> None:
+    late = database.work()
+    assert await hosts.change_hands(late, ORG, "mall", host_id="new") == []
+    made = await agree(host_id="old")
+    with pytest.raises(Conflict):
+        await late.commit()
+    [(known, _)] = await do(lambda work: hosts.change_hands(work, ORG, "mall", host_id="new"))
+    assert known.id == made.id

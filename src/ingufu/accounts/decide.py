@@ -106,6 +106,7 @@ def principal_of_user(
     """Return what the user may by the scopes of their role, or None if it is nothing (any more)."""
     if user.disabled_at is not None or grants_flaw(user.grants) is not None:
         return None
+    granted = frozenset(grant.site_id for grant in user.grants if grant.site_id is not None)
     return Principal(
         kind=ActorKind.USER,
         id=user.id,
@@ -113,7 +114,8 @@ def principal_of_user(
         organisation_id=user.organisation_id,
         organisation_kind=bounds.kind,
         scopes=allowed(bounds.kind, scopes),
-        site_ids=sites_shown(bounds, [grant.site_id for grant in user.grants if grant.site_id is not None], scopes),
+        site_ids=sites_shown(bounds, granted, scopes),
+        granted_site_ids=granted,
         fleet_id=bounds.organisation_id if bounds.kind is OrganisationKind.FLEET else None,
         login_id=login_id,
         language=user.language,
@@ -133,6 +135,7 @@ def principal_of_key(key: ApiKey, bounds: Bounds, now: datetime, address: str | 
         organisation_kind=bounds.kind,
         scopes=allowed(bounds.kind, key.scopes),
         site_ids=sites_shown(bounds, key.site_ids or (), key.scopes),
+        granted_site_ids=frozenset(key.site_ids or ()),
         fleet_id=bounds.organisation_id if bounds.kind is OrganisationKind.FLEET else None,
         address=address,
     )

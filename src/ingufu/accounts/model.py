@@ -249,7 +249,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
     `site_ids` None: every site of the deployment. `fleet_id` not None: only the drivers, cards and groups of this
     organisation, and their sessions; then `site_ids` is an `OfFleet`, which is empty. To a host's people who are
-    not to know who charged it is an `OfHost`.
+    not to know who charged it is an `OfHost`. `granted_site_ids`: those that their role or key is limited to (none:
+    it is not), also those that their organisation has no more.
     """
 
     kind: ActorKind
@@ -259,6 +260,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     organisation_kind: OrganisationKind = OrganisationKind.OPERATOR
     scopes: frozenset[Scope] = frozenset()
     site_ids: frozenset[str] | None = None
+    granted_site_ids: frozenset[str] = frozenset()
     fleet_id: str | None = None
     login_id: str | None = None
     language: str = "en"

@@ -25,7 +25,7 @@ class AccountKind(StrEnum):
     VOUCHER = "voucher"  # owner: voucher
     TAX = "tax"  # owner: name and rate
     REVENUE = "revenue"  # owner: energy, time, parking, flat, reservation, adjustment, fee
-    PAYABLE = "payable"  # owner: site host
+    PAYABLE = "payable"  # owner: a site, or a host at a site (`sharing.payable_of`)
     BREAKAGE = "breakage"  # what expired unused
 
 
@@ -212,7 +212,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     organisation_id: str
     site_id: str
     number: int
-    host_id: str | None = None
+    host_id: str | None = None  # its organisation: whose people see what comes of it; None: known by name alone
     host_name: str
     bank_account: str = ""
     currency: str  # records in other currencies have no share
@@ -253,6 +253,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str
     agreement_id: str
     site_id: str
+    host_id: str | None = None  # of the agreement
     at: datetime
     energy_wh: Decimal
     based_on: Decimal  # what the percentage is of
@@ -273,6 +274,7 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     organisation_id: str
     site_id: str
+    host_id: str | None = None
     host_name: str
     bank_account: str
     currency: str

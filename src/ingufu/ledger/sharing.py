@@ -12,6 +12,7 @@ from ingufu.ledger.model import AccountKind, Agreement, Earned, Posting, ShareBa
 MAX_PERCENT = Decimal(100)
 MAX_PRICE = Decimal(1_000_000)
 _EXACT = Decimal("0.000001")
+OF_HOST = ":"  # stands between a site and its host
 
 
 class Shared(NamedTuple):
@@ -60,11 +61,17 @@ def share(agreement: Agreement, earned: Earned) -> Shared:
     return Shared(sum(signed.values(), Decimal(0)), sign * based_on, signed)
 
 
-def postings(earned: Earned, amount: Decimal) -> tuple[Posting, ...]:
-    """Return the postings that book a share: a cost of ours, due to the host of the site."""
+def payable_of(site_id: str, host_id: str | None) -> str:
+    """Return whose account what is due stands on: a host's at a site, or the site's where its host is a name alone."""
+    return site_id if host_id is None else f"{site_id}{OF_HOST}{host_id}"
+
+
+def postings(earned: Earned, amount: Decimal, host_id: str | None) -> tuple[Posting, ...]:
+    """Return the postings that book a share: a cost of ours, due to the host with whom it was agreed."""
+    payable = payable_of(earned.site_id, host_id)
     return (
         Posting(account=AccountKind.HOST_SHARE, owner=earned.site_id, amount=amount, currency=earned.currency),
-        Posting(account=AccountKind.PAYABLE, owner=earned.site_id, amount=-amount, currency=earned.currency),
+        Posting(account=AccountKind.PAYABLE, owner=payable, amount=-amount, currency=earned.currency),
     )
 
 

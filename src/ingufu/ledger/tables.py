@@ -219,6 +219,7 @@ ledger_shares = Table(
     Column("record_id", Text, nullable=False),
     Column("agreement_id", Text, ForeignKey("ledger_agreements.id"), nullable=False),
     Column("site_id", Text, nullable=False),
+    Column("host_id", Text),  # of the agreement
     Column("at", Instant, nullable=False),
     Column("energy_wh", Exact, nullable=False),
     Column("based_on", Exact, nullable=False),
@@ -227,6 +228,7 @@ ledger_shares = Table(
     Column("parts", Json, nullable=False),  # by what of the agreement, in whole smallest units
     UniqueConstraint("organisation_id", "record_id", name="ledger_shares_once"),
     Index("ledger_shares_by_site", "site_id", "at", "entry_id"),
+    Index("ledger_shares_by_host", "host_id", "at", "entry_id"),
 )
 
 ledger_payouts = Table(
@@ -235,6 +237,7 @@ ledger_payouts = Table(
     Column("id", Text, primary_key=True),
     Column("organisation_id", Text, nullable=False),
     Column("site_id", Text, nullable=False),
+    Column("host_id", Text),
     Column("host_name", Text, nullable=False),
     Column("bank_account", Text, nullable=False),
     Column("currency", Text, nullable=False),
@@ -250,6 +253,7 @@ ledger_payouts = Table(
     Column("ended_entry_id", Text, ForeignKey("ledger_entries.id")),
     CheckConstraint("amount > 0", name="ledger_payouts_amount"),
     Index("ledger_payouts_by_site", "site_id", "id"),
+    Index("ledger_payouts_by_host", "host_id", "id"),
     Index("ledger_payouts_by_books", "organisation_id", "id"),
 )
 

@@ -57,12 +57,15 @@ class Sites:
         """Return the ids of the sites that the organisation owns."""
         return await store.ids_of(self._database, organisation_id)
 
-    async def hand_over(self, work: Work, site_id: str, *, organisation_id: str) -> Site:
-        """Return the site, now of this organisation; whoever calls has seen that there is one. Raises NotFound."""
-        site = await self.get(site_id)
-        if site.organisation_id != organisation_id:
-            store.change(work, site_id, {"organisation_id": organisation_id})
-        return msgspec.structs.replace(site, organisation_id=organisation_id)
+    @staticmethod
+    def hand_over(work: Work, site_id: str, *, former_id: str, organisation_id: str) -> None:
+        """Give the site of one organisation to another; Conflict at the commit unless it is still the former's."""
+        store.hand_over(work, site_id, former_id, organisation_id)
+
+    @staticmethod
+    def stays_with(work: Work, site: Site) -> None:
+        """Have the unit rest on whose the site is: Conflict at the commit if it changed hands meanwhile."""
+        store.hand_over(work, site.id, site.organisation_id, site.organisation_id)
 
     async def find_by_name(self, name: str) -> Site | None:
         """Return the site called so."""

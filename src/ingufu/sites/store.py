@@ -16,6 +16,11 @@ _BY_ID = select(sites).where(sites.c.id == bindparam("id_"))
 _BY_NAME = select(sites).where(sites.c.name_key == bindparam("key"))
 _IDS_OF = select(sites.c.id).where(sites.c.organisation_id == bindparam("organisation_id"))
 _ADD = insert(sites)
+_HAND_OVER = (
+    update(sites)
+    .where(sites.c.id == bindparam("id_"), sites.c.organisation_id == bindparam("before"))
+    .values(organisation_id=bindparam("after"))
+)
 _REMOVE = delete(sites).where(sites.c.id == bindparam("id_"))
 
 
@@ -42,6 +47,11 @@ def add(work: Work, site: Site, name_key: str) -> None:
 
 def change(work: Work, site_id: str, values: Mapping[str, Any]) -> None:
     work.execute_once(update(sites).where(sites.c.id == site_id).values(**values), expect=1)
+
+
+def hand_over(work: Work, site_id: str, before: str, after: str) -> None:
+    """Give the site to another organisation; the unit is undone with Conflict unless it is `before`'s."""
+    work.execute(_HAND_OVER, {"id_": site_id, "before": before, "after": after}, expect=1)
 
 
 def remove(work: Work, site_id: str) -> None:

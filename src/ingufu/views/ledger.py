@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select, union
 
+from ingufu.accounts.tables import organisations
 from ingufu.authorization.tables import drivers
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.columns import Exact
@@ -23,6 +24,7 @@ from ingufu.views.transactions import Instant
 
 FEW_POSTINGS = 2000  # up to here the entries of an account are found by it
 EXPORTED_AT_ONCE = 500
+ID_LENGTH = 36  # of a site, before the host in the owner of what is due (`sharing.payable_of`)
 Id = Annotated[str, Meta(max_length=100)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 
@@ -44,7 +46,9 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: AccountKind
     owner: str
-    owner_name: Annotated[str | None, Meta(description="Of a driver or a site; of a voucher how its code ends.")] = None
+    owner_name: Annotated[
+        str | None, Meta(description="Of a driver, a site or a host at a site; of a voucher how its code ends.")
+    ] = None
     currency: str
     balance: Annotated[Decimal, Meta(description="Debit is positive.")]
     ceiling: Annotated[Decimal | None, Meta(description="Above which the balance never rises.")] = None
@@ -154,7 +158,10 @@ _OWNERS = {
     AccountKind.RECEIVABLE: drivers.c.name,
     AccountKind.WALLET: drivers.c.name,
     AccountKind.HOLD: drivers.c.name,
-    AccountKind.PAYABLE: sites.c.name,
+    AccountKind.PAYABLE: case(
+        (organisations.c.name.is_not(None), sites.c.name.concat(" · ").concat(organisations.c.name)),
+        else_=sites.c.name,
+    ),
     AccountKind.HOST_SHARE: sites.c.name,
     AccountKind.VOUCHER: "…" + ledger_vouchers.c.hint,
 }
@@ -258,7 +265,8 @@ def _named(source: Any, accounts: Any) -> Any:
     """Return the source with the names of those whom accounts belong to."""
     return (
         source.outerjoin(drivers, drivers.c.id == accounts.c.owner)
-        .outerjoin(sites, sites.c.id == accounts.c.owner)
+        .outerjoin(sites, sites.c.id == func.substr(accounts.c.owner, 1, ID_LENGTH))
+        .outerjoin(organisations, organisations.c.id == func.substr(accounts.c.owner, ID_LENGTH + 2))
         .outerjoin(ledger_vouchers, ledger_vouchers.c.id == accounts.c.owner)
     )
 

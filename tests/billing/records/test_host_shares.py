@@ -52,3 +52,26 @@ async def test_late_energy_takes_the_share_back_and_books_the_right_one(world: W
     await world.rate()
     assert await due(world) == 1770
     assert await world.services.ledger.verify() == []
+
+
+async def test_late_energy_of_a_session_before_the_site_changed_hands_is_the_former_hosts(world: World) -> None:
+    await world.tariff(per_kwh("250"))
+    await agree(world, percent=Decimal(50), base=ShareBase.GROSS, host_id="old")
+    station = world.station("2.0.1")
+    begin = reading(world.clock.now(), 1000, context="Transaction.Begin")
+    await station.start(reference="tx", seq=0, token="CARD", readings=(begin,))
+    world.clock.advance(600)
+    now = world.clock.now()
+    await station.end(reference="tx", seq=1, at=now, readings=(reading(now, 11_000),), is_offline=False)
+    await world.rate()
+    hosts, books = world.services.hosts, world.organisation_id
+    async with world.database.work() as work:
+        await hosts.change_hands(work, books, world.site_id, host_id="new")
+    await agree(world, percent=Decimal(10), host_id="new")
+    await station.read(reading(now, 13_000, context="Transaction.End"), reference="tx")
+    await world.rate()
+    assert [await hosts.due(books, world.site_id, "RWF", host) for host in ("old", "new")] == [1770, 0]
+    await world.session(wh=10_000)
+    await world.rate()
+    assert [await hosts.due(books, world.site_id, "RWF", host) for host in ("old", "new")] == [1770, 250]
+    assert await world.services.ledger.verify() == []

@@ -21,7 +21,7 @@ __all__ = ["world"]
 
 async def test_no_answer_tells_a_host_who_charged(world: World) -> None:
     client, found, told = await _host(world), [], 0
-    for operation, asked in _readings(world.one):
+    for operation, asked in readings_of(world.one):
         answer = await client.get(**asked)
         found += _tells(operation.id, answer, world.one)
         told += answer.status_code == 200
@@ -46,7 +46,7 @@ async def _host(world: World, *more: Scope) -> httpx.AsyncClient:
     return world.house.client(key)
 
 
-def _readings(side: Side) -> Iterator[tuple[Operation, dict[str, Any]]]:
+def readings_of(side: Side) -> Iterator[tuple[Operation, dict[str, Any]]]:
     """Yield every reading that a host may ask for of the side's objects."""
     for operation in operations():
         known = all(name in FILLINGS or name in side.ids for name in operation.parameters)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingufu.accounts.model import Role
+from ingufu.accounts.model import OrganisationKind, Role
 from ingufu.authorization.model import DriverDetails
 from ingufu.ledger.model import AccountKind, Earned
 from ingufu.ledger.service import retried
@@ -146,11 +146,11 @@ async def test_voucher_code_is_shown_once_and_fills_a_wallet(house: House, opera
     assert "Ended" in words(await operator.page("/console/ledger/vouchers"))
 
 
-async def shared(house: House, site: str, net: str = "1000") -> None:
+async def shared(house: House, site: str, number: int = 1) -> None:
     now = house.clock.now()
     earned = Earned(
-        organisation_id=house.organisation_id, record_id="r1", site_id=site, at=now, started_at=now, currency="RWF",
-        energy_net=Decimal(net), net=Decimal(net), gross=Decimal(net), energy_wh=Decimal(1000),
+        organisation_id=house.organisation_id, record_id=f"r{number}", site_id=site, at=now, started_at=now,
+        currency="RWF", energy_net=Decimal(1000), net=Decimal(1000), gross=Decimal(1000), energy_wh=Decimal(1000),
     )  # fmt: skip
     await retried(house.database, lambda work: house.services.hosts.share(work, earned))
 
@@ -189,6 +189,34 @@ async def test_host_sees_what_is_due_at_its_sites_and_nothing_else(house: House,
     assert (await host.client.get("/console/ledger")).status_code == 303
     for path in ("/accounts", "/entries", "/wallets", "/vouchers", "/reports", "/do/top-up"):
         await host.page(f"/console/ledger{path}", status=403)
+
+
+async def test_each_host_of_a_site_is_paid_its_own_and_the_change_is_said(house: House, operator: Person) -> None:
+    site, accounts = await house.site("Mall"), house.services.accounts
+    async with house.database.work() as work:
+        old, new = [await accounts.create_organisation(work, one, OrganisationKind.HOST) for one in ("Old", "New")]
+    admin = await person(house, Role.ADMIN, email="root@example.org")
+    assert "ends when it changes hands" in words(await admin.page(f"/console/organisations/{old.id}"))
+    for name, host, number in (("Old", old, 1), ("New", new, 2)):
+        path = f"/console/organisations/{host.id}"
+        assert (await admin.send(path, name=name, sites=site)).status_code == 303
+        terms = {"site": site, "host_name": f"{name} Ltd", "currency": "RWF", "percent": "10"}
+        assert (await operator.send("/console/ledger/do/agree", **terms)).status_code == 303
+        await shared(house, site, number)
+        house.clock.advance(60)
+        if host is old:
+            page = await admin.client.get((await admin.send(path, name=name)).headers["location"])
+            assert "What was agreed with the former host has ended" in words(page.text)
+    page = await operator.page("/console/ledger/hosts")
+    links = re.findall(r'href="(/console/ledger/do/payout[^"]+)"', page)
+    assert len(links) == 2
+    for link in links:
+        form = await operator.page(link.replace("&amp;", "&"))
+        host = re.findall(r'name="host" value="([^"]+)"', form)[0]
+        made = {"site": site, "currency": "RWF", "amount": "100", "host": host}
+        assert (await operator.send("/console/ledger/do/payout", **made)).status_code == 303
+    for host in (old, new):
+        assert await house.services.hosts.due(house.organisation_id, site, "RWF", host.id) == 0
 
 
 async def test_report_is_compared_and_its_differences_resolved(house: House, operator: Person, driver: str) -> None:

@@ -37,8 +37,9 @@ _ACCOUNT_MAX = 100
 class Hosts:
     """Shares what charge records earn with the hosts of their sites, and pays out what is due, never more.
 
-    What is due to the host of a site stands on an account of its own (`payable`, its owner the site). A payout takes
-    its amount off that account in the moment it is made, so that no other can be made of the same money.
+    What is due to a host at a site stands on an account of its own (`payable`), which stays that host's when another
+    has the site. A payout takes its amount off that account in the moment it is made, so that no other can be made of
+    the same money.
     """
 
     def __init__(self, database: Database, clock: Clock, ids: IdMaker, books: Books) -> None:
@@ -111,6 +112,30 @@ class Hosts:
         store.end_agreement(work, agreement_id, until)
         return msgspec.structs.replace(agreement, valid_until=until)
 
+    async def change_hands(
+        self, work: Work, organisation_id: str, site_id: str, *, host_id: str | None
+    ) -> list[tuple[Agreement, Agreement]]:
+        """End what is agreed about a site with others than its host from now on; return each as it was and as it is.
+
+        What has not begun never counts. Whoever calls gives the site to the host (None: it has none) in the same
+        unit; Conflict at the commit if another agreement came meanwhile.
+        """
+        now = self._clock.now()
+        known = await store.agreements_of(self._database, site_id)
+        ending = [
+            one
+            for one in known
+            if one.organisation_id == organisation_id and one.host_id != host_id and _counts_after(one, now)
+        ]
+        store.end_agreements(work, organisation_id, site_id, except_with=host_id, at=now, expect=len(ending))
+        return [(one, msgspec.structs.replace(one, valid_until=max(now, one.valid_from))) for one in ending]
+
+    async def latest_host(self, organisation_id: str, site_id: str, currency: str) -> str | None:
+        """Return with whom the latest agreement about the site is; None also for one who is known by name alone."""
+        known = await store.agreements_of(self._database, site_id)
+        of_books = [one for one in known if (one.organisation_id, one.currency) == (organisation_id, currency)]
+        return of_books[-1].host_id if of_books else None
+
     async def get_agreement(self, organisation_id: str, agreement_id: str) -> Agreement:
         """Return the agreement. Raises NotFound."""
         found = await store.find_agreement(self._database, agreement_id)
@@ -125,6 +150,7 @@ class Hosts:
     async def share(self, work: Work, earned: Earned, *, by: str = "") -> Posted | None:
         """Book what the site's host has of a charge record; None if there is no agreement, or it comes to nothing.
 
+        It is the share of the host with whom was agreed when the session began, whoever has the site since.
         A credit takes back exactly what its record was shared at, whatever has been agreed since. A second time for
         the same record returns the first. Raises InvalidInput; Conflict for another content.
         """
@@ -143,6 +169,7 @@ class Hosts:
                 record_id=earned.record_id,
                 agreement_id=agreement.id,
                 site_id=earned.site_id,
+                host_id=agreement.host_id,
                 at=earned.at,
                 energy_wh=earned.energy_wh,
                 based_on=shared.based_on,
@@ -153,9 +180,10 @@ class Hosts:
             by,
         )
 
-    async def due(self, organisation_id: str, site_id: str, currency: str) -> Decimal:
-        """Return what is due to the host of the site; less than nothing if credits came after it was paid out."""
-        return -await self._books.balance(organisation_id, AccountKind.PAYABLE, site_id, currency=currency)
+    async def due(self, organisation_id: str, site_id: str, currency: str, host_id: str | None = None) -> Decimal:
+        """Return what is due to the host at the site; less than nothing if credits came after it was paid out."""
+        payable = sharing.payable_of(site_id, host_id)
+        return -await self._books.balance(organisation_id, AccountKind.PAYABLE, payable, currency=currency)
 
     async def make_payout(
         self,
@@ -164,18 +192,24 @@ class Hosts:
         site_id: str,
         *,
         currency: str,
+        host_id: str | None = None,
         amount: Decimal | None = None,
         text: str = "",
         by: str = "",
     ) -> Payout:
-        """Take what is due, or an amount of it, off the host's account, on its way to the bank.
+        """Take what is due to a host, or an amount of it, off its account, on its way to its bank.
 
-        Raises NotFound if nothing was ever agreed on for the site, InvalidInput, Conflict for more than is due.
+        Raises NotFound if nothing was ever agreed on with it for the site, InvalidInput, Conflict for more than is due.
         """
-        known = [one for one in await store.agreements_of(self._database, site_id) if one.currency == currency]
+        known = [
+            one
+            for one in await store.agreements_of(self._database, site_id)
+            if one.currency == currency and one.host_id == host_id
+        ]
         if not known or known[-1].organisation_id != organisation_id:
-            raise NotFound("There is no agreement about this site in this currency.")
-        account = await self._books.account(organisation_id, AccountKind.PAYABLE, site_id, currency=currency)
+            raise NotFound("There is no agreement with this host about this site in this currency.")
+        payable = sharing.payable_of(site_id, host_id)
+        account = await self._books.account(organisation_id, AccountKind.PAYABLE, payable, currency=currency)
         due = -account.balance if account else Decimal(0)
         amount = due if amount is None else positive(amount)
         if amount > due or account is None or due <= 0:
@@ -189,7 +223,7 @@ class Hosts:
             reference=f"payout:{payout_id}",
             at=now,
             text=plain(text, _NAME_MAX),
-            postings=move((AccountKind.PAYABLE, site_id), (AccountKind.CLEARING, IN_TRANSIT), amount, currency),
+            postings=move((AccountKind.PAYABLE, payable), (AccountKind.CLEARING, IN_TRANSIT), amount, currency),
         )
         posted = needed(await self._books.post(work, entry, by=by))
         require_balance(work, account.id, most=Decimal(0))  # two made at once do not take it twice
@@ -197,6 +231,7 @@ class Hosts:
             id=payout_id,
             organisation_id=organisation_id,
             site_id=site_id,
+            host_id=host_id,
             host_name=known[-1].host_name,
             bank_account=known[-1].bank_account,
             currency=currency,
@@ -247,7 +282,7 @@ class Hosts:
             at=self._clock.now(),
             postings=move(
                 (AccountKind.CLEARING, IN_TRANSIT),
-                (AccountKind.PAYABLE, payout.site_id),
+                (AccountKind.PAYABLE, sharing.payable_of(payout.site_id, payout.host_id)),
                 payout.amount,
                 payout.currency,
             ),
@@ -300,7 +335,7 @@ class Hosts:
             kind=EntryKind.SHARE,
             reference=f"share:{earned.record_id}",
             at=earned.at,
-            postings=sharing.postings(earned, share.amount),
+            postings=sharing.postings(earned, share.amount, share.host_id),
         )
         posted = await self._books.post(work, entry, by=by)
         if posted is not None and posted.is_new:
@@ -308,8 +343,14 @@ class Hosts:
         return posted
 
 
+def _counts_after(agreement: Agreement, at: datetime) -> bool:
+    return agreement.valid_until is None or agreement.valid_until > max(at, agreement.valid_from)
+
+
 def _overlap(one: Agreement, other: Agreement) -> bool:
-    """Return whether two agreements count at one time."""
+    """Return whether two agreements count at one time; one that ended before it began never does."""
+    if any(each.valid_until is not None and each.valid_until <= each.valid_from for each in (one, other)):
+        return False
     starts_before_end = other.valid_until is None or one.valid_from < other.valid_until
     ends_after_start = one.valid_until is None or one.valid_until > other.valid_from
     return starts_before_end and ends_after_start

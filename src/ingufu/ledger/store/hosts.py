@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, literal, or_, select, update
 
+from ingufu.infra.storage.columns import Instant
 from ingufu.infra.storage.database import Database, Row, Work
 from ingufu.infra.storage.statements import insert
 from ingufu.ledger.model import Agreement, Payout, PayoutStatus, Share, ShareBase
@@ -86,6 +87,30 @@ def add_agreement(work: Work, agreement: Agreement) -> None:
 def end_agreement(work: Work, agreement_id: str, until: datetime) -> None:
     """Let an agreement end; Conflict at the commit if it ended before that already."""
     work.execute(_END, {"key": agreement_id, "until": until}, expect=1)
+
+
+def end_agreements(
+    work: Work, organisation_id: str, site_id: str, *, except_with: str | None, at: datetime, expect: int
+) -> None:
+    """Let all agreements about the site end that are not with this host; one that has not begun ends as it begins.
+
+    Conflict at the commit unless there are so many of them: another one was agreed meanwhile, or has ended.
+    """
+    agreements = ledger_agreements.c
+    is_with_none = agreements.host_id.is_(None)
+    others = ~is_with_none if except_with is None else or_(is_with_none, agreements.host_id != except_with)
+    counts_later = and_(agreements.valid_until > at, agreements.valid_until > agreements.valid_from)
+    work.execute_once(
+        update(ledger_agreements)
+        .where(
+            agreements.organisation_id == organisation_id,
+            agreements.site_id == site_id,
+            others,
+            or_(agreements.valid_until.is_(None), counts_later),
+        )
+        .values(valid_until=case((agreements.valid_from > at, agreements.valid_from), else_=literal(at, Instant))),
+        expect=expect,
+    )
 
 
 async def find_share(database: Database, organisation_id: str, record_id: str) -> Share | None:

@@ -231,6 +231,7 @@ def _shares() -> None:
         sa.Column("record_id", sa.Text, nullable=False),
         sa.Column("agreement_id", sa.Text, sa.ForeignKey("ledger_agreements.id"), nullable=False),
         sa.Column("site_id", sa.Text, nullable=False),
+        sa.Column("host_id", sa.Text),
         sa.Column("at", Instant, nullable=False),
         sa.Column("energy_wh", Exact, nullable=False),
         sa.Column("based_on", Exact, nullable=False),
@@ -240,6 +241,7 @@ def _shares() -> None:
         sa.UniqueConstraint("organisation_id", "record_id", name="ledger_shares_once"),
     )
     op.create_index("ledger_shares_by_site", "ledger_shares", ["site_id", "at", "entry_id"])
+    op.create_index("ledger_shares_by_host", "ledger_shares", ["host_id", "at", "entry_id"])
 
 
 def _payouts() -> None:
@@ -248,6 +250,7 @@ def _payouts() -> None:
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("organisation_id", sa.Text, nullable=False),
         sa.Column("site_id", sa.Text, nullable=False),
+        sa.Column("host_id", sa.Text),
         sa.Column("host_name", sa.Text, nullable=False),
         sa.Column("bank_account", sa.Text, nullable=False),
         sa.Column("currency", sa.Text, nullable=False),
@@ -264,6 +267,7 @@ def _payouts() -> None:
         sa.CheckConstraint("amount > 0", name="ledger_payouts_amount"),
     )
     op.create_index("ledger_payouts_by_site", "ledger_payouts", ["site_id", "id"])
+    op.create_index("ledger_payouts_by_host", "ledger_payouts", ["host_id", "id"])
     op.create_index("ledger_payouts_by_books", "ledger_payouts", ["organisation_id", "id"])
 
 

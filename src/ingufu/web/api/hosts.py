@@ -5,14 +5,15 @@ from typing import Annotated
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from ingufu.accounts.model import Principal, Scope
+from ingufu.accounts.model import OrganisationKind, Principal, Scope
 from ingufu.core import errors
-from ingufu.core.errors import NotFound
+from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.infra.storage.database import Work
 from ingufu.ledger.model import Agreement, Payout, ShareBase
 from ingufu.ledger.service import retried
+from ingufu.sites.model import Site
 from ingufu.views import hosts as views
 from ingufu.views.hosts import (
     AgreementRow,
@@ -21,6 +22,7 @@ from ingufu.views.hosts import (
     PayoutRow,
     ShareQuery,
     ShareRow,
+    Sight,
     Statement,
 )
 from ingufu.views.ledger import Currency, Id
@@ -49,7 +51,9 @@ class NewAgreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     site_id: Id
     host_name: Annotated[str, Meta(min_length=1, max_length=200)]
-    host_id: Annotated[Id | None, Meta(description="The host's organisation, where it is entered.")] = None
+    host_id: Annotated[Id | None, Meta(description="The host's organisation. null: the site's, if a host owns it.")] = (
+        None
+    )
     bank_account: Annotated[str, Meta(max_length=100)] = ""
     currency: Currency
     percent: Annotated[Decimal, Meta(description="0 to 100.")] = Decimal(0)
@@ -73,6 +77,7 @@ class StatementQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Of which time."""
 
     currency: Currency
+    host_id: Annotated[Id | None, Meta(description="null: of whoever had the site, or one's own.")] = None
     since: Annotated[Instant, Meta(description="From this instant.")]
     until: Annotated[Instant, Meta(description="Before this instant.")]
 
@@ -82,6 +87,10 @@ class NewPayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     site_id: Id
     currency: Currency
+    host_id: Annotated[
+        Id | UnsetType | None,
+        Meta(description="To whom. null: whose name is all that is known. Left out: the latest agreement's host."),
+    ] = UNSET
     amount: Annotated[Amount | None, Meta(description="null: all that is due.")] = None
     text: Annotated[str, Meta(max_length=200)] = ""
 
@@ -96,22 +105,26 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 async def list_agreements(web: WebContext, principal: Principal) -> list[AgreementRow]:
     """List agreements with hosts
 
-    Of the sites that one may see, the latest of each site first.
+    The latest of each site first. Hosts see their own, also of sites that they had before.
     """
-    return list(await views.list_agreements(web.services.database, await books_of(web), principal.site_ids))
+    return list(await views.list_agreements(web.services.database, await books_of(web), views.sight_of(principal)))
 
 
 @route("POST", "/ledger/agreements", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewAgreement, raises=CHANGES)
 async def agree_with_host(web: WebContext, principal: Principal, given: NewAgreement) -> AgreementRow:
     """Agree with a host
 
-    One that has no end ends where the new one begins. What was shared already stays as it is.
+    One that has no end ends where the new one begins. What was shared already stays as it is. It is with the host that
+    owns the site, and ends when another gets the site.
     """
     await access.check_site_exists(web, given.site_id)
     books, fields = await books_of(web), msgspec.structs.asdict(given)
     site_id = fields.pop("site_id")
 
     async def do(work: Work) -> Agreement:
+        site = await web.services.sites.get(site_id)
+        fields["host_id"] = await _host_of(web, site, given.host_id)
+        web.services.sites.stays_with(work, site)
         made = await web.services.hosts.agree(work, books, site_id, by=principal.name, **fields)
         access.note(web, work, principal, "agreement.create", made.id, {"site": site_id}, after=made)
         return made
@@ -149,9 +162,9 @@ async def end_agreement(web: WebContext, principal: Principal, agreement_id: str
 async def list_payables(web: WebContext, principal: Principal) -> list[PayableRow]:
     """List what is due to hosts
 
-    By site and currency, of the sites that one may see.
+    By site, host and currency. Who had a site before is owed what it had until then.
     """
-    return list(await views.list_payables(web.services.database, await books_of(web), principal.site_ids))
+    return list(await views.list_payables(web.services.database, await books_of(web), views.sight_of(principal)))
 
 
 @route("GET", "/ledger/shares", scope=Scope.MONEY_READ, query=ShareQuery)
@@ -160,7 +173,7 @@ async def list_shares(web: WebContext, principal: Principal, criteria: ShareQuer
 
     One for each charge record and credit of a site with an agreement, the latest first.
     """
-    return await views.list_shares(web.services.database, await books_of(web), criteria, principal.site_ids)
+    return await views.list_shares(web.services.database, await books_of(web), criteria, views.sight_of(principal))
 
 
 @route(
@@ -173,14 +186,18 @@ async def list_shares(web: WebContext, principal: Principal, criteria: ShareQuer
 async def get_host_statement(web: WebContext, principal: Principal, site: str, criteria: StatementQuery) -> Statement:
     """Get a host's statement
 
-    What the host of a site had in a time: records, energy, share, what was paid out, and what is due now.
+    What the host of a site had in a time: records, energy, share, what was paid out, and what is due now. To hosts what
+    they had themselves.
     """
-    if principal.site_ids is not None and site not in principal.site_ids:
+    books, sight = await books_of(web), views.sight_of(principal)
+    if sight.host_id is not None and criteria.host_id not in (None, sight.host_id):
+        raise NotFound("There is no such host.")
+    if principal.site_ids is not None and site not in principal.site_ids and not await _had(web, books, site, sight):
         raise NotFound("There is no such site.")
     await web.services.sites.get(site)
-    books = await books_of(web)
+    host_id = sight.host_id or criteria.host_id
     return await views.get_statement(
-        web.services.database, books, site, criteria.currency, criteria.since, criteria.until
+        web.services.database, books, site, criteria.currency, criteria.since, criteria.until, host_id=host_id
     )
 
 
@@ -188,9 +205,9 @@ async def get_host_statement(web: WebContext, principal: Principal, site: str, c
 async def list_payouts(web: WebContext, principal: Principal, criteria: PayoutQuery) -> Page[PayoutRow]:
     """List payouts
 
-    To the hosts of the sites that one may see, the last made first.
+    The last made first. Hosts see their own, also of sites that they had before.
     """
-    return await views.list_payouts(web.services.database, await books_of(web), criteria, principal.site_ids)
+    return await views.list_payouts(web.services.database, await books_of(web), criteria, views.sight_of(principal))
 
 
 @route("GET", "/ledger/payouts/{payout_id:str}", scope=Scope.MONEY_READ, raises=(errors.NotFound,))
@@ -199,25 +216,28 @@ async def get_payout(web: WebContext, principal: Principal, payout_id: str) -> P
 
     With its state and the entries that book it.
     """
-    return await views.get_payout(web.services.database, await books_of(web), payout_id, principal.site_ids)
+    return await views.get_payout(web.services.database, await books_of(web), payout_id, views.sight_of(principal))
 
 
 @route("POST", "/ledger/payouts", scope=Scope.MONEY_WRITE, is_for_network=True, body=NewPayout, raises=CHANGES)
 async def make_payout(web: WebContext, principal: Principal, given: NewPayout) -> PayoutRow:
     """Make a payout
 
-    Takes what is due, or an amount of it, off the host's account: never more. The bank pays it, then it is `paid`.
+    Takes what is due to a host at a site, or an amount of it, off its account: never more, and never what another has
+    earned there. The bank pays it, then it is `paid`.
     """
     books, fields = await books_of(web), msgspec.structs.asdict(given)
     site_id = fields.pop("site_id")
 
     async def do(work: Work) -> Payout:
+        if given.host_id is UNSET:
+            fields["host_id"] = await web.services.hosts.latest_host(books, site_id, given.currency)
         made = await web.services.hosts.make_payout(work, books, site_id, by=principal.name, **fields)
         access.note(web, work, principal, "payout.make", made.id, {"site": site_id}, after=made)
         return made
 
     made = await retried(web.services.database, do)
-    return await views.get_payout(web.services.database, books, made.id, principal.site_ids)
+    return await views.get_payout(web.services.database, books, made.id, views.sight_of(principal))
 
 
 @route(
@@ -244,7 +264,7 @@ async def book_payout(web: WebContext, principal: Principal, payout_id: str, giv
         access.note(web, work, principal, "payout.paid", paid.id, before=known, after=paid)
 
     await retried(web.services.database, do)
-    return await views.get_payout(web.services.database, books, payout_id, principal.site_ids)
+    return await views.get_payout(web.services.database, books, payout_id, views.sight_of(principal))
 
 
 @route(
@@ -268,19 +288,41 @@ async def cancel_payout(web: WebContext, principal: Principal, payout_id: str) -
         access.note(web, work, principal, "payout.cancel", ended.id, before=known, after=ended)
 
     await retried(web.services.database, do)
-    return await views.get_payout(web.services.database, books, payout_id, principal.site_ids)
+    return await views.get_payout(web.services.database, books, payout_id, views.sight_of(principal))
 
 
 async def _agreement(web: WebContext, agreement_id: str) -> AgreementRow:
-    rows = await views.list_agreements(web.services.database, await books_of(web), None)
+    rows = await views.list_agreements(web.services.database, await books_of(web), views.Sight())
     return next(row for row in rows if row.id == agreement_id)
+
+
+async def _had(web: WebContext, books: str, site_id: str, sight: Sight) -> bool:
+    """Return whether something was agreed about the site with the host that asks."""
+    if sight.host_id is None:
+        return False
+    return any(one.site_id == site_id for one in await views.list_agreements(web.services.database, books, sight))
+
+
+async def _host_of(web: WebContext, site: Site, named: str | None) -> str | None:
+    """Return with which host it is agreed: the site's owner; of the operator's own sites whoever is named.
+
+    Raises InvalidInput for who is no host, or not the one that owns the site.
+    """
+    hosts = {one.id for one in await web.services.accounts.organisations() if one.kind is OrganisationKind.HOST}
+    if named is not None and named not in hosts:
+        raise InvalidInput("There is no such host.", field="host_id")
+    if site.organisation_id not in hosts:
+        return named
+    if named not in (None, site.organisation_id):
+        raise InvalidInput("The site is another host's.", field="host_id")
+    return site.organisation_id
 
 
 async def _paid_out(web: WebContext, principal: Principal, query: PayoutQuery) -> Batches[PayoutRow]:
     books = await books_of(web)
 
     async def read(asked: PayoutQuery) -> Page[PayoutRow]:
-        return await views.list_payouts(web.services.database, books, asked, principal.site_ids)
+        return await views.list_payouts(web.services.database, books, asked, views.sight_of(principal))
 
     async for rows in paged(read, query):
         yield rows

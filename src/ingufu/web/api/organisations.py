@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from ingufu.accounts.model import Organisation, OrganisationKind, Principal, Scope
 from ingufu.core import errors
+from ingufu.infra.storage.database import Work
+from ingufu.ledger.service import retried
 from ingufu.views import organisations as views
 from ingufu.views.organisations import OrganisationRow
 from ingufu.web import access
@@ -36,6 +38,14 @@ class OwnedSites(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """All sites that the organisation owns."""
 
     site_ids: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=1000)]
+
+
+class Ownership(OrganisationRow, frozen=True, kw_only=True):
+    """A host with its sites, and what ended with the change."""
+
+    ended_agreement_ids: Annotated[
+        tuple[str, ...], Meta(description="Agreements with former hosts of sites that changed hands: agree anew.")
+    ] = ()
 
 
 @route("GET", "/organisations", scope=Scope.USERS_READ, **_OPEN)
@@ -115,35 +125,24 @@ async def rename_organisation(
     body=OwnedSites,
     raises=_CHANGES,
 )
-async def set_owned_sites(
-    web: WebContext, principal: Principal, organisation_id: str, given: OwnedSites
-) -> OrganisationRow:
+async def set_owned_sites(web: WebContext, principal: Principal, organisation_id: str, given: OwnedSites) -> Ownership:
     """Say which sites a host owns
 
     All of them: those left out go back to the operator. Its people see them within seconds, and the others no more.
-    A site of another host has to be taken from that host first.
+    A site of another host has to be taken from that host first. What was agreed about a site with its former host ends
+    at once; what that host has earned stays due to it.
     """
     services = web.services
     organisation = await services.accounts.organisation(organisation_id)
     if organisation.kind is not OrganisationKind.HOST:
         raise errors.Conflict("Only hosts own sites; all that no host owns are the operator's.")
-    operator_id = await access.operator_of(web)
-    before = await services.sites.ids_of(organisation_id)
-    wanted = frozenset(given.site_ids)
-    async with services.database.work() as work:
-        for site_id in sorted(wanted - before):
-            await access.check_site_exists(web, site_id)
-            if (await services.sites.get(site_id)).organisation_id != operator_id:
-                raise errors.Conflict(f"The site {site_id} is another host's.")
-            await services.sites.hand_over(work, site_id, organisation_id=organisation_id)
-        for site_id in sorted(before - wanted):
-            await services.sites.hand_over(work, site_id, organisation_id=operator_id)
-        access.note(
-            web, work, principal, "organisation.sites", organisation_id,
-            before={"site_ids": sorted(before)}, after={"site_ids": sorted(wanted)},
-        )  # fmt: skip
-        work.after_commit(services.accounts.forget_rights)
-    return await views.get_organisation(services.database, organisation_id)
+
+    async def do(work: Work) -> list[str]:
+        return await _share_out(web, work, principal, organisation_id, frozenset(given.site_ids))
+
+    ended = await retried(services.database, do)
+    found = await views.get_organisation(services.database, organisation_id)
+    return Ownership(**msgspec.structs.asdict(found), ended_agreement_ids=tuple(ended))
 
 
 @route(
@@ -164,6 +163,35 @@ async def delete_organisation(web: WebContext, principal: Principal, organisatio
     async with web.services.database.work() as work:
         await web.services.accounts.delete_organisation(work, organisation_id)
         access.note(web, work, principal, "organisation.delete", organisation_id, {"name": found.name}, before=found)
+
+
+async def _share_out(
+    web: WebContext, work: Work, principal: Principal, organisation_id: str, wanted: frozenset[str]
+) -> list[str]:
+    """Give the host these sites and no others; return which agreements end by it."""
+    services = web.services
+    operator_id = await access.operator_of(web)
+    before = await services.sites.ids_of(organisation_id)
+    for site_id in sorted(wanted - before):
+        await access.check_site_exists(web, site_id)
+        if (await services.sites.get(site_id)).organisation_id != operator_id:
+            raise errors.Conflict(f"The site {site_id} is another host's.")
+    moved = sorted(wanted ^ before)
+    for site_id in moved:  # before the agreements: whoever agrees in the same moment waits, and looks again
+        former_id, owner_id = (operator_id, organisation_id) if site_id in wanted else (organisation_id, operator_id)
+        services.sites.hand_over(work, site_id, former_id=former_id, organisation_id=owner_id)
+    ended: list[str] = []
+    for site_id in moved:
+        host_id = organisation_id if site_id in wanted else None
+        for known, after in await services.hosts.change_hands(work, operator_id, site_id, host_id=host_id):
+            access.note(web, work, principal, "agreement.end", after.id, before=known, after=after)
+            ended.append(after.id)
+    access.note(
+        web, work, principal, "organisation.sites", organisation_id,
+        before={"site_ids": sorted(before)}, after={"site_ids": sorted(wanted)},
+    )  # fmt: skip
+    work.after_commit(services.accounts.forget_rights)
+    return ended
 
 
 async def seen_organisations(web: WebContext, principal: Principal) -> list[OrganisationRow]:

@@ -212,20 +212,21 @@ async def show_hosts(
     web: WebContext, pages: Pages, principal: Principal, request: Asked, criteria: StateQuery
 ) -> Response[str]:
     """Show what is due to hosts, what is agreed and what was paid out"""
-    database, books, sites = web.services.database, await books_of(web), principal.site_ids
+    database, books = web.services.database, await books_of(web)
+    sight = host_views.sight_of(principal)
     status = PayoutStatus(criteria.state) if criteria.state in set(PayoutStatus) else None
     query = PayoutQuery(status=status, limit=ROWS, cursor=criteria.cursor or None)
-    payouts = await host_views.list_payouts(database, books, query, sites)
+    payouts = await host_views.list_payouts(database, books, query, sight)
     return await pages.show(
         request,
         "pages/ledger/hosts.html",
-        payables=await host_views.list_payables(database, books, sites),
-        agreements=await host_views.list_agreements(database, books, sites),
+        payables=await host_views.list_payables(database, books, sight),
+        agreements=await host_views.list_agreements(database, books, sight),
         payouts=payouts.items,
         query=criteria,
         states=[(one.value, pages.macro(request, WORDS, "payout_word", one.value)) for one in PayoutStatus],
         zone=UTC,
-        is_host=sites is not None,
+        is_host=principal.site_ids is not None,
         **_paging(path_of("ledger", "hosts"), criteria, payouts.next),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
+from msgspec import UNSET
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
@@ -34,12 +35,14 @@ from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
 
 DRIVERS_OFFERED = 500
+BY_NAME = "-"  # instead of a host: one who is known by name alone
 _FIELDS = (
     "driver", "amount", "currency", "provider", "reference", "reason", "against", "limit", "uses", "until", "text",
     "code", "pays_debt", "site", "host_name", "bank_account", "percent", "base", "per_kwh", "per_session",
     "bears_fees", "from", "bank_reference", "to_wallet", "owner", "debit", "debit_owner", "credit", "credit_owner",
     "content", "default_currency", "books_fees", "note", "entry", "voucher", "agreement", "payout", "report", "line",
-    "site_fixed", "column_reference", "column_date", "column_amount", "column_fee", "column_currency", "column_kind",
+    "host", "site_fixed", "column_reference", "column_date", "column_amount", "column_fee", "column_currency",
+    "column_kind",
 )  # fmt: skip
 _SOURCES = (AccountKind.PROMOTION, AccountKind.WRITE_OFF, AccountKind.BANK, AccountKind.RECEIVABLE)
 _COUNTERS = (
@@ -164,11 +167,13 @@ async def _end_agreement(it: Asking) -> None:
 
 
 async def _payout(it: Asking) -> None:
+    host = it.form.text("host")[:100]
     given = host_api.NewPayout(
         site_id=it.needed("site")[:100],
         currency=it.currency(),
         amount=it.decimal("amount"),
         text=it.form.text("text")[:200],
+        host_id=None if host == BY_NAME else host or UNSET,
     )
     await function_of(host_api.make_payout)(it.web, it.principal, given)
 
@@ -335,7 +340,7 @@ async def _about(it: Asking, job: str) -> Any:
     if job == "end-agreement":
         return await it.web.services.hosts.get_agreement(books, form.text("agreement"))
     if job in {"paid", "cancel-payout"}:
-        return await host_views.get_payout(database, books, form.text("payout"), None)
+        return await host_views.get_payout(database, books, form.text("payout"), host_views.Sight())
     if job in {"take-back", "refund"}:
         return await ledger_views.get_entry(database, books, form.text("entry"))
     if job == "resolve":

@@ -68,17 +68,21 @@ async def change_organisation(
 ) -> Response[Any]:
     """Change an organisation, and which sites it owns"""
     it = await views.get_organisation(web.services.database, organisation_id)
+    ended = 0
     try:
         given = api.Rename(name=form.text("name")[:100])
         await function_of(api.rename_organisation)(web, principal, organisation_id, given)
         if it.kind is OrganisationKind.HOST:
             owned = api.OwnedSites(site_ids=tuple(dict.fromkeys(form.texts("sites")[:1000])))
-            await function_of(api.set_owned_sites)(web, principal, organisation_id, owned)
+            after: api.Ownership = await function_of(api.set_owned_sites)(web, principal, organisation_id, owned)
+            ended = len(after.ended_agreement_ids)
     except _PROBLEMS as error:
         field = error.field if isinstance(error, InvalidInput) else None
         entered = present.Entered({"name": form.text("name")[:100], "kind": it.kind.value})
         return await _show(web, pages, request, it, entered, [(field or "name", error.message)])
-    return pages.go(request, path_of("organisations", organisation_id), Toast(message=pages.text(request, "Saved")))
+    detail = pages.text(request, "What was agreed with the former host has ended: agree anew.") if ended else ""
+    toast = Toast(message=pages.text(request, "Saved"), detail=detail)
+    return pages.go(request, path_of("organisations", organisation_id), toast)
 
 
 @action("/organisations/{organisation_id:str}/delete", scope=Scope.USERS_WRITE, is_for_network=True)
