@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ingufu.core.errors import IngufuError
+from ingufu.core.errors import Conflict, IngufuError
 from ingufu.gateway.connection import StationConnection
 from ingufu.gateway.link import Connections
 from ingufu.ocpp.table import Phase
@@ -15,6 +15,8 @@ from ingufu.services import Services
 from ingufu.stations.availability import decide
 from ingufu.stations.availability.model import Wish, WishState
 from ingufu.stations.availability.service import command_of
+
+TRIES = 5  # at what others change in the same moment
 
 log = structlog.get_logger(__name__)
 
@@ -133,12 +135,16 @@ class Reteller:
         return decide.next_telling_at(wish, telling.times, telling.last_at)
 
     async def _compare(self, station_id: str) -> list[Wish]:
-        try:
-            async with self._services.database.work() as work:
-                return await self._services.stations.wishes.compare(work, station_id)
-        except IngufuError as error:
-            log.warning("availability.not_compared", station=station_id, error=error.message)
-            return []
+        for tries in range(TRIES, 0, -1):
+            try:
+                async with self._services.database.work() as work:
+                    return await self._services.stations.wishes.compare(work, station_id)
+            except IngufuError as error:
+                if tries > 1 and isinstance(error, Conflict):  # it was told something at this moment
+                    continue
+                log.warning("availability.not_compared", station=station_id, error=error.message)
+                break
+        return []
 
     async def _tell(self, wish: Wish, telling: _Telling) -> None:
         telling.times, telling.last_at, telling.is_under_way = telling.times + 1, self._services.clock.now(), True

@@ -6,12 +6,12 @@ import pytest
 
 from ingufu.core.clock import FrozenClock
 from ingufu.core.commands import Outcome
-from ingufu.core.errors import InvalidInput
+from ingufu.core.errors import Conflict, InvalidInput
 from ingufu.infra.storage.database import Database
 from ingufu.stations.availability import decide
 from ingufu.stations.availability.model import Wish, WishState
 from ingufu.stations.availability.service import Wishes, command_of
-from ingufu.stations.model import Connector, ConnectorStatus, Station
+from ingufu.stations.model import Connector, ConnectorStatus, Station, StatusReport
 from ingufu.stations.service import Stations
 
 AVAILABLE, OCCUPIED, OUT, FAULTED = (
@@ -144,3 +144,31 @@ async def test_what_a_whole_station_in_service_undoes_is_told_again(
     async with database.work() as work:
         wishes.note_answer(work, whole, Outcome(status="Accepted" if accepts else "Rejected", is_accepted=accepts))
     assert {one.evse for one in await wishes.of(station.id) if decide.is_undone(one)} == undone
+
+
+async def test_what_a_station_shows_while_it_is_told_takes_nothing_of_its_answer_away(
+    database: Database, clock: FrozenClock, stations: Stations, station: Station
+):
+    async def shows(status: ConnectorStatus) -> None:
+        report = StatusReport(evse=1, connector=1, status=status, raw_status=status.value)
+        async with database.work() as work:
+            await stations.report_status(work, station.id, report, clock.now())
+
+    wishes, accepted = stations.wishes, Outcome(status="Accepted", is_accepted=True)
+    async with database.work() as work:
+        asked = wishes.ask(work, station.id, is_operative=False)
+    async with database.work() as work:
+        wishes.note_answer(work, asked, accepted)
+    await shows(OUT)
+    async with database.work() as work:
+        await wishes.compare(work, station.id)
+    (kept,) = await wishes.of(station.id)
+    await shows(AVAILABLE)
+    slow = database.work()
+    await wishes.compare(slow, station.id)
+    async with database.work() as work:
+        wishes.note_repeat(work, kept, accepted)
+    with pytest.raises(Conflict):
+        await slow.commit()
+    (told,) = await wishes.of(station.id)
+    assert (kept.state, told.state, told.attempts) == (WishState.KEPT, WishState.ACCEPTED, 2)

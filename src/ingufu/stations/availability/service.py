@@ -102,21 +102,22 @@ class Wishes:
     async def compare(self, work: Work, station_id: str) -> list[Wish]:
         """Return what a station is to be told, by what it reports, each as it was known before.
 
-        What it shows to be so is noted as kept, and what was kept and is contradicted as kept no longer.
+        What it shows to be so is noted as kept, and what was kept and is contradicted as kept no longer; Conflict at
+        the commit if a wish comes further meanwhile.
         """
         wishes = await store.wishes_of(self._database, station_id)
         connectors = await store.connectors_of(self._database, station_id) if wishes else []
         for wish in wishes:
             if wish.state is WishState.KEPT:
                 if decide.is_contradicted(wish, wishes, connectors):
-                    store.note(work, msgspec.structs.replace(wish, state=WishState.ACCEPTED, kept_at=None))
+                    store.note_shown(work, wish, WishState.ACCEPTED, None)
             elif not decide.is_undone(wish) and decide.is_shown(wish, wishes, connectors):
                 self._note_kept(work, wish)
         return [wish for wish in wishes if decide.is_due(wish, wishes, connectors)]
 
     def _note_kept(self, work: Work, wish: Wish) -> None:
         now = self._clock.now()
-        store.note(work, msgspec.structs.replace(wish, state=WishState.KEPT, kept_at=now))
+        store.note_shown(work, wish, WishState.KEPT, now)
         work.emit(
             AvailabilityKept(
                 occurred_at=now,

@@ -1,5 +1,6 @@
 """Every query of what was asked of availability."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -32,6 +33,18 @@ _NOTE = (
         kept_at=bindparam("to_kept_at"),
         attempts=bindparam("to_attempts"),
     )
+)
+_SHOW = (
+    update(wishes)
+    .where(
+        wishes.c.station_id == bindparam("of_station"),
+        wishes.c.evse == bindparam("of_evse"),
+        wishes.c.connector == bindparam("of_connector"),
+        wishes.c.asked_at == bindparam("of_asked_at"),
+        wishes.c.state == bindparam("of_state"),
+        wishes.c.attempts == bindparam("of_attempts"),
+    )
+    .values(state=bindparam("to_state"), kept_at=bindparam("to_kept_at"))
 )
 _UNDO = (
     update(wishes)
@@ -76,6 +89,13 @@ def note(work: Work, wish: Wish) -> None:
     row |= {"of_asked_at": wish.asked_at, "to_state": wish.state, "to_answer": wish.answer}
     row |= {"to_told_at": wish.told_at, "to_kept_at": wish.kept_at, "to_attempts": wish.attempts}
     work.execute(_NOTE, row)
+
+
+def note_shown(work: Work, wish: Wish, state: WishState, kept_at: datetime | None) -> None:
+    """Write what the station shows of a wish; Conflict at the commit if it has come further since it was read."""
+    row: dict[str, Any] = {"of_station": wish.station_id, "of_evse": wish.evse, "of_connector": wish.connector}
+    row |= {"of_asked_at": wish.asked_at, "of_state": wish.state, "of_attempts": wish.attempts}
+    work.execute(_SHOW, row | {"to_state": state, "to_kept_at": kept_at}, expect=1)
 
 
 def undo(work: Work, station_id: str) -> None:
