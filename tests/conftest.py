@@ -85,10 +85,11 @@ _BY_HAND = (
     ("tests/authorization/", "postgresql"),
     ("tests/reservations/", "postgresql"),
     ("tests/importing/", "postgresql"),
-    ("tests/demo/test_office_jobs.py", ""),  # each file has a demo of its own, of which the gate starts one
-    ("tests/demo/test_settings_jobs.py", ""),
-    ("tests/demo/test_network_jobs.py::test_station", ""),  # which waits for what stations do
-    ("tests/demo/test_network_jobs.py::test_session_is_started", ""),
+    ("tests/demo/", ""),  # each file starts a demo of its own, as tests/app/test_demo.py does
+    ("tests/web/test_right_to_left.py", "[stations"),
+    ("tests/web/test_right_to_left.py", "[sessions"),
+    ("tests/web/test_right_to_left.py", "[invoices"),
+    ("tests/web/test_right_to_left.py", "[settings"),
 )
 
 
