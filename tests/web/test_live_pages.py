@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from ingufu.stations.model import ConnectorStatus
 from web.browser import OpenPage
+from web.console.network import status
 from web.console_server import Console, running_console
 
 WATCH = """
@@ -75,3 +77,21 @@ def test_page_that_was_given_up_for_a_while_follows_once(lost: Page) -> None:
     lost.unroute("**/live")
     look(lost, is_away=False)
     connects_once(lost)
+
+
+def test_what_is_clicked_is_not_replaced_under_the_pointer(console: Console, open_page: OpenPage) -> None:
+    now = console.clock.now()
+    page = open_page(f"{console.url}/console/stations/{console.net.stations['NYA-01']}", storage_state=console.log_in())
+    expect(page.locator(".live").first).to_have_attribute("data-state", "connected")
+    card = page.locator("#cards").get_by_role("article").filter(has_text="EVSE 2")
+    box = card.get_by_role("link", name="Reserve…").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    told = status(console.net, "NYA-01", 2, "Reserved", ConnectorStatus.RESERVED, now)
+    console.run(told)
+    page.wait_for_timeout(1500)  # it has come by then, and is held back
+    expect(card).to_contain_text("Available")
+    page.mouse.up()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="Reserve at")).to_be_visible()
+    expect(card).to_contain_text("Reserved")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from ingufu.tariffs.model import (
     Dimension,
@@ -319,6 +319,24 @@ def test_rules_are_copied_moved_and_removed_on_a_phone(console: Console, open_pa
     expect(page.get_by_role("group", name="Rule 2")).to_have_count(0)
     expect_prices(page, "250")
     assert accessibility_violations(page) == []
+
+
+def test_price_that_is_drawn_later_does_not_undo_what_is_done_meanwhile(console: Console, open_page: OpenPage) -> None:
+    page = desk(console, open_page, "/console/tariffs/new")
+    page.get_by_label("Currency").fill("RWF")
+    page.get_by_label("Energy, per kWh").fill("250")
+    page.get_by_role("button", name="Copy rule 1").click()
+    second = page.get_by_role("group", name="Rule 2")
+    expect(second).to_be_visible()
+
+    def dawdle(route: Route) -> None:
+        page.wait_for_timeout(1000)  # the preview is asked for in this time
+        route.continue_()
+
+    page.route("**/console/tariffs/new", dawdle)
+    second.get_by_label("Energy, per kWh").fill("150")
+    page.get_by_role("button", name="Move rule 2 up").click()
+    expect(page.get_by_role("group", name="Rule 1").get_by_label("Energy, per kWh")).to_have_value("150")
 
 
 def test_expert_edits_json_and_comes_back_to_the_form(console: Console, open_page: OpenPage) -> None:

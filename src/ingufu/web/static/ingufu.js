@@ -299,6 +299,10 @@ function setParts(parts) {
   for (const [id, html] of Object.entries(parts)) {
     const element = document.getElementById(id);
     if (!element) continue;
+    if (pressed && element.contains(pressed)) {
+      waiting[id] = html;
+      continue;
+    }
     const fresh = markup(html).firstElementChild;
     if (!fresh) {
       element.remove();
@@ -322,6 +326,20 @@ function setParts(parts) {
 }
 
 const partSources = new WeakMap();
+
+// What the pointer is held down on is not replaced before it is let go: the click would be lost.
+let pressed = null;
+let waiting = {}; // parts, by id
+
+document.addEventListener("pointerdown", (event) => (pressed = event.target), true);
+for (const name of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(name, () => setTimeout(letGo, 100), true);
+
+function letGo() {
+  const parts = waiting;
+  pressed = null;
+  waiting = {};
+  setParts(parts);
+}
 
 function refocus(was, within) {
   const same = (one) => (was.id ? one.id === was.id : was.href ? one.href === was.href : one.name === was.name && one.value === was.value);
