@@ -299,7 +299,7 @@ function setParts(parts) {
   for (const [id, html] of Object.entries(parts)) {
     const element = document.getElementById(id);
     if (!element) continue;
-    if (pressed && element.contains(pressed)) {
+    if (element.contains(pressed)) {
       waiting[id] = html;
       continue;
     }
@@ -327,18 +327,17 @@ function setParts(parts) {
 
 const partSources = new WeakMap();
 
-// What the pointer is held down on is not replaced before it is let go: the click would be lost.
+// What is held down changes when it is let go: else the click is lost.
 let pressed = null;
 let waiting = {}; // parts, by id
 
-document.addEventListener("pointerdown", (event) => (pressed = event.target), true);
-for (const name of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(name, () => setTimeout(letGo, 100), true);
+addEventListener("pointerdown", (event) => (pressed = event.target), true);
+for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(letGo, 100), true);
 
 function letGo() {
-  const parts = waiting;
   pressed = null;
+  setParts(waiting);
   waiting = {};
-  setParts(parts);
 }
 
 function refocus(was, within) {
