@@ -1,6 +1,7 @@
 """The audit trail from the shell: whole, broken with a name and an exit code, and begun anew with a reason."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_broken_trail_is_named_and_begun_anew(shell, tmp_path):
     assert shell("admin", "audit", "verify", "--json").json["is_whole"] is True
     assert shell("admin", "audit", "verify", "--anchor", "7").code == 2
 
-    with sqlite3.connect(tmp_path / "data" / "ingufu.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "data" / "ingufu.sqlite")) as database, database:
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f"DROP TRIGGER {name}")
         database.execute("UPDATE audit SET actor_name = 'somebody else' WHERE id = 1")

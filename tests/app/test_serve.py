@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import psutil
@@ -123,7 +123,7 @@ async def test_a_station_connects_is_listed_and_is_told_when_the_server_stops(da
         stream.read()  # comes to its end, and is not torn: else this raises IncompleteRead
         assert not server.logged or not any("error" in line for line in server.logged), server.logged
         assert not (data / "bus.sock").exists()
-    with sqlite3.connect(data / "ingufu.sqlite") as stored:
+    with closing(sqlite3.connect(data / "ingufu.sqlite")) as stored:
         assert stored.execute("SELECT is_online FROM stations").fetchall() == [(0,)]
 
 
@@ -293,9 +293,8 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path):
 def test_a_newer_database_is_left_alone(data):
     assert ingufu("migrate", "--data", data).returncode == 0
     path = data / "ingufu.sqlite"
-    with sqlite3.connect(path) as stored:
+    with closing(sqlite3.connect(path)) as stored, stored:
         stored.execute("UPDATE alembic_version SET version_num = '9999'")
-    stored.close()
     done = ingufu("serve", "--data", data, "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0")
     assert done.returncode == 1
     assert "The database is of a newer version (schema 9999) than this program" in done.stderr

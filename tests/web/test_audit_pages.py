@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -78,7 +79,7 @@ def test_somebody_is_found_out_and_a_changed_row_is_noticed(
 
     page.get_by_role("button", name="Check now").click()
     expect(page.locator("#verification")).to_contain_text("Whole up to entry")
-    with sqlite3.connect(console.folder / "ingufu.sqlite", timeout=15) as database:
+    with closing(sqlite3.connect(console.folder / "ingufu.sqlite", timeout=15)) as database, database:
         database.execute("DROP TRIGGER audit_stays")
         database.execute("UPDATE audit SET actor_name = 'Somebody else' WHERE actor_id = 'u-uwase'")
     page.get_by_role("button", name="Check now").click()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 
@@ -41,7 +42,7 @@ def multiply(path: Path, *, stations: int, transactions: int) -> tuple[int, int]
 
     Statistics for the planner (ANALYZE) are not made, as the product makes none.
     """
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("PRAGMA journal_mode=OFF")  # nobody else has it open, and it can be made anew
         database.execute("PRAGMA synchronous=OFF")
         database.execute("PRAGMA cache_size=-400000")

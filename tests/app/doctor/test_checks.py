@@ -5,6 +5,7 @@ import resource
 import socket
 import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,9 +118,8 @@ async def test_a_file_that_is_missing_sound_damaged_or_of_another_schema(tmp_pat
     sound = await collected(storage.check_database(url))
     assert [one.level for one in sound if one.check != "SQLite"] == [Level.OK, Level.OK]
     assert url.path is not None
-    with sqlite3.connect(url.path) as connection:
+    with closing(sqlite3.connect(url.path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
     assert_told(await collected(storage.check_database(url)), Level.PROBLEM, "9999")
     size = url.path.stat().st_size
     with url.path.open("r+b") as file:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import asyncpg
@@ -129,9 +130,8 @@ async def test_the_database_lets_drafts_be_given_up(trade: Trade, storage_url: S
 
 async def run(url: StorageUrl, sql: str) -> None:
     if url.path is not None:
-        with sqlite3.connect(url.path, timeout=20) as connection:
+        with closing(sqlite3.connect(url.path, timeout=20)) as connection, connection:
             connection.execute(sql)
-        connection.close()
         return
     connection = await asyncpg.connect(url.dsn)
     try:

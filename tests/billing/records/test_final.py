@@ -1,6 +1,7 @@
 """The database itself forbids to change or delete a charge record, whoever asks."""
 
 import sqlite3
+from contextlib import closing
 
 import asyncpg
 import pytest
@@ -28,7 +29,11 @@ async def one_record(world: World) -> None:
 async def test_raw_sql_cannot_change_a_record_in_sqlite(world: World, storage_url: StorageUrl, sql: str) -> None:
     await one_record(world)
     assert storage_url.path is not None
-    with sqlite3.connect(storage_url.path) as raw, pytest.raises(sqlite3.DatabaseError, match="never changed"):
+    with (
+        closing(sqlite3.connect(storage_url.path)) as raw,
+        raw,
+        pytest.raises(sqlite3.DatabaseError, match="never changed"),
+    ):
         raw.execute(sql)
     assert await world.count() == 1
 

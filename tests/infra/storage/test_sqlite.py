@@ -134,7 +134,8 @@ async def test_log_that_cannot_be_folded_back_is_folded_back_later(
     await engine.folding.task
     assert {row["id"] for row in await sampled.fetch_all(ALL)} == {"kept in the log", "kept too"}
     assert storage_url.path is not None
-    with sqlite3.connect(f"file:{storage_url.path}?immutable=1", uri=True) as alone:  # the file without its log
+    alone = sqlite3.connect(f"file:{storage_url.path}?immutable=1", uri=True)  # the file without its log
+    with closing(alone):
         assert alone.execute("SELECT count(*) FROM samples").fetchone() == (2,)
 
 
