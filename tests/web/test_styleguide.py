@@ -242,6 +242,29 @@ def test_chart_of_a_running_session_grows(gallery: Gallery, open_page: OpenPage)
     expect(chart.locator("tbody tr")).to_have_count(86)
 
 
+PLACES = """canvas => {
+    const drawn = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = "var(--chart-3)";
+    const wanted = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
+    const isIt = (pixel) => wanted.every((part, index) => Math.abs(drawn.data[4 * pixel + index] - part) < 8);
+    return [...Array(drawn.width * drawn.height).keys()].filter(isIt).map((pixel) => (pixel % drawn.width) / drawn.width);
+}"""
+
+
+def test_the_only_reading_of_a_session_stands_where_its_time_begins(gallery: Gallery, open_page: OpenPage) -> None:
+    page = open_page(gallery.url)
+    begun = session_chart()
+    for series in begun["series"]:
+        del series["points"][1:]
+    page.context.route("**/console/session.json", lambda route: route.fulfill(json=begun))
+    page.reload()
+    draw_everything(page)
+    places = page.locator("[data-chart='power-energy'] canvas").evaluate(PLACES)
+    assert places
+    assert max(places) < 0.1  # not in the middle of two days
+
+
 def test_marker_on_the_map_leads_to_the_site(gallery: Gallery, open_page: OpenPage) -> None:
     page = open_page(gallery.url)
     draw_everything(page)

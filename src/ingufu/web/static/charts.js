@@ -18,8 +18,8 @@ export async function draw(element, data, settings) {
   fillTable(table, data, times, settings);
   repeat(element, (fresh) => {
     shown = fresh;
-    const { series, yAxis } = option(kind, fresh, times, settings);
-    chart.setOption({ series, yAxis }); // the zoom that somebody chose stays
+    const { series, xAxis, yAxis } = option(kind, fresh, times, settings);
+    chart.setOption({ series, xAxis, yAxis }); // the zoom that somebody chose stays
     fillTable(table, fresh, times, settings);
   });
 }
@@ -74,6 +74,7 @@ function zoneTimes(zone, lang) {
 }
 
 const SHORT_MS = 600000; // within ten minutes, labels to the minute would repeat themselves
+const LEAST_MS = 60000; // a session that has just begun has one reading, around which ECharts would show two days
 
 function spanOf(data) {
   const instants = data.series.flatMap(({ points }) => [points[0]?.[0], points.at(-1)?.[0]]).filter(Boolean);
@@ -89,6 +90,7 @@ function option(kind, data, times, settings) {
     grid: { left: 8, right: 8, top: 4, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "all" },
     xAxis: {
       type: "time",
+      max: ({ min, max }) => (max - min >= 0 && max - min < LEAST_MS ? min + LEAST_MS : null),
       splitLine: { show: false },
       axisLine: { lineStyle: { color: colours.lineStrong } },
       axisTick: { show: false },
