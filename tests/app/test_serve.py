@@ -53,8 +53,12 @@ async def station(server: Server, identity: str = "CP1"):
 
 
 async def boot(socket: ClientConnection, number: str = "1") -> str:
+    """Return the answer to a boot, whatever the server asks before."""
     await socket.send(BOOT % number)
-    return str(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+    async with asyncio.timeout(PATIENCE_S):
+        while not (said := str(await socket.recv())).startswith(f'[3,"{number}"'):
+            pass
+    return said
 
 
 async def closed(socket: ClientConnection) -> None:

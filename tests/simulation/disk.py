@@ -33,9 +33,15 @@ class Disk:
         self.world = world
         is_fillable = any(outage.kind == "full" for outage in world.plan.outages)
         self.connection = _new(SMALL_PAGES)[0] if is_fillable else _wiped()
+        self._is_own = is_fillable
         self.commits = 0
         self.around_commit: Callable[[float, bool], None] = _nothing  # told how long it takes, and if it puts off rows
         self._kind = "well"
+
+    def close(self) -> None:
+        """Let go of a database that no other simulation uses."""
+        if self._is_own:
+            self.connection.close()
 
     @property
     def kind(self) -> str:

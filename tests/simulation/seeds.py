@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -64,8 +64,7 @@ def run(seed: int, *, traces: bool = False) -> Report:
 def run_plan(plan: Plan, *, traces: bool = False) -> Report:
     """Return what comes of a plan. With `traces` the report tells everything that happened; failures always do."""
     world = World(plan)
-    with _surroundings(world):
-        disk = Disk(world)
+    with _surroundings(world), closing(Disk(world)) as disk:
         simulation = _Simulation(world, disk)
         try:
             world.loop.run(simulation.run())

@@ -237,6 +237,7 @@ def test_disk_that_is_full_undoes_what_needs_room_and_has_it_again_later():
     assert len(failed) > 50
     assert "database or disk is full" in failed[0]
     assert len(names(disk)) == 101 - len(failed)
+    disk.close()
 
 
 # The judge of what is said on a line

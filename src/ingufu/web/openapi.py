@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from inspect import cleandoc
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -76,7 +77,7 @@ def make_document(handlers: Iterable[tuple[str, HTTPRouteHandler]]) -> dict[str,
         "security": [{"key": []}, {"login": []}],
         "paths": paths,
         "components": {
-            "schemas": {name: schema for name, schema in sorted(components.items()) if name not in queries},
+            "schemas": {name: _tidy(schema) for name, schema in sorted(components.items()) if name not in queries},
             "securitySchemes": _SECURITY,
         },
     }
@@ -192,6 +193,11 @@ def _description(schema: Mapping[str, Any]) -> str:
     own = schema.get("description")
     options: list[Mapping[str, Any]] = schema.get("anyOf", [])
     return str(own or next((option["description"] for option in options if "description" in option), ""))
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema whose description is not indented: Python takes that off docstrings from 3.13 on."""
+    return schema | {"description": cleandoc(schema["description"])} if "description" in schema else schema
 
 
 def _described(parameter: dict[str, Any], description: str) -> dict[str, Any]:
