@@ -22,6 +22,7 @@ import hypothesis
 import pytest
 
 import postgresql
+import unclosed
 from ingufu.core.clock import FrozenClock
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
@@ -32,6 +33,7 @@ from ingufu.infra.storage.targets import StorageUrl
 TEMPLATE = "ingufu_template"
 
 ROOM = 6 * 2**30  # bytes, of which a run takes one
+unclosed.watch()
 gc.disable()  # until all tests are collected: what is imported stays, and to look at it takes half of the time
 
 # A machine that is busy with other tests makes an example take as long as it likes. Where CI is set, as `.ci/run` does,
