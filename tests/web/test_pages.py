@@ -13,7 +13,7 @@ from web.console_server import Console, running_console
 LIGHT, DARK, PHONE = ("light", 1440), ("dark", 1440), ("light", 390)
 NAMES = (
     "overview", "stations", "station", "station-waiting", "commands", "commands-json", "log", "timeline", "station-sessions",
-    "station-connections", "settings", "sessions", "session", "session-live", "session-odd", "attempts", "new-station", "reset", "not-found",
+    "station-uptime", "station-connections", "settings", "sessions", "session", "session-live", "session-odd", "attempts", "new-station", "reset", "not-found",
 )  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def address(console: Console, name: str) -> str:
         "log": f"{base}/log",
         "timeline": f"{base}/timeline",
         "station-sessions": f"/console/stations/{stations['NYA-02']}/sessions",
+        "station-uptime": f"/console/stations/{stations['NYA-03']}/uptime?days=7",
         "station-connections": f"/console/stations/{stations['MUS-03']}/attempts",
         "settings": f"{base}/settings",
         "sessions": "/console/sessions",

@@ -287,3 +287,17 @@ async def test_station_tells_how_it_connected_and_why_it_did_not(operator: Perso
     assert "Its password is wrong" in refused
     connected = words(await operator.page(f"/console/stations/{net.stations['NYA-03']}/attempts"))
     assert "still connected" in connected
+
+
+async def test_station_tells_how_much_of_the_time_it_could_be_used(operator: Person, net: Network) -> None:
+    flapped = words(await operator.page(f"/console/stations/{net.stations['NYA-03']}/uptime?days=7"))
+    assert "Could be used EVSE 1" in flapped
+    assert re.search(r"1, 2 No connection 40.min", flapped)
+    assert "1, 2 No connection" not in words(await operator.page(f"/console/stations/{net.stations['NYA-01']}/uptime"))
+    lasts = words(await operator.page(f"/console/stations/{net.stations['MUS-03']}/uptime"))
+    assert re.search(r"No connection 1.d 2.h It lasts", lasts)
+    faulted = words(await operator.page(f"/console/stations/{net.stations['KIG-01']}/uptime"))
+    assert "1 Fault GroundFailure" in faulted
+    empty = words(await operator.page(f"/console/stations/{net.stations['RWA-0007']}/uptime"))
+    assert "No EVSE known yet" in empty
+    await operator.page(f"/console/stations/{net.stations['NYA-03']}/uptime?days=8", status=422)

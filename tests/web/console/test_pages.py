@@ -18,6 +18,8 @@ def addresses(net: Network) -> list[str]:
         "/commands",
         "/log",
         "/timeline",
+        "/uptime",
+        "/uptime?days=365",
         "/sessions",
         "/attempts",
         "/settings",
