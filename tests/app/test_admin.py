@@ -152,6 +152,18 @@ def test_an_import_tells_what_it_did_and_what_is_wrong(shell, tmp_path: Path):
     assert report["is_written"] is True
     assert report["kinds"] == {"stations": {"new": 1, "changed": 0, "same": 0}}
     assert [(one["line"], one["field"]) for one in report["errors"]] == [(3, "security_profile")]
+    path.write_text("identity,namo,created_at\nIMP-3,Three,2026-01-01T00:00:00Z\n", encoding="utf-8")
+    misspelt = shell("admin", "import", path, "--kind", "stations")
+    assert (misspelt.code, misspelt.err.splitlines()[0]) == (
+        1,
+        f"{path}:1: namo: is no column of stations. Did you mean name?",
+    )
+    path.write_text("identity,name,created_at\nIMP-3,Three,2026-01-01T00:00:00Z\n", encoding="utf-8")
+    exported = shell("admin", "import", path, "--kind", "stations", "--json")
+    assert json.loads(exported.out)["not_read"] == ["created_at"]
+    exported = shell("admin", "import", path, "--kind", "stations")
+    assert (exported.code, exported.out) == (0, "stations: 0 new, 0 changed, 1 as they were.\n")
+    assert exported.err == "Columns that only an export has are not read: created_at.\n"
     assert shell("admin", "import", path).code == 2
     assert shell("admin", "import", tmp_path / "none.json").err.endswith(
         "cannot be read: No such file or directory\nNothing was imported. Correct the file, or import the good rows with --keep-good.\n"

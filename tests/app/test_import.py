@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from ingufu.accounts.model import Role
-from ingufu.importing.columns import COLUMNS
+from ingufu.core.sheet import Sheet
+from ingufu.importing.columns import COLUMNS, EXPORTED
 from ingufu.importing.model import Counts, Kind, Report, Row
 from ingufu.importing.reading import read_csv, read_file, read_json
 from ingufu.importing.writing import carry_out
 from ingufu.stations.model import Approval, BootAnswer
 from ingufu.views.tokens import DriverQuery, list_drivers
+from ingufu.web.api.exports import CARDS, DRIVERS, GROUPS, STATIONS
 
 ALL = {
     "sites": [{"name": "Kigali Heights", "city": "Kigali", "country": "RW", "latitude": -1.95, "longitude": 30.1,
@@ -38,13 +40,13 @@ ALL = {
 
 
 def rows(content: Any) -> list[Row]:
-    found, errors = read_json("all.json", json.dumps(content))
+    found, errors, _ = read_json("all.json", json.dumps(content))
     assert errors == []
     return found
 
 
 def csv_rows(kind: Kind, content: str) -> list[Row]:
-    found, errors = read_csv(f"{kind}.csv", content, kind)
+    found, errors, _ = read_csv(f"{kind}.csv", content, kind)
     assert errors == []
     return found
 
@@ -240,14 +242,14 @@ async def test_thousands_of_rows_are_imported(desk):
 def test_csv_of_every_spreadsheet_is_read(content, tmp_path):
     path = tmp_path / "stations.csv"
     path.write_bytes(content.encode())
-    found, errors = read_file(path, Kind.STATIONS)
+    found, errors, _ = read_file(path, Kind.STATIONS)
     assert errors == []
     assert [row.values for row in found] == [{"identity": "A", "name": "One"}, {"identity": "B", "name": "Two"}]
 
 
 def test_lines_are_counted_through_cells_of_several_lines():
     content = 'identity,note,is_strict\nA,"two\nlines",maybe\nB,,perhaps\n'
-    _, errors = read_csv("f.csv", content, Kind.STATIONS)
+    errors = read_csv("f.csv", content, Kind.STATIONS).errors
     assert said(errors) == [
         "f.csv:2: is_strict: must be true or false",
         "f.csv:4: is_strict: must be true or false",
@@ -261,6 +263,8 @@ def test_lines_are_counted_through_cells_of_several_lines():
         ("name\nOne\n", ["f.csv:1: identity: is missing"]),
         ("identity,namo\n", ["f.csv:1: namo: is no column of stations. Did you mean name?"]),
         ("identity,identity\n", ["f.csv:1: identity: stands twice"]),
+        ("identity,last_seen,vendor\n", ["f.csv:1: last_seen: is no column of stations."]),
+        ("identity,name,NAME\n", ["f.csv:1: NAME: is name too, which another column is"]),
         ("identity,name\nA,B,C\n", ["f.csv:2: has 3 cells for 2 columns"]),
         ("identity,name\n,B\n", ["f.csv:2: identity: is missing"]),
         ("identity,name\nA,-\n", ["f.csv:2: name: cannot be emptied"]),
@@ -270,7 +274,7 @@ def test_lines_are_counted_through_cells_of_several_lines():
     ],
 )
 def test_what_is_wrong_with_a_csv_file_is_said_with_its_line(content, expected):
-    _, errors = read_csv("f.csv", content, Kind.STATIONS)
+    errors = read_csv("f.csv", content, Kind.STATIONS).errors
     assert said(errors) == expected
 
 
@@ -299,18 +303,35 @@ def test_what_is_wrong_with_a_csv_file_is_said_with_its_line(content, expected):
     ],
 )
 def test_what_is_wrong_with_a_json_file_is_said_with_its_line(content, expected):
-    _, errors = read_json("f.json", content)
+    errors = read_json("f.json", content).errors
     assert len(errors) == 1
     assert expected in str(errors[0])
 
 
+@pytest.mark.parametrize(
+    ("kind", "sheet"),
+    [(Kind.STATIONS, STATIONS), (Kind.DRIVERS, DRIVERS), (Kind.GROUPS, GROUPS), (Kind.TOKENS, CARDS)],
+)
+def test_every_column_of_an_export_is_read_or_said_not_to_be(kind: Kind, sheet: Sheet[Any]):
+    _, errors, not_read = read_csv("f.csv", f"{','.join(sheet.names)}\n", kind)
+    assert errors == []
+    assert set(not_read) <= EXPORTED[kind] <= set(sheet.names)
+
+
+def test_headings_are_known_as_by_the_web():
+    content = "Numéro de carte;Titulaire;last_used_at\n04A1;Jean;2026-01-01T00:00:00Z\n"
+    (row,), errors, not_read = read_csv("f.csv", content, Kind.TOKENS)
+    assert (errors, not_read) == ([], ("last_used_at",))
+    assert row.values == {"value": "04A1", "driver": "Jean"}
+
+
 def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path):
-    assert said(read_file(tmp_path / "none.csv", Kind.STATIONS)[1]) == [
+    assert said(read_file(tmp_path / "none.csv", Kind.STATIONS).errors) == [
         f"{tmp_path / 'none.csv'}: cannot be read: No such file or directory"
     ]
     path = tmp_path / "latin.csv"
     path.write_bytes("identity,name\nA,Zürich\n".encode("latin-1"))
-    assert said(read_file(path, Kind.STATIONS)[1]) == [f"{path}:2: is not UTF-8; save it as UTF-8"]
+    assert said(read_file(path, Kind.STATIONS).errors) == [f"{path}:2: is not UTF-8; save it as UTF-8"]
 
 
 def test_every_column_says_what_it_is():

@@ -46,7 +46,7 @@ async def test_the_import_files_of_the_documents_can_be_imported(desk):
     page = (ROOT / "docs" / "how-to" / "import.md").read_text(encoding="utf-8")
     (content,) = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
     (cells,) = re.findall(r"```csv\n(.*?)```", page, flags=re.DOTALL)
-    for rows, errors in (read_json("network.json", content), read_csv("stations.csv", cells, Kind.STATIONS)):
+    for rows, errors, _ in (read_json("network.json", content), read_csv("stations.csv", cells, Kind.STATIONS)):
         assert errors == []
         report = await carry_out(desk, rows)
         assert report.is_written, report.errors

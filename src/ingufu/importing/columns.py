@@ -187,3 +187,25 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = MappingProxyType(
         ),
     }
 )
+
+
+def _names(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+# What the exports of lists hold besides: of what is so, not of what somebody sets.
+EXPORTED: Mapping[Kind, frozenset[str]] = MappingProxyType(
+    {
+        Kind.GROUPS: _names("id organisation_id token_count created_at"),
+        Kind.DRIVERS: _names("id organisation_id token_count blocked_at block_reason created_at"),
+        Kind.STATIONS: _names(
+            "id site_id time_zone condition is_online is_operative online_changed_at last_seen_at created_at",
+            "ocpp_version vendor model serial_number firmware_version evses connectors plugs max_power_w",
+            "charging_now",
+        ),
+        Kind.TOKENS: _names(
+            "driver_id driver_name group_id group_name blocked_at last_used_at last_station_id last_station",
+            "charging_priority has_credit created_at",
+        ),
+    }
+)

@@ -60,3 +60,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     is_written: bool
     kinds: dict[Kind, Counts]
     errors: tuple[RowError, ...] = ()
+    not_read: tuple[str, ...] = ()  # columns that only exports have

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ingufu.core.sheet import unguarded
-from ingufu.importing.columns import COLUMNS, Column
+from ingufu.importing.columns import COLUMNS, EXPORTED, Column
+from ingufu.importing.matching import match_headings, nearest, plain_heading
 from ingufu.importing.model import Kind, Row, RowError
 from ingufu.infra import json_places
 from ingufu.infra.json_places import Node, Unreadable
@@ -20,36 +21,46 @@ EMPTIED = "-"  # in a cell: empties what is there, which an empty cell leaves as
 DELIMITERS = ",;\t"
 MAX_BYTES = 200 * 1024 * 1024
 
-Read = tuple[list[Row], list[RowError]]
+
+class Read(NamedTuple):
+    """The rows that can be read, what is wrong with the others, and the columns that only exports have."""
+
+    rows: list[Row]
+    errors: list[RowError]
+    not_read: tuple[str, ...] = ()
 
 
 def read_file(path: Path, kind: Kind | None) -> Read:
     """Return the rows that can be read, and what is wrong with the others. `kind` None: the file is JSON."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            return [], [RowError(file=str(path), reason=f"is larger than {MAX_BYTES} bytes; divide it")]
+            return Read([], [RowError(file=str(path), reason=f"is larger than {MAX_BYTES} bytes; divide it")])
         raw = path.read_bytes()
     except OSError as error:
-        return [], [RowError(file=str(path), reason=f"cannot be read: {error.strerror}")]
+        return Read([], [RowError(file=str(path), reason=f"cannot be read: {error.strerror}")])
     try:
         content = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        return [], [RowError(file=str(path), line=line, reason="is not UTF-8; save it as UTF-8")]
+        return Read([], [RowError(file=str(path), line=line, reason="is not UTF-8; save it as UTF-8")])
     return read_json(str(path), content) if kind is None else read_csv(str(path), content, kind)
 
 
 def read_csv(file: str, content: str, kind: Kind) -> Read:
-    """Return the rows of a CSV file; commas, semicolons or tabs stand between cells, as in its first line."""
+    """Return the rows of a CSV file; commas, semicolons or tabs stand between cells, as in its first line.
+
+    Headings are known as those of files that come by the web; a column that nobody knows is told.
+    """
     header, _, _ = content.lstrip("\r\n").partition("\n")
     delimiter = max(DELIMITERS, key=header.count)
     lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
     errors: list[RowError] = []
+    not_read: tuple[str, ...] = ()
     try:
-        names, errors = _header(file, lines, kind)
+        names, not_read, errors = _header(file, lines, kind)
         if errors:
-            return [], errors
+            return Read([], errors)
         before = lines.line_num
         for cells in lines:
             line, before = before + 1, lines.line_num
@@ -61,7 +72,7 @@ def read_csv(file: str, content: str, kind: Kind) -> Read:
             _take(Row(kind=kind, file=file, line=line, values=_given(names, cells)), rows, errors)
     except csv.Error as error:
         errors.append(RowError(file=file, line=lines.line_num, reason=f"is not CSV: {error}"))
-    return rows, errors
+    return Read(rows, errors, not_read)
 
 
 def take_cells(kind: Kind, file: str, line: int, columns: Sequence[str | None], cells: Sequence[str]) -> Row | RowError:
@@ -85,11 +96,11 @@ def read_json(file: str, content: str) -> Read:
     except (ValueError, RecursionError, Unreadable) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else 0
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        return [], [RowError(file=file, line=line, reason=f"is not JSON: {reason}")]
+        return Read([], [RowError(file=file, line=line, reason=f"is not JSON: {reason}")])
     rows: list[Row] = []
     errors: list[RowError] = []
     if root.kind != "object":
-        return [], [RowError(file=file, line=1, reason=f"must be an object with {', '.join(Kind)}")]
+        return Read([], [RowError(file=file, line=1, reason=f"must be an object with {', '.join(Kind)}")])
     for name, value in root.members:
         if name.text not in set(Kind):
             reason = f"is no kind of row.{_nearest(name.text, list(Kind))}"
@@ -99,28 +110,35 @@ def read_json(file: str, content: str) -> Read:
         else:
             for item in value.items:
                 _take_object(file, content, Kind(name.text), item, rows, errors)
-    return rows, errors
+    return Read(rows, errors)
 
 
-def _header(file: str, lines: Iterator[list[str]], kind: Kind) -> tuple[list[str], list[RowError]]:
-    names: list[str] = []
-    for cells in lines:
-        names = [cell.strip().casefold().replace(" ", "_") for cell in cells]
-        if any(names):
-            break
-    known = {column.name: column for column in COLUMNS[kind]}
+def _header(
+    file: str, lines: Iterator[list[str]], kind: Kind
+) -> tuple[Sequence[str | None], tuple[str, ...], list[RowError]]:
+    """Return our column for each of the file's, those that only exports have, and what is wrong with the others."""
+    headings = [cell.strip() for cell in next((cells for cells in lines if any(map(str.strip, cells))), [])]
+    names = match_headings(kind, headings)
+    unknown = [heading for heading, name in zip(headings, names, strict=True) if name is None]
+    exported = {plain_heading(name) for name in EXPORTED.get(kind, ())}
+    not_read = tuple(heading for heading in unknown if plain_heading(heading) in exported)
     errors = [
-        RowError(file=file, line=1, field=name or "(nothing)", reason=f"is no column of {kind}.{_nearest(name, known)}")
-        for name in names
-        if name not in known
+        RowError(file=file, line=1, field=heading or "(nothing)", reason=_unknown(heading, headings, kind))
+        for heading in dict.fromkeys(unknown)
+        if heading not in not_read
     ]
-    errors += [
-        RowError(file=file, line=1, field=name, reason="stands twice")
-        for name in sorted({name for name in names if names.count(name) > 1})
-    ]
-    missing = [column.name for column in known.values() if column.is_key and column.name not in names]
+    missing = [column.name for column in COLUMNS[kind] if column.is_key and column.name not in names]
     errors += [RowError(file=file, line=1, field=name, reason="is missing") for name in missing]
-    return names, errors
+    return names, not_read, errors
+
+
+def _unknown(heading: str, headings: Sequence[str], kind: Kind) -> str:
+    if heading and headings.count(heading) > 1:
+        return "stands twice"
+    meant = nearest(heading, kind)
+    if meant in match_headings(kind, [heading]):
+        return f"is {meant} too, which another column is"
+    return f"is no column of {kind}.{f' Did you mean {meant}?' if meant else ''}"
 
 
 def _given(names: Sequence[str | None], cells: Sequence[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from ingufu.app.administration import Administration
 from ingufu.app.commands import desk, running
@@ -23,14 +24,16 @@ from ingufu.importing.writing import carry_out
 def import_file(file: Path, kind: str | None, *, keep_good: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Have things be as a file says: CSV with --kind, or JSON with all kinds.
 
-    A second run changes nothing. All rows are judged first; if one is wrong, none is imported.
+    A second run changes nothing. All rows are judged first; if one is wrong, none is imported. Lists that were exported
+    are taken as they are.
     """
     if kind is None and file.suffix.casefold() != ".json":
         raise click.UsageError("A CSV file needs --kind, which says what its rows are.")
-    rows, errors = read_file(file, None if kind is None else Kind(kind))
+    rows, errors, not_read = read_file(file, None if kind is None else Kind(kind))
 
     async def carry(admin: Administration) -> Report:
-        return await carry_out(admin, rows, errors, keeps_good=keep_good, is_trial=dry_run)
+        done = await carry_out(admin, rows, errors, keeps_good=keep_good, is_trial=dry_run)
+        return msgspec.structs.replace(done, not_read=not_read)
 
     report = desk.at_desk(given, carry)
     if as_json:
@@ -42,6 +45,8 @@ def import_file(file: Path, kind: str | None, *, keep_good: bool, dry_run: bool,
 
 
 def _show(report: Report, *, is_trial: bool) -> None:
+    if report.not_read:
+        click.echo(f"Columns that only an export has are not read: {', '.join(report.not_read)}.", err=True)
     for error in report.errors:
         click.echo(str(error), err=True)
     if not report.is_written and not is_trial:

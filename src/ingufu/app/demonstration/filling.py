@@ -88,7 +88,7 @@ async def _desk(settings: Settings, database: Database, clock: FrozenClock, logi
 
 
 async def _enter(desk: Administration, network: Plan, now: datetime) -> None:
-    rows, errors = read_json("demo", json.dumps(entered(network, now)))
+    rows, errors, _ = read_json("demo", json.dumps(entered(network, now)))
     report = await carry_out(desk, rows, errors)
     if report.errors:
         raise InvalidInput(f"The demo's network cannot be entered: {report.errors[0]}")
