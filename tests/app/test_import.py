@@ -195,9 +195,10 @@ async def test_a_trial_says_what_would_happen_and_changes_nothing(desk):
 async def test_every_change_is_in_the_audit_trail_without_its_secrets(desk):
     await carry_out(desk, rows(ALL))
     entries = await desk.services.accounts.audit_trail(limit=100)
-    assert len(entries) == 11
+    assert len(entries) == 13
     assert {entry.action for entry in entries} == {
         "site.import", "user.import", "group.import", "driver.import", "station.import", "token.import",
+        "driver.block", "token.block",
     }  # fmt: skip
     assert all(entry.actor_name == "ada" and entry.details["file"] == "all.json" for entry in entries)
 

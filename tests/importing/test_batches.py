@@ -1,6 +1,7 @@
 """Drivers, cards and groups from a file in parts: judged, written, told of; again is the same, wherever it stopped."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -86,6 +87,26 @@ async def test_what_stopped_halfway_is_finished_by_the_same_file(desk: Desk) -> 
     await Batches(desk, is_trial=False).take(rows[:2])  # and then the power fails
     assert effects(await carried(desk, Kind.DRIVERS, DRIVERS)) == ["same", "same", "new", "new"]
     assert await count_drivers(desk.services.database, DriverQuery()) == 4
+
+
+async def test_card_that_a_file_blocks_is_never_there_without_its_block(desk: Desk, monkeypatch: Any) -> None:
+    begun: list[Work] = []
+
+    def work_until_the_power_fails() -> Work:
+        begun.append(desk.services.database.work())
+        if len(begun) > 1:
+            raise OSError("power failed")
+        return begun[-1]
+
+    monkeypatch.setattr(desk, "work", work_until_the_power_fails)
+    with suppress(OSError):
+        await carried(desk, Kind.TOKENS, "value,is_blocked,block_reason\n04A1,yes,stolen\n")
+    monkeypatch.undo()
+    card = await desk.services.authorization.find_token("04A1")
+    assert card is not None
+    assert card.blocked_at is not None
+    assert card.block_reason == "stolen"
+    assert [action for action, _ in desk.noted] == ["token.import", "token.block"]
 
 
 async def test_twins_in_a_file_are_told_and_the_first_counts(desk: Desk) -> None:

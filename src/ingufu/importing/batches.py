@@ -8,7 +8,7 @@ from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.importing.columns import COLUMNS
 from ingufu.importing.model import Effect, Kind, Row, RowError
 from ingufu.importing.ports import Desk
-from ingufu.importing.register import Put, Register
+from ingufu.importing.register import Register
 from ingufu.importing.writing import note_import
 from ingufu.importing.wrong import Twins, row_error
 
@@ -74,7 +74,6 @@ class Batches:
 
     async def _write_together(self, good: Sequence[tuple[int, Row]]) -> dict[int, Outcome]:
         found: dict[int, Outcome] = {}
-        unsettled: list[tuple[Row, Put]] = []
         work = self._desk.work()
         for place, row in good:
             try:
@@ -86,13 +85,8 @@ class Batches:
             found[place] = Outcome(line=row.line, name=_name(row), effect=put.effect, object_id=put.id)
             if put.effect is not Effect.SAME:
                 note_import(self._desk, work, row, put)
-            if put.is_unsettled:
-                unsettled.append((row, put))
         if not self._is_trial:
             await work.commit()
-            async with self._desk.work() as blocking:  # a unit of work does not see its own writes
-                for row, put in unsettled:
-                    await self._register.settle(blocking, row.kind, put, row.values)
         return found
 
 

@@ -146,6 +146,7 @@ COLUMNS: Mapping[Kind, tuple[Column, ...]] = MappingProxyType(
             _NOTE,
             _column("plan", "What they have subscribed to; the operator alone sets it.", may_be_empty=True),
             _column("is_blocked", "Whether none of their tokens is accepted.", boolean),
+            _column("block_reason", "Why, for people.", may_be_empty=True),
         ),
         Kind.STATIONS: (
             _column("identity", "What the station calls itself; tells stations apart.", is_key=True),
@@ -197,7 +198,7 @@ def _names(*lines: str) -> frozenset[str]:
 EXPORTED: Mapping[Kind, frozenset[str]] = MappingProxyType(
     {
         Kind.GROUPS: _names("id organisation_id token_count created_at"),
-        Kind.DRIVERS: _names("id organisation_id token_count blocked_at block_reason created_at"),
+        Kind.DRIVERS: _names("id organisation_id token_count blocked_at created_at"),
         Kind.STATIONS: _names(
             "id site_id time_zone condition is_online is_operative online_changed_at last_seen_at created_at",
             "ocpp_version vendor model serial_number firmware_version evses connectors plugs max_power_w",

@@ -16,6 +16,7 @@ _LANGUAGES = "language, lang, langue, sprache, idioma, lugha, ururimi, locale"
 _BLOCKED = (
     "is blocked, blocked, block, bloque, bloquee, gesperrt, bloqueado, bloqueada, imezuiwa, yafunzwe, disabled, locked"
 )
+_REASONS = "block reason, reason, raison, motif, grund, motivo, razon, sababu, impamvu"
 
 # The first of each is how people would write ours; accents, case and marks between words do not matter.
 _WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
@@ -39,7 +40,7 @@ _WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
             "language": _LANGUAGES,
             "note": _NOTES,
             "is_blocked": _BLOCKED,
-            "block_reason": "block reason, reason, raison, motif, grund, motivo, razon, sababu, impamvu",
+            "block_reason": _REASONS,
         },
         Kind.DRIVERS: {
             "name": _NAMES,
@@ -53,6 +54,7 @@ _WORDS: Mapping[Kind, Mapping[str, str]] = MappingProxyType(
             "plan": "plan, subscription, tariff plan, abonnement, vertrag, suscripcion, assinatura, mpango, "
             "ifatabuguzi",
             "is_blocked": _BLOCKED,
+            "block_reason": _REASONS,
         },
         Kind.GROUPS: {
             "value": "value, group, group id, id, code, parent id, parent id tag, groupe, gruppe, grupo, kundi, "

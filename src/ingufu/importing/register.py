@@ -38,9 +38,10 @@ class Put(msgspec.Struct, frozen=True):
     effect: Effect
     id: str
     station: Station | None = None
-    is_unsettled: bool = False  # its block follows once it is there
     before: msgspec.Struct | None = None  # for the audit trail, without secrets
     after: msgspec.Struct | None = None
+    block: msgspec.Struct | None = None  # how it is once it was blocked, or its block lifted
+    is_blocked: bool = False
 
 
 class Register:
@@ -94,27 +95,6 @@ class Register:
             Kind.TOKENS: self._put_token,
         }
         return await puts[kind](work, values)
-
-    async def settle(self, work: Work, kind: Kind, put: Put, values: Values) -> bool:
-        """Add what can only follow once the thing is there: blocks. Returns whether there was anything to do."""
-        if "is_blocked" not in values:
-            return False
-        authorization, is_blocked = self._services.authorization, values["is_blocked"]
-        known: Driver | Token
-        if kind is Kind.DRIVERS:
-            known = await authorization.get_driver(put.id)
-            if (known.blocked_at is not None) is not is_blocked:
-                await (authorization.block_driver if is_blocked else authorization.unblock_driver)(work, put.id)
-                return True
-        else:
-            known = await authorization.get_token(put.id)
-            if (known.blocked_at is not None) is not is_blocked:
-                if is_blocked:
-                    await authorization.block_token(work, put.id, reason=values.get("block_reason") or "")
-                else:
-                    await authorization.unblock_token(work, put.id)
-                return True
-        return False
 
     def promise(self, kind: Kind, values: Values, put: Put) -> None:
         """Let rows after this one name what it makes."""
@@ -179,8 +159,12 @@ class Register:
         before = self._driver_meant(values)
         details = _merged(DriverDetails(name=values["name"], plan=None), before, values)
         self._check_plan(before, details)
-        after = self._services.authorization.enrol_driver(work, details, before, **self._owners)
-        return _compared(before, after, is_blocked=values.get("is_blocked"))
+        authorization = self._services.authorization
+        after = authorization.enrol_driver(work, details, before, **self._owners)
+        put = _compared(before, after)
+        if "is_blocked" not in values:
+            return put
+        return _settled(put, after, authorization.set_driver_block(work, after, **_block(values)))
 
     def _check_plan(self, before: Driver | None, details: DriverDetails) -> None:
         """Raise InvalidInput if a fleet gives a driver of its own a plan, and so another price."""
@@ -236,8 +220,12 @@ class Register:
                 called = values[name]
                 given[f"{name}_id"] = None if called is None else self._kept(before, called, name) or find(work, called)
         details = _merged(TokenDetails(value=values["value"]), before, given)
-        after = self._services.authorization.enrol_token(work, details, before, **self._owners)
-        return _compared(before, after, is_blocked=values.get("is_blocked"))
+        authorization = self._services.authorization
+        after = authorization.enrol_token(work, details, before, **self._owners)
+        put = _compared(before, after)
+        if "is_blocked" not in values:
+            return put
+        return _settled(put, after, authorization.set_token_block(work, after, **_block(values)))
 
     def _token_meant(self, values: Values) -> tuple[Token | None, Values]:
         """Return the token of the row, if there is one, and the row with its value and kind. Raises InvalidInput."""
@@ -326,12 +314,21 @@ def _fold(value: str | None) -> str:
     return (value or "").strip().casefold()
 
 
-def _compared(before: Any, after: Any, *, is_blocked: bool | None = None) -> Put:
-    was_blocked = before is not None and getattr(before, "blocked_at", None) is not None
-    is_unsettled = is_blocked is not None and is_blocked is not was_blocked
-    is_same = before == after and not is_unsettled
-    effect = Effect.NEW if before is None else Effect.SAME if is_same else Effect.CHANGED
-    return Put(effect, after.id, is_unsettled=is_unsettled, before=_open(before), after=_open(after))
+def _block(values: Values) -> dict[str, Any]:
+    return {"is_blocked": values["is_blocked"], "reason": values.get("block_reason") or ""}
+
+
+def _compared(before: Any, after: Any) -> Put:
+    effect = Effect.NEW if before is None else Effect.SAME if before == after else Effect.CHANGED
+    return Put(effect, after.id, before=_open(before), after=_open(after))
+
+
+def _settled(put: Put, after: Driver | Token, then: Driver | Token) -> Put:
+    """Return the put with the block that was set or lifted by the same row."""
+    if then == after:
+        return put
+    effect = Effect.CHANGED if put.effect is Effect.SAME else put.effect
+    return msgspec.structs.replace(put, effect=effect, block=_open(then), is_blocked=then.blocked_at is not None)
 
 
 def _open(thing: Any) -> Any:

@@ -65,16 +65,13 @@ async def _judge(desk: StationDesk, rows: Sequence[Row]) -> tuple[list[_Judged],
 
 
 async def _write(desk: StationDesk, rows: Sequence[Row]) -> None:
-    """Write in three steps, since a unit of work does not see its own writes: the named, those that name, blocks."""
+    """Write in two steps, since a unit of work does not see its own writes: the named, then those that name."""
     register = Register(desk)
     await register.look(rows)
     done: list[tuple[Row, Put]] = []
     for kinds in ({*Kind} - {Kind.TOKENS}, {Kind.TOKENS}):
         done += await _write_kinds(desk, register, [row for row in rows if row.kind in kinds])
         await register.look(rows)
-    async with desk.work() as work:
-        for row, put in done:
-            await register.settle(work, row.kind, put, row.values)
     changed: list[Station] = [put.station for _, put in done if put.station is not None and put.station.is_online]
     await desk.tell(changed)
     for station in changed:
@@ -96,7 +93,11 @@ async def _write_kinds(desk: StationDesk, register: Register, rows: Sequence[Row
 def note_import(desk: Desk, work: Work, row: Row, put: Put) -> None:
     """Keep in the audit trail what a row of a file did."""
     details = {"file": row.file, "line": row.line}
-    desk.note(work, f"{_ACTIONS[row.kind]}.import", put.id, details, before=put.before, after=put.after)
+    kind = _ACTIONS[row.kind]
+    desk.note(work, f"{kind}.import", put.id, details, before=put.before, after=put.after)
+    if put.block is not None:
+        does = "block" if put.is_blocked else "unblock"
+        desk.note(work, f"{kind}.{does}", put.id, details, before=put.after, after=put.block)
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:

@@ -347,6 +347,36 @@ async def test_cards_that_were_exported_are_imported_again_with_their_groups_and
     assert again["kind"] == "groups"
 
 
+@both_engines
+async def test_blocks_go_with_an_export_and_no_file_lifts_one_unless_it_says_so(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    async def state(kind: str) -> list[tuple[bool, str]]:
+        rows = (await admin.get(f"/api/v1/{kind}")).json()["items"]
+        return [(row["blocked_at"] is not None, row["block_reason"]) for row in rows]
+
+    paths = {"drivers": "/api/v1/drivers/" + await driver(admin, "Ada"), "tokens": "/api/v1/tokens/"}
+    paths["tokens"] += await card(admin, "A-1")
+    for kind, path in paths.items():
+        free = (await admin.get(f"/api/v1/{kind}/export.csv")).text
+        assert (await admin.post(f"{path}/block", json={"reason": "stolen"})).status_code == 200
+        assert (await over(admin, await sent(admin, free, kind=kind)))["counts"] == {"same": 1}
+        blocked = (await admin.get(f"/api/v1/{kind}/export.csv")).text
+        assert (await admin.delete(path)).status_code == 204
+        assert (await over(admin, await sent(admin, blocked, kind=kind)))["counts"] == {"new": 1}  # somewhere else
+        assert await state(kind) == [(True, "stolen")], kind
+        assert (await over(admin, await sent(admin, blocked, kind=kind)))["counts"] == {"same": 1}
+        without = "name,note\nAda,x\n" if kind == "drivers" else "value,note\nA-1,x\n"
+        assert (await over(admin, await sent(admin, without, kind=kind)))["counts"] == {"changed": 1}
+        assert await state(kind) == [(True, "stolen")], kind
+        lifted = without.replace("note", "is_blocked").replace("x", "no")
+        assert (await over(admin, await sent(admin, lifted, kind=kind)))["counts"] == {"changed": 1}
+        assert await state(kind) == [(False, "")], kind
+        done = [entry["action"] for entry in (await admin.get("/api/v1/audit?limit=200")).json()["items"]]
+        noun = kind.removesuffix("s")
+        assert (done.count(f"{noun}.block"), done.count(f"{noun}.unblock")) == (2, 1)
+
+
 async def test_hidden_value_makes_no_card_and_names_none_but_its_own(
     house: House, admin: httpx.AsyncClient, fleet: httpx.AsyncClient
 ) -> None:

@@ -139,21 +139,21 @@ class Register:
 
     async def block_driver(self, work: Work, driver_id: str, *, reason: str = "") -> Driver:
         """Let none of the driver's tokens be accepted. Raises NotFound."""
-        driver = await self.get_driver(driver_id)
-        if driver.blocked_at is not None:
-            return driver
-        now, reason = self._clock.now(), plain(reason, registration.NOTE_MAX)
-        store.set_driver_block(work, driver_id, now, reason)
-        work.emit(DriverBlocked(occurred_at=now, driver_id=driver_id))
-        return msgspec.structs.replace(driver, blocked_at=now, block_reason=reason)
+        return self.set_driver_block(work, await self.get_driver(driver_id), is_blocked=True, reason=reason)
 
     async def unblock_driver(self, work: Work, driver_id: str) -> Driver:
         """Lift the block of a driver. Raises NotFound."""
-        driver = await self.get_driver(driver_id)
-        if driver.blocked_at is not None:
-            store.set_driver_block(work, driver_id, None, "")
-            work.emit(DriverUnblocked(occurred_at=self._clock.now(), driver_id=driver_id))
-        return msgspec.structs.replace(driver, blocked_at=None, block_reason="")
+        return self.set_driver_block(work, await self.get_driver(driver_id), is_blocked=False)
+
+    def set_driver_block(self, work: Work, driver: Driver, *, is_blocked: bool, reason: str = "") -> Driver:
+        """Block a driver who is known, or made in the same unit, or lift the block; one as wanted stays as they are."""
+        if (driver.blocked_at is not None) is is_blocked:
+            return driver
+        now, reason = self._clock.now(), plain(reason, registration.NOTE_MAX) if is_blocked else ""
+        at = now if is_blocked else None
+        store.set_driver_block(work, driver.id, at, reason)
+        work.emit((DriverBlocked if is_blocked else DriverUnblocked)(occurred_at=now, driver_id=driver.id))
+        return msgspec.structs.replace(driver, blocked_at=at, block_reason=reason)
 
     async def delete_driver(self, work: Work, driver_id: str, *, releases: bool = False) -> list[str]:
         """Remove a driver, plans and all, and return which tokens were theirs. Raises NotFound, Conflict if any were.
@@ -293,21 +293,24 @@ class Register:
 
     async def block_token(self, work: Work, token_id: str, *, reason: str = "") -> Token:
         """Have the token never be accepted again. Raises NotFound."""
-        token = await self.get_token(token_id)
-        if token.blocked_at is not None:
-            return token
-        now, reason = self._clock.now(), plain(reason, registration.NOTE_MAX)
-        store.set_token_block(work, token_id, now, reason)
-        work.emit(TokenBlocked(occurred_at=now, token_id=token_id, reason=reason))
-        return msgspec.structs.replace(token, blocked_at=now, block_reason=reason)
+        return self.set_token_block(work, await self.get_token(token_id), is_blocked=True, reason=reason)
 
     async def unblock_token(self, work: Work, token_id: str) -> Token:
         """Lift the block of a token. Raises NotFound."""
-        token = await self.get_token(token_id)
-        if token.blocked_at is not None:
-            store.set_token_block(work, token_id, None, "")
-            work.emit(TokenUnblocked(occurred_at=self._clock.now(), token_id=token_id))
-        return msgspec.structs.replace(token, blocked_at=None, block_reason="")
+        return self.set_token_block(work, await self.get_token(token_id), is_blocked=False)
+
+    def set_token_block(self, work: Work, token: Token, *, is_blocked: bool, reason: str = "") -> Token:
+        """Block a token that is known, or made in the same unit, or lift the block; one as wanted stays as it is."""
+        if (token.blocked_at is not None) is is_blocked:
+            return token
+        now, reason = self._clock.now(), plain(reason, registration.NOTE_MAX) if is_blocked else ""
+        at = now if is_blocked else None
+        store.set_token_block(work, token.id, at, reason)
+        if is_blocked:
+            work.emit(TokenBlocked(occurred_at=now, token_id=token.id, reason=reason))
+        else:
+            work.emit(TokenUnblocked(occurred_at=now, token_id=token.id))
+        return msgspec.structs.replace(token, blocked_at=at, block_reason=reason)
 
     async def delete_token(self, work: Work, token_id: str) -> None:
         """Remove a token that was never used. Raises NotFound, and Conflict if it was: block it instead."""

@@ -17,6 +17,9 @@ from ingufu.web.spreadsheets import exports_of
 
 _KWH = Decimal(1000)  # Wh
 
+# As an import reads it; empty for those that may charge, so that an old list never lifts a block that came later.
+_BLOCKED: Column[Any] = Column("is_blocked", "flag", lambda row: True if row.blocked_at is not None else None)
+
 SESSIONS: Sheet[TransactionRow] = Sheet(
     "sessions",
     (
@@ -64,6 +67,7 @@ DRIVERS: Sheet[DriverRow] = Sheet(
         *own("text", "id", "name", "email", "phone", "language", "note", "plan", "organisation_id"),
         *own("integer", "token_count"),
         *own("instant", "blocked_at", "created_at"),
+        _BLOCKED,
         *own("text", "block_reason"),
     ),
 )
@@ -73,6 +77,7 @@ CARDS: Sheet[TokenRow] = Sheet(
         *own("text", "id", "value", "kind", "driver_id", "driver_name", "group_id", "group_name"),
         Column("group", "text", lambda row: row.group_value),  # as an import calls it
         *own("instant", "blocked_at"),
+        _BLOCKED,
         *own("text", "block_reason"),
         *own("instant", "valid_from", "expires_at", "last_used_at"),
         *own("text", "last_station_id"),

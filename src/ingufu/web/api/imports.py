@@ -27,7 +27,7 @@ People = Literal["tokens", "drivers", "groups"]
 _SAMPLES = {
     Kind.TOKENS: ("04A1B2C3D4E5F6", "ISO14443", "FLEET-7", "amina@example.org", "", "2028-01-01", "1", "", "Van 12", "",
                   "", ""),
-    Kind.DRIVERS: ("Amina Uwase", "amina@example.org", "+250 788 000 000", "rw", "Van 12", "", ""),
+    Kind.DRIVERS: ("Amina Uwase", "amina@example.org", "+250 788 000 000", "rw", "Van 12", "", "", ""),
     Kind.GROUPS: ("FLEET-7", "Harbour taxis", "false"),
 }  # fmt: skip
 
