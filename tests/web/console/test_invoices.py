@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import msgspec
 
-from billing.invoices.trade import GROSS, record, terms
+from billing.invoices.trade import GROSS, credit_of, record, terms
 from ingufu.accounts.model import Role
 from ingufu.billing.fiscal.model import DeviceKind, ItemCode
 from ingufu.billing.records import store
 from web.console.conftest import House, person, words
+from web.console.network import Network
 
 DEVICE = {
     "name": "Till", "kind": "ebm-vsdc", "url": "http://10.0.0.5:8080", "allows_private": "true", "tin": "102345678",
@@ -109,6 +110,45 @@ async def test_seller_comes_back_as_entered_and_is_retired(house: House) -> None
     assert (changed.name, changed.logo) == ("Other Ltd", made.logo)
     assert (await operator.send(f"{path}/retire")).status_code == 303
     assert "sells no more" in words(await operator.page("/console/legal-entities"))
+
+
+async def test_credit_note_that_the_device_refuses_is_told_on_the_overview_until_it_is_given_up(
+    house: House, net: Network
+) -> None:
+    admin = await person(house, Role.ADMIN)
+    await admin.send("/console/fiscal-devices/new", **DEVICE | {"items": "energy RW1 5020\nparking RW3 5020"})
+    [device] = await house.services.money.fiscal.devices()
+    await admin.send("/console/legal-entities/new", **SELLER, fiscal_device_id=device.id)
+    sold = record(
+        "r1", terms("RWF", "350", parking="1500", **GROSS), idle_min=20, organisation_id=house.organisation_id
+    )
+    taken = credit_of(sold, "c1")
+    async with house.database.work() as work:
+        store.add(work, sold, "s1")
+        store.add(work, taken, "s2")
+    money = house.services.money
+    receipt = await money.invoicing.bill(sold)
+    assert receipt is not None
+    assert "Documents that were not finalised" not in await admin.page("/console")
+    await money.documents.credit(receipt.id, reason="energy", positions=[1])
+    note = await money.invoicing.bill(taken)  # all that is left: a second refund
+    assert note is not None
+    house.clock.advance(10)
+    overview = await admin.page("/console")
+    assert "Documents that were not finalised" in overview
+    assert "The fiscal device takes one refund of a receipt" in words(overview)
+    path = f"/console/invoices/{note.id}"
+    assert f'href="{path}"' in overview
+    page = words(await admin.page(path))
+    assert "or give it up: the ledger has taken the amount back already" in page
+    assert "made anew from its sessions" not in page
+    technician = await person(house, Role.TECHNICIAN, email="technician@example.org")
+    assert "Documents that were not finalised" not in await technician.page("/console")
+    assert (await admin.send(path, do="finalise")).status_code == 422
+    assert (await admin.send(path, do="void")).status_code == 303
+    house.clock.advance(10)
+    assert "Documents that were not finalised" not in await admin.page("/console")
+    assert (await money.documents.get(note.id)).number == ""
 
 
 async def test_who_only_reads_is_offered_nothing_and_can_do_nothing(house: House) -> None:

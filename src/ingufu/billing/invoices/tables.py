@@ -10,6 +10,7 @@ IS_DEFAULT = text("is_default IS true")
 IS_DEFAULT_SQLITE = text("is_default IS 1")
 IS_STATEMENT = text("kind = 'statement' AND state <> 'void'")
 IS_WAITING = text("document_id IS NULL")
+NEEDS_ATTENTION = text("state = 'draft' AND problem <> ''")
 
 legal_entities = Table(
     "legal_entities",
@@ -114,6 +115,13 @@ documents = Table(
     Index("documents_by_time", "created_at", "id", "kind", "state", "number", "customer_name"),
     Index("documents_by_customer", "customer_id", "created_at"),
     Index("documents_by_corrected", "corrects_id"),
+    Index(
+        "documents_in_need",
+        "created_at",
+        "id",
+        sqlite_where=NEEDS_ATTENTION,
+        postgresql_where=NEEDS_ATTENTION,
+    ),
     Index(
         "documents_one_statement",
         "legal_entity_id",

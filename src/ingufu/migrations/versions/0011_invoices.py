@@ -153,6 +153,14 @@ def _documents() -> None:
     op.create_index("documents_by_time", "documents", listed)
     op.create_index("documents_by_customer", "documents", ["customer_id", "created_at"])
     op.create_index("documents_by_corrected", "documents", ["corrects_id"])
+    in_need = sa.text("state = 'draft' AND problem <> ''")
+    op.create_index(
+        "documents_in_need",
+        "documents",
+        ["created_at", "id"],
+        sqlite_where=in_need,
+        postgresql_where=in_need,
+    )
     is_statement = sa.text("kind = 'statement' AND state <> 'void'")
     op.create_index(
         "documents_one_statement",

@@ -15,6 +15,7 @@ from ingufu.views import console_attempts, console_overview, console_sites, cons
 from ingufu.views.console_attempts import Refusal
 from ingufu.views.console_overview import FEED_KINDS, Troubles
 from ingufu.views.console_sites import SiteState
+from ingufu.views.invoices import DocumentQuery, DocumentRow, count_attention, list_documents
 from ingufu.views.overview import Overview, get_overview
 from ingufu.views.power import PowerCurve
 from ingufu.views.revenue import Revenue, get_revenue
@@ -39,8 +40,15 @@ _PLACES_AGE_S = 5.0
 _CURVE_AGE_S = 60.0
 _TROUBLE_KINDS = frozenset(
     {"StationConnected", "StationDisconnected", "StationDiscovered", "StationChanged", "StatusChanged", "AnomalySeen",
-     "ConnectionRefused"}
+     "ConnectionRefused", "DocumentDrafted", "DocumentVoided"}
 )  # fmt: skip
+
+
+class Drafts(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents that were not finalised by themselves: the latest, and how many there are in all."""
+
+    total: int = 0
+    latest: tuple[DocumentRow, ...] = ()
 
 
 class Attention(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +58,7 @@ class Attention(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Troubles
     offline: Troubles
     odd: Troubles
+    drafts: Drafts = Drafts()
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +104,7 @@ async def show_overview(
         figures=shown(await _figures(web, pages, principal, zone)),
         powers=[point.power_w for point in points[-24:]],
         weekday=_weekday(pages, request, web, zone),
-        troubles=await _attention(web, pages, site_ids),
+        troubles=await _attention(web, pages, principal),
         refusals=await _refusals(web, pages, principal),
         feed=present.events(await _feed(web, pages, site_ids)),
         places=ranked(places),
@@ -161,7 +170,7 @@ async def follow_overview(web: WebContext, pages: Pages, hub: LiveHub, principal
         figures = shown(await _figures(web, pages, principal, zone, live.FRESH_S))
         parts: dict[str, str] = {}
         if events is None or any(event.kind in _TROUBLE_KINDS for event in events):
-            troubles = await _attention(web, pages, site_ids, live.FRESH_S)
+            troubles = await _attention(web, pages, principal, live.FRESH_S)
             refusals = await _refusals(web, pages, principal, live.FRESH_S)
             places = await _places(web, pages, site_ids, live.FRESH_S)
             parts["attention"] = pages.macro(
@@ -260,8 +269,8 @@ async def _places(
     return await pages.memo.of(("places", site_ids), age_s, read)
 
 
-async def _attention(web: WebContext, pages: Pages, site_ids: SiteIds, age_s: float = _FIGURES_AGE_S) -> Attention:
-    database, now = web.services.database, web.services.clock.now()
+async def _attention(web: WebContext, pages: Pages, principal: Principal, age_s: float = _FIGURES_AGE_S) -> Attention:
+    site_ids, database, now = principal.site_ids, web.services.database, web.services.clock.now()
 
     async def read() -> Attention:
         return Attention(
@@ -273,7 +282,16 @@ async def _attention(web: WebContext, pages: Pages, site_ids: SiteIds, age_s: fl
             odd=await console_overview.find_odd_sessions(database, site_ids, since=now - DAY, limit=TROUBLES_SHOWN),
         )
 
-    return await pages.memo.of(("attention", site_ids), age_s, read)
+    async def read_drafts() -> Drafts:
+        query = DocumentQuery(needs_attention=True, limit=TROUBLES_SHOWN)
+        latest = (await list_documents(database, query, site_ids, now)).items
+        return Drafts(total=await count_attention(database, site_ids), latest=latest) if latest else Drafts()
+
+    found: Attention = await pages.memo.of(("attention", site_ids), age_s, read)
+    if Scope.MONEY_READ not in principal.scopes:
+        return found
+    drafts = await pages.memo.of(("drafts", site_ids), age_s, read_drafts)
+    return msgspec.structs.replace(found, drafts=drafts)
 
 
 async def _refusals(
