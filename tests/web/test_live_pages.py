@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from ingufu.stations.model import ConnectorStatus
+from ingufu.stations.model import Attempt, AttemptOutcome, ConnectorStatus
 from web.browser import OpenPage
 from web.console.network import status
 from web.console_server import Console, running_console
@@ -93,3 +93,65 @@ def test_what_is_clicked_is_not_replaced_under_the_pointer(console: Console, ope
     page.mouse.up()
     expect(page.get_by_role("dialog").get_by_role("heading", name="Reserve at")).to_be_visible()
     expect(card).to_contain_text("Reserved")
+
+
+async def refuse_station(console: Console, identity: str) -> None:
+    services, at = console.services, console.clock.now()
+    services.stations.record_attempt(
+        Attempt(
+            id=services.ids.new(), at=at, last_at=at, listener="plain", address="203.0.113.9", identity=identity,
+            path=f"/ocpp/{identity}", outcome=AttemptOutcome.UNKNOWN_STATION,
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def refusals(console: Console, open_page: OpenPage) -> Page:
+    """The list of refused connections, which is read anew whenever somebody is refused."""
+    console.run(refuse_station(console, "STRANGER-1"))
+    page = open_page(f"{console.url}/console/attempts", storage_state=console.log_in())
+    expect(page.locator("#attempt-list")).to_contain_text("STRANGER-1")
+    page.wait_for_timeout(1000)  # what came since the page was made has come
+    return page
+
+
+def test_list_is_not_replaced_under_the_pointer(console: Console, refusals: Page) -> None:
+    shown = refusals.locator("#attempt-list")
+    link = shown.get_by_role("listitem").filter(has_text="STRANGER-1").get_by_role("link", name="Take in…")
+    box = link.bounding_box()
+    assert box is not None
+    refusals.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    refusals.mouse.down()
+    with refusals.expect_response("**/console/attempts*"):
+        console.run(refuse_station(console, "STRANGER-2"))
+    refusals.wait_for_timeout(500)
+    expect(shown).not_to_contain_text("STRANGER-2")
+    refusals.mouse.up()
+    refusals.wait_for_url("**/attempts/adopt?identity=STRANGER-1")
+
+
+def test_list_that_was_held_down_is_read_anew_once_it_is_let_go(console: Console, refusals: Page) -> None:
+    shown = refusals.locator("#attempt-list")
+    shown.get_by_text("STRANGER-1").first.hover()
+    refusals.mouse.down()
+    with refusals.expect_response("**/console/attempts*"):
+        console.run(refuse_station(console, "STRANGER-3"))
+    refusals.wait_for_timeout(500)
+    expect(shown).not_to_contain_text("STRANGER-3")
+    refusals.mouse.move(1, 1)
+    refusals.mouse.up()
+    expect(shown).to_contain_text("STRANGER-3")
+
+
+def test_list_in_which_something_is_open_waits_until_it_is_closed(console: Console, refusals: Page) -> None:
+    shown = refusals.locator("#attempt-list")
+    menu = "<details id=menu><summary>More</summary>Open</details>"
+    shown.evaluate("(list, menu) => list.insertAdjacentHTML('afterbegin', menu)", menu)
+    refusals.get_by_text("More", exact=True).click()
+    with refusals.expect_response("**/console/attempts*"):
+        console.run(refuse_station(console, "STRANGER-4"))
+    refusals.wait_for_timeout(500)
+    expect(refusals.locator("#menu")).to_be_visible()
+    refusals.get_by_text("More", exact=True).click()
+    expect(shown).to_contain_text("STRANGER-4")
+    expect(refusals.locator("#menu")).to_have_count(0)

@@ -10,9 +10,10 @@ function readSettings() {
 }
 
 const now = () => Date.now() + clockSkewMs;
+const word = (name) => settings.texts?.[name] ?? "";
 const all = (selector, within = document) => within.querySelectorAll(selector);
 
-// ---- theme -------------------------------------------------------------------------------------------------------
+// ---- theme ------------------------------------------------------------------------
 function setTheme(choice) {
   if (choice === "auto") delete root.dataset.theme;
   else root.dataset.theme = choice;
@@ -21,19 +22,19 @@ function setTheme(choice) {
   } catch {
     // storage is forbidden: the choice lasts for this page
   }
-  document.dispatchEvent(new CustomEvent("ingufu:theme"));
+  tellTheme();
 }
+
+const tellTheme = () => document.dispatchEvent(new CustomEvent("ingufu:theme"));
 
 function showTheme() {
   const choice = root.dataset.theme || "auto";
   for (const input of all('input[name="theme"]')) input.checked = input.value === choice;
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("ingufu:theme")));
+for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", tellTheme); // paper is light
 
-matchMedia("print").addEventListener("change", () => document.dispatchEvent(new CustomEvent("ingufu:theme"))); // paper is light
-
-// ---- times -------------------------------------------------------------------------------------------------------
+// ---- times ------------------------------------------------------------------------
 const lacks = settings.lacks?.like && !Intl.RelativeTimeFormat.supportedLocalesOf(lang).length ? settings.lacks : null; // a language the browser does not know
 const formatLang = lacks?.like ?? lang;
 const relativeFormat = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "long" });
@@ -68,7 +69,7 @@ function tick() {
   for (const element of all("[data-elapsed-since]")) setText(element, elapsedText(Date.parse(element.dataset.elapsedSince)));
 }
 
-// ---- toasts and announcements --------------------------------------------------------------------------------------
+// ---- toasts and announcements -----------------------------------------------------
 export function announce(text) {
   const region = document.getElementById("announce");
   if (region) region.textContent = text;
@@ -87,7 +88,7 @@ export function toast({ message, detail = "", tone = "ok" }) {
   if (tone !== "bad") setTimeout(() => element.remove(), 8000); // an error stays until it is read
 }
 
-// ---- clicks --------------------------------------------------------------------------------------------------------
+// ---- clicks -----------------------------------------------------------------------
 const actions = {
   openDialog(element) {
     document.getElementById(element.dataset.openDialog)?.showModal();
@@ -138,12 +139,12 @@ document.addEventListener("click", (event) => {
   return element.dataset.openDialog ? actions.openDialog(element) : actions[element.dataset.action]?.(element);
 });
 
-// ---- sheets: a page that is a form, shown as a dialog ----------------------------------------------------------------
+// ---- sheets: a page that is a form, shown as a dialog -----------------------------
 // Without this script the link leads to the page itself.
 async function openSheet(link, event) {
   event.preventDefault();
   const answer = await fetch(link.href, { headers: { "X-Dialog": "1", "HX-Current-URL": location.href } }).catch(() => null);
-  if (!answer) return toast({ message: settings.texts?.offline ?? "", tone: "bad" });
+  if (!answer) return toast({ message: word("offline"), tone: "bad" });
   const elsewhere = answer.headers.get("HX-Redirect");
   if (elsewhere || !answer.ok) return location.assign(elsewhere ?? link.href);
   const sheet = document.getElementById("sheet");
@@ -164,7 +165,7 @@ document.getElementById("sheet")?.addEventListener("close", (event) => {
 // Something was done: whatever asked for it closes, and lists that have no live stream of their own look again.
 document.addEventListener("done", () => {
   for (const dialog of all("dialog[open]")) dialog.close();
-  window.htmx?.trigger(document.body, "refresh");
+  refresh();
 });
 
 document.addEventListener("change", (event) => {
@@ -192,13 +193,13 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) for (const form of all("form[data-sent]")) delete form.dataset.sent;
 });
 
-// ---- choosing rows, narrowing lists, clean addresses -------------------------------------------------------------------
+// ---- choosing rows, narrowing lists, clean addresses ------------------------------
 function countChosen() {
   for (const form of all("[data-bulk]")) {
     const chosen = all('[data-select]:checked').length;
     const text = form.querySelector("[data-selected]");
     text.dataset.plain ??= text.textContent;
-    setText(text, chosen ? (settings.texts?.selected ?? "").replace("{number}", chosen) : text.dataset.plain);
+    setText(text, chosen ? word("selected").replace("{number}", chosen) : text.dataset.plain);
     form.toggleAttribute("data-any", chosen > 0);
     const every = form.querySelector("[data-select-all]");
     every.checked = chosen > 0 && chosen === all("[data-select]").length;
@@ -223,7 +224,7 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const [name, value] of Object.entries(event.detail.parameters)) if (value === "") delete event.detail.parameters[name];
 });
 
-// ---- search over everything: "/" or Ctrl+K opens it, a click into the field of the top bar too ------------------------
+// ---- search over everything: "/" or Ctrl+K opens it, a click into the field of the top bar too ----
 // The dialog is open at once, so that no key is lost; what answers the keys is fetched. Without it the form does the same.
 async function openPalette(text = "") {
   const palette = document.getElementById("palette");
@@ -258,7 +259,7 @@ document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action")?.endsWith("/sign-out")) localStorage.removeItem("ingufu-opened"); // theme.js writes it
 });
 
-// ---- live ----------------------------------------------------------------------------------------------------------
+// ---- live -------------------------------------------------------------------------
 function showLive(state) {
   for (const element of all("[data-live-state]")) {
     if (element.dataset.state === state) continue;
@@ -292,6 +293,7 @@ function setFigures(figures) {
   }
 }
 
+const refresh = () => window.htmx?.trigger(document.body, "refresh");
 const markup = (html) => document.createRange().createContextualFragment(`<template>${html}</template>`).firstChild.content;
 
 // {"<element id>": "<the element anew>", ...}: what was ticked stays ticked, what had the focus has it again.
@@ -327,17 +329,20 @@ function setParts(parts) {
 
 const partSources = new WeakMap();
 
-// What is held down changes when it is let go: else the click is lost.
+// What is held down changes when it is let go: else the click is lost. Lists wait for what is open in them, too.
 let pressed = null;
 let waiting = {}; // parts, by id
+let isListWaiting = false;
 
 addEventListener("pointerdown", (event) => (pressed = event.target), true);
-for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(letGo, 100), true);
+for (const name of ["pointerup", "pointercancel", "toggle", "close"]) addEventListener(name, () => setTimeout(letGo, 100), true);
 
 function letGo() {
   pressed = null;
   setParts(waiting);
   waiting = {};
+  if (isListWaiting) refresh();
+  isListWaiting = false;
 }
 
 function refocus(was, within) {
@@ -360,7 +365,7 @@ const held = new WeakMap();
 
 function showHeld(list) {
   const number = (held.get(list) ?? []).reduce((sum, fragment) => sum + fragment.childElementCount, 0);
-  const text = number ? (settings.texts?.held ?? "").replace("{number}", number) : "";
+  const text = number ? word("held").replace("{number}", number) : "";
   for (const element of all("[data-held]")) setText(element, text);
 }
 
@@ -404,7 +409,7 @@ function follow(element) {
     setFigures(change.figures ?? {});
     setParts(change.parts ?? {});
     addEntries(change.entries ?? {});
-    if (change.is_stale) window.htmx?.trigger(document.body, "refresh");
+    if (change.is_stale) refresh();
   });
 }
 
@@ -443,8 +448,14 @@ document.addEventListener("visibilitychange", () => {
 
 const numbersBefore = new Map();
 
-document.addEventListener("htmx:beforeSwap", (event) => {
-  for (const element of all(".live-number[id]", event.detail.target ?? document)) numbersBefore.set(element.id, element.textContent);
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { target } = detail;
+  const by = detail.requestConfig.triggeringEvent?.type ?? "refresh"; // none: asked for every so often
+  if (by === "refresh" && (target.contains(pressed) || target.querySelector("[open]"))) {
+    detail.shouldSwap = false;
+    isListWaiting = true;
+  }
+  for (const element of all(".live-number[id]", target)) numbersBefore.set(element.id, element.textContent);
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   prepare(event.detail.elt ?? document);
@@ -456,14 +467,14 @@ document.addEventListener("htmx:afterSettle", (event) => {
   }
   numbersBefore.clear();
 });
-document.addEventListener("htmx:sendError", () => toast({ message: settings.texts?.offline ?? "", tone: "bad" }));
+document.addEventListener("htmx:sendError", () => toast({ message: word("offline"), tone: "bad" }));
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.getResponseHeader("HX-Trigger")) return; // it says itself what is wrong
-  toast({ message: settings.texts?.failed ?? "", detail: `${event.detail.xhr.status} ${event.detail.xhr.statusText}`, tone: "bad" });
+  toast({ message: word("failed"), detail: `${event.detail.xhr.status} ${event.detail.xhr.statusText}`, tone: "bad" });
 });
 document.addEventListener("toast", (event) => toast(event.detail)); // HX-Trigger: {"toast": {"message": ...}}
 
-// ---- charts and maps: fetched when one comes into view ---------------------------------------------------------------
+// ---- charts and maps: fetched when one comes into view ----------------------------
 const onSight = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -485,13 +496,13 @@ async function draw(element) {
     element.dataset.state = "drawn";
   } catch (error) {
     element.dataset.state = "error";
-    element.dataset.message = `${settings.texts?.noChart ?? ""} (${error.message})`;
+    element.dataset.message = `${word("noChart")} (${error.message})`;
   }
 }
 
 function prepare(within) {
   for (const element of all("[data-chart]:not([data-state]), [data-map]:not([data-state])", within)) {
-    element.dataset.message = settings.texts?.loading ?? "";
+    element.dataset.message = word("loading");
     onSight.observe(element);
   }
   tick();
