@@ -153,7 +153,7 @@ def spans(
     for change in changes:
         now.take(change)
         at = min(max(change.at, since), until)
-        for evse in evses:
+        for evse in _touched(change, evses):
             judged = now.judge(evse)
             since_when, before = began[evse]
             if judged != before:
@@ -164,6 +164,13 @@ def spans(
         if until > since_when:
             found[evse].append(Span(since_when, until, *judged))
     return found
+
+
+def _touched(change: Change, evses: Mapping[int, object]) -> Iterable[int]:
+    """Return the EVSEs whose condition a change may change."""
+    if isinstance(change, LinkChange) or change.place[0] == 0:
+        return evses
+    return change.place[:1] if change.place[0] in evses else ()
 
 
 Judged = tuple[Condition, Cause | None, str | None]

@@ -1,12 +1,13 @@
 """How much of a time the EVSEs of a station could be used, and when they could not: from its timeline."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import and_, func, select
+from sqlalchemy import Text, and_, func, or_, select, type_coerce
 
 from ingufu.core.errors import InvalidInput
 from ingufu.infra.storage.database import Database
@@ -87,7 +88,8 @@ async def get_uptime(database: Database, station: StationView, query: UptimeQuer
     wishes, wish_changes = await _wishes(database, station.id, since)
     changes: list[Change] = sorted([*link_changes, *status_changes, *wish_changes], key=lambda one: one.at)
     places = await _places(database, station.id)
-    found = outages.spans(places, Beginning(link, statuses, wishes), changes, since, until)
+    beginning = Beginning(link, statuses, wishes)
+    found = await asyncio.to_thread(outages.spans, places, beginning, changes, since, until)  # of a year: a while
     listed = [_outage(evse, one, until) for evse, parts in found.items() for one in outages.outages(parts)]
     listed.sort(key=lambda one: (one.began_at, -one.evse), reverse=True)
     return StationUptime(
@@ -157,14 +159,21 @@ class _Told(NamedTuple):
     since: datetime
 
 
+_DETAILS = type_coerce(events.c.details, Text)
+_TELLS = or_(*(_DETAILS.contains(word) for word in ("faulted", "unavailable", "unknown", "null")))
+
+
 async def _told(database: Database, station_id: str, since: datetime, now: datetime) -> _Told:
-    """Return all of it up to now: what comes after the time asked for tells how things stood before."""
+    """Return all of it up to now: what comes after the time asked for tells how things stood before.
+
+    Of statuses, those that may make an EVSE usable or take it out of use: nearly all others tell of sessions.
+    """
     columns = (events.c.id, events.c.occurred_at, events.c.kind, events.c.details)
     statement = (
         select(*columns)
         .where(
             events.c.station_id == station_id,
-            events.c.kind.in_((_CAME, _LEFT, _STATUS)),
+            or_(events.c.kind.in_((_CAME, _LEFT)), and_(events.c.kind == _STATUS, _TELLS)),
             events.c.occurred_at >= since,
             events.c.occurred_at <= now,
         )
