@@ -37,7 +37,8 @@ from ingufu.core.ids import IdMaker
 from ingufu.core.variables import parse
 from ingufu.infra.storage.database import Database
 from ingufu.infra.vault import Vault
-from ingufu.stations.model import Boot, BootAnswer, Station
+from ingufu.stations.model import Boot, BootAnswer, Station, StationRules
+from ingufu.stations.quirks.model import Does, Group, Match, Quirk
 from ingufu.stations.service import Stations
 
 INTERVAL, OFFLINE = parse("SampledDataCtrlr.TxUpdatedInterval"), parse("AuthCtrlr.LocalAuthorizeOffline")
@@ -464,6 +465,64 @@ async def test_a_value_that_cannot_be_asked_for_keeps_no_other_one_from_being_se
     assert (state.drift, state.failures) == (1, 0)
     await configuration.care.apply(by, station.id, tries_again=True)
     assert played.sent(ALIGNED.key) == 2
+
+
+@OF_16
+async def test_a_value_that_a_quirk_held_back_is_tried_once_more_when_the_quirk_is_switched(
+    database: Database, configuration: Configuration, stations: Stations, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    async def switch(number: int, *, is_on: bool | None) -> None:
+        async with database.work() as work:
+            await stations.switch_quirk(work, station.id, number, is_on=is_on)
+        await configuration.wishes.reassess(station.id)
+        for _ in range(3):
+            for station_id in await configuration.care.due():
+                await configuration.care.look_after(by, station_id)
+
+    played.fails[ALIGNED.key] = StationUnsupported(HELD)
+    await switch(20, is_on=True)
+    await desire(database, configuration, station, aligned="SoC", interval="30")
+    await configuration.care.refresh_stale()
+    for _ in range(3):
+        await configuration.care.look_after(by, station.id)
+    assert (await wanted(configuration, station))[ALIGNED.key].reason == HELD
+    assert played.sent(ALIGNED.key) == 1
+    await switch(27, is_on=True)  # still held, by the other one
+    assert played.sent(ALIGNED.key) == 2
+    assert (await wanted(configuration, station))[ALIGNED.key].state is WishState.REFUSED
+    played.fails.clear()
+    await switch(20, is_on=False)
+    assert (played.values[ALIGNED.key], played.sent(ALIGNED.key), played.sent(INTERVAL.key)) == ("SoC", 3, 1)
+    assert (await configuration.state(station.id)).drift == 0
+
+
+@OF_16
+async def test_a_value_that_a_rule_held_back_is_tried_when_the_rule_is_gone(
+    database: Database, clock: FrozenClock, ids: IdMaker, tmp_path: Path, station: Station, played: PlayedStation,
+    by: Reading,
+) -> None:  # fmt: skip
+    held = Quirk(
+        number=1001, group=Group.COMMANDS, title="", who="", odd="", cope="", reference="",
+        match=(Match(vendor="V"),), does=Does(untouched_keys=("MeterValuesAlignedData",)),
+    )  # fmt: skip
+
+    def started(*quirks: Quirk) -> Configuration:
+        stations = Stations(database, clock, ids, StationRules(), quirks=quirks)
+        return Configuration(database, clock, ids, stations, Vault(tmp_path / "secrets.key"))
+
+    before, after = started(held), started()
+    played.fails[ALIGNED.key] = StationUnsupported(HELD)
+    await desire(database, before, station, aligned="SoC")
+    for _ in range(3):
+        await before.care.look_after(by, station.id)
+    assert played.sent(ALIGNED.key) == 1
+    for _ in range(3):
+        await after.care.look_after(by, station.id)
+    assert played.sent(ALIGNED.key) == 2
+    played.fails.clear()
+    await before.care.look_after(by, station.id)
+    assert played.values[ALIGNED.key] == "SoC"
 
 
 @OF_16

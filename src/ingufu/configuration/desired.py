@@ -12,6 +12,7 @@ from ingufu.configuration import decide
 from ingufu.configuration.decide import Surroundings
 from ingufu.configuration.model import (
     GIVEN_UP,
+    NOT_SENT,
     SETTLED,
     OwnerKind,
     Reach,
@@ -104,9 +105,26 @@ def level(template: Template, *, is_chosen: bool) -> int:
     return next((rank for value, rank in named if value is not None), _VERSION)
 
 
-def mark(wish: Wish, station: Station) -> str:
-    """Return what stays the same until the wish, or the firmware that answered to it, is another one."""
+def mark(wish: Wish, station: Station, untouched: tuple[str, ...] = ()) -> str:
+    """Return what stays the same until the wish, or the firmware that answered to it, is another one.
+
+    Behind a slash stands what quirks leave `untouched` at the station, and which of them are switched for it.
+    """
     text = f"{wish.value}\0{wish.sealed}\0{station.firmware_version}\0{station.ocpp_version}"
+    if not untouched and not station.quirks:
+        return _digest(text)
+    quirks = f"{sorted(untouched)}\0{sorted((station.quirks or {}).items())}"
+    return f"{_digest(text)}/{_digest(quirks)}"
+
+
+def is_same_story(before: Wanted, mark: str) -> bool:
+    """Return whether earlier answers still hold. One that was not sent is tried once when the quirks are others."""
+    if before.status == NOT_SENT:
+        return before.mark == mark
+    return before.mark.partition("/")[0] == mark.partition("/")[0]
+
+
+def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

@@ -249,6 +249,7 @@ class WishState(StrEnum):
 
 SETTLED = frozenset({WishState.IN_STEP, WishState.NEEDS_REBOOT})
 GIVEN_UP = frozenset({WishState.REFUSED, WishState.NOT_KNOWN, WishState.NOT_FITTING})
+NOT_SENT = "NotSent"  # our own word: it was wrong or dangerous before it left, or the station takes no such request
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

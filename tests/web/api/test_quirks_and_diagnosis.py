@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingufu.accounts.model import Role
+from ingufu.configuration import store
+from ingufu.configuration.model import DesiredChange
+from ingufu.core.variables import parse
 from ingufu.stations.model import Approval, Attempt, AttemptOutcome
 from web.api.conftest import House
 from web.api.engines import both_engines
@@ -51,6 +55,28 @@ async def test_quirks_are_listed_counted_and_switched(house: House, admin: Any) 
     assert (await admin.put("/api/v1/stations/CP1/quirks/999", json={"is_on": True})).status_code == 404
     trail = [entry.action for entry in await house.services.accounts.audit_trail()]
     assert trail.count("station.quirk") == 3
+
+
+async def test_a_desired_value_that_a_quirk_held_back_is_due_when_the_quirk_is_switched_off(
+    house: House, admin: Any
+) -> None:
+    station_id = await house.station("CP1")
+    configuration, name = house.services.configuration, parse("SampledDataCtrlr.TxUpdatedInterval")
+    await admin.put("/api/v1/stations/CP1/quirks/27", json={"is_on": True})
+    async with house.database.work() as work:
+        await configuration.desire(work, station_id, [DesiredChange(name=name, value="30")])
+    await configuration.wishes.reassess(station_id)
+    (one,) = await configuration.wishes.wanted(station_id)
+    async with house.database.work() as work:
+        store.save_wanted(work, msgspec.structs.replace(one, status="NotSent", reason="quirk", tries=1))
+        store.change_state(work, station_id, due_at=None)
+    (refused,) = (await admin.get("/api/v1/stations/CP1/desired")).json()
+    assert refused["state"] == "refused"
+    assert station_id not in await configuration.care.due()
+    await admin.put("/api/v1/stations/CP1/quirks/27", json={"is_on": False})
+    (waiting,) = (await admin.get("/api/v1/stations/CP1/desired")).json()
+    assert waiting["state"] == "waiting"
+    assert station_id in await configuration.care.due()
 
 
 async def test_a_diagnosis_says_what_is_wrong_and_what_to_do(house: House, admin: Any) -> None:

@@ -9,11 +9,11 @@ import structlog
 from ingufu.configuration import decide, standard, store
 from ingufu.configuration.decide import Surroundings
 from ingufu.configuration.events import VariablesWritten
-from ingufu.configuration.model import Change, ItemOutcome, Limits, Mutability, Origin, Told, Variable
+from ingufu.configuration.model import NOT_SENT, Change, ItemOutcome, Limits, Mutability, Origin, Told, Variable
 from ingufu.configuration.service.keeping import Keeping, actual
 from ingufu.configuration.service.means import Means
 from ingufu.configuration.service.password_sending import NOT_TAKEN, PasswordSending
-from ingufu.configuration.service.portions import NOT_SENT, Asked, ask_all, unsent
+from ingufu.configuration.service.portions import Asked, ask_all, unsent
 from ingufu.core.commands import CALL_TIMEOUT_S, StationLink
 from ingufu.core.configuration import (
     ACCEPTED,

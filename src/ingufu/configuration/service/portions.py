@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from ingufu.configuration import decide
-from ingufu.configuration.model import ItemOutcome
+from ingufu.configuration.model import NOT_SENT, ItemOutcome
 from ingufu.core.configuration import ACCEPTED, REBOOT_REQUIRED, ReadItem, ReadResult, WriteItem, WriteResult
 from ingufu.core.errors import (
     InvalidInput,
@@ -17,7 +17,6 @@ from ingufu.core.errors import (
     StationUnsupported,
 )
 
-NOT_SENT = "NotSent"  # our own word: it was wrong or dangerous before it left, or the station takes no such request
 NO_ANSWER = "NoAnswer"  # our own word: the message that it travelled in was not answered
 
 ItemT = TypeVar("ItemT", ReadItem, WriteItem)

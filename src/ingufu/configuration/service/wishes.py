@@ -212,8 +212,12 @@ class Wishes:
         values = {key: wish.value for key, (wish, _, _) in counting.items() if wish.value is not None}
         around = await self._asking.surroundings(station, known, values)
         actually = actual(known)
+        untouched = self._means.stations.quirks.effects(station).does.untouched_keys
+        marks = {key: desired.mark(wish, station, untouched) for key, (wish, _, _) in counting.items()}
         return [
-            desired.judge(_wanted(station, counting[key], before.get(key), now), actually.get(key), station, around)
+            desired.judge(
+                _wanted(station, counting[key], before.get(key), marks[key], now), actually.get(key), station, around
+            )
             for key in sorted(counting)
         ]
 
@@ -263,11 +267,10 @@ class Wishes:
 
 
 def _wanted(
-    station: Station, counting: tuple[Wish, Template | None, str], before: Wanted | None, now: datetime
+    station: Station, counting: tuple[Wish, Template | None, str], before: Wanted | None, mark: str, now: datetime
 ) -> Wanted:
     """Return the value that counts, with what is known of earlier tries if it is still the same one."""
     wish, template, why = counting
-    mark = desired.mark(wish, station)
     fresh = Wanted(
         station_id=station.id,
         key=wish.key,
@@ -282,7 +285,7 @@ def _wanted(
         why=why,
         changed_at=now,
     )
-    if before is None or before.mark != mark:
+    if before is None or not desired.is_same_story(before, mark):
         return fresh
     kept = ("state", "reported", "status", "reason", "tries", "asked_at", "next_at", "changed_at")
     return msgspec.structs.replace(fresh, **{name: getattr(before, name) for name in kept})

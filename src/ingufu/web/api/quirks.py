@@ -89,6 +89,7 @@ async def switch_quirk(
     """Switch a quirk for a station
 
     The connection it has is treated in the new way at once; what belongs to connecting holds from the next one.
+    Desired values that were not sent because of a quirk are tried once more.
     """
     known = await access.station_of(web, principal, station)
     quirk = web.services.stations.quirks.get(number)
@@ -96,6 +97,7 @@ async def switch_quirk(
         changed = await web.services.stations.switch_quirk(work, known.id, quirk.number, is_on=given.is_on)
         access.note(web, work, principal, "station.quirk", known.id, {"number": number}, before=known, after=changed)
     await access.reload(web, known.id)
+    await web.services.configuration.wishes.reassess(known.id)
     return await web.services.stations.quirks.of(changed)
 
 
