@@ -10,6 +10,7 @@ from ingufu.reservations import decide
 from ingufu.reservations.model import Place, Reservation, ReservationStatus, Use, Wanted
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR, BEFORE = timedelta(hours=1), NOW - timedelta(seconds=5)
 CCS, MODE3 = frozenset({"cCCS2"}), frozenset({"cType2"})
 PLACES = (Place(evse=1, plugs=CCS), Place(evse=2, plugs=CCS), Place(evse=3, plugs=MODE3))
 
@@ -77,6 +78,10 @@ def test_where_nothing_is_known_of_the_places_the_station_decides():
         ([held(7)], use(token_key="other"), None, None),
         ([held(7, evse=1)], use(token_key="card", at=NOW - timedelta(minutes=1)), None, None),  # before it was kept
         ([held(7, evse=1)], use(token_key="card", at=NOW + timedelta(hours=2)), None, None),  # after it was over
+        ([held(7, evse=1)], use(token_key="card", at=BEFORE, times=(BEFORE, NOW)), 7, None),  # its clock may be slow
+        ([held(7, evse=1)], use(token_key="other", at=BEFORE, times=(BEFORE, NOW)), None, 7),
+        ([held(7)], use(token_key="other", at=BEFORE, times=(BEFORE, NOW)), None, None),
+        ([held(7, evse=1)], use(token_key="card", at=BEFORE, times=(BEFORE, NOW - HOUR)), None, None),
         ([held(7, evse=1), held(8, evse=2)], use(reservation_id=8, token_key="other"), 8, None),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 import ocpp_schemas
 from ingufu.authorization.model import GroupDetails, TokenDetails
+from ingufu.core.commands import Outcome
 from ingufu.core.errors import Conflict, InvalidInput, StationOffline, StationTimeout, StationUnsupported
 from ingufu.core.ids import IdMaker
 from ingufu.infra.storage.database import Database
@@ -18,6 +19,7 @@ from ingufu.simulator.script import Script
 from ingufu.simulator.spec import ac
 from ingufu.simulator.timeline import VirtualTimeline
 from running import Running
+from scenarios.line import Line, line
 from scenarios.records import add_token, events, only, rows, transactions
 from scenarios.virtual import START, station, virtual_house
 
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 EACH = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
 TWO = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 HOUR = timedelta(hours=1)
+SOON = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -92,6 +95,78 @@ async def test_one_of_the_same_group_uses_it(house: Running, timeline: VirtualTi
         await script.present("DAD")
         await script.charge(seconds=60)
         assert (await now_of(house, kept)).status is ReservationStatus.USED
+
+
+class Willing:
+    """A station that keeps whatever it is asked to."""
+
+    async def call(self, station_id: str, command: Any, *, timeout_s: float = 30.0) -> Outcome:
+        del station_id, command, timeout_s
+        return Outcome(status="Accepted", is_accepted=True)
+
+
+async def start(script: Line, timeline: VirtualTimeline, token: str, off_s: float) -> None:
+    """Have a station whose clock is so far off tell of a start, without a word on the reservation."""
+    at = (timeline.now() + timedelta(seconds=off_s)).isoformat()
+    if script.version == "1.6":
+        payload = {"connectorId": 1, "idTag": token, "meterStart": 0, "timestamp": at}
+        await script.get("StartTransaction", payload)
+        return
+    payload = {
+        "eventType": "Started",
+        "timestamp": at,
+        "triggerReason": "Authorized",
+        "seqNo": 0,
+        "transactionInfo": {"transactionId": f"of {token}"},
+        "evse": {"id": 1, "connectorId": 1},
+        "idToken": {"idToken": token, "type": "ISO14443"},
+    }
+    await script.get("TransactionEvent", payload)
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("off_s", [-40, -4, 0, 90])
+async def test_whoever_comes_in_time_uses_a_place_though_the_clock_of_the_station_is_off(
+    house: Running, timeline: VirtualTimeline, version: str, off_s: float
+):
+    station_id = await house.add_station("CS")
+    async with line(house, "CS", version) as script:
+        await script.boot()
+        wanted = Wanted(station_id=station_id, token_value="CARD", evse=1, expires_at=timeline.now() + SOON)
+        kept = await house.services.reservations.reserve(Willing(), wanted)  # type: ignore[arg-type]
+        await start(script, timeline, "OTHER", off_s)
+        assert (await now_of(house, kept)).status is ReservationStatus.KEPT
+        await start(script, timeline, "CARD", off_s)
+        used = await now_of(house, kept)
+        assert used.status is ReservationStatus.USED
+        (mine,) = [row for row in await rows(house, transactions) if row["id"] == used.transaction_id]
+        assert mine["token_value"] == "CARD"
+    assert await told(house) == ["PlaceReserved", "ReservationOvertaken", "ReservationUsed"]
+
+
+@pytest.mark.parametrize(
+    ("off_s", "ago_s", "status"),
+    [
+        (-3600, 300, ReservationStatus.USED),
+        (1800, 300, ReservationStatus.USED),
+        (0, 300, ReservationStatus.USED),
+        (0, 900, ReservationStatus.KEPT),  # before there was a place to use
+    ],
+)
+async def test_a_start_that_was_offline_counts_by_what_is_known_of_the_clock(
+    house: Running, timeline: VirtualTimeline, off_s: float, ago_s: float, status: ReservationStatus
+):
+    station_id = await house.add_station("CS")
+    async with line(house, "CS", "2.0.1") as script:
+        await script.boot()
+        wanted = Wanted(station_id=station_id, token_value="CARD", evse=1, expires_at=timeline.now() + HOUR)
+        kept = await house.services.reservations.reserve(Willing(), wanted)  # type: ignore[arg-type]
+        shown = (timeline.now() + timedelta(seconds=off_s)).isoformat()
+        plugged = {"timestamp": shown, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}
+        await script.get("StatusNotification", plugged)
+        timeline.run_next(timeline.monotonic() + 600)
+        await start(script, timeline, "CARD", off_s - ago_s)
+        assert (await now_of(house, kept)).status is status
 
 
 @EACH

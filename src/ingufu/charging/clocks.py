@@ -27,6 +27,22 @@ def by_skew(at: datetime, heard_at: datetime, skew_s: float) -> datetime:
     return heard_at - min(max(late, timedelta()), heard_at - EARLIEST)
 
 
+def possible_times(
+    at: datetime, heard_at: datetime, *, clock_at: datetime, is_offline: bool, skew_s: float | None
+) -> tuple[datetime, ...]:
+    """Return when something may have been: as we keep it, when we heard of it, and by how far the clock is known off.
+
+    `clock_at` is what the station's clock showed. Heard of late is what happened offline: that was not when we heard
+    of it.
+    """
+    times = [min(at, heard_at)]
+    if not is_offline:
+        times.append(heard_at)
+    if skew_s is not None:
+        times.append(by_skew(clock_at, heard_at, skew_s))
+    return tuple(times)
+
+
 def mend_readings(
     readings: Sequence[MeterReading], received_at: datetime, ahead_s: float
 ) -> tuple[tuple[MeterReading, ...], frozenset[AnomalyKind]]:

@@ -51,6 +51,12 @@ class CallContext:
     def station_id(self) -> str:
         return self.station.id
 
+    @property
+    def clock_skew_s(self) -> float | None:
+        """How far the station's clock is ahead of ours; it may have told before it connected anew. None: not known."""
+        skew_s = self.services.stations.skew_s(self.station.id)
+        return self.station.clock_skew_s if skew_s is None else skew_s
+
     def met(self, quirk: int) -> None:
         """Count that the station showed a quirk."""
         self.services.stations.quirks.met(self.station.id, quirk)

@@ -65,13 +65,15 @@ def find_use(use: Use, live: Iterable[Reservation]) -> Outcome:
     """Return what a start means for the reservations of its station.
 
     What the start names counts; else a place that was kept, when it began, for this token or its group (1.6 5.13;
-    2.x H03). A start by somebody else on a place that is kept overtakes it.
+    2.x H03). A start by somebody else on a place that is kept overtakes it. A clock that is off must not take a place
+    from whoever came for it: one time at which the start may have been is enough.
     """
     held = list(live)
     named = next((one for one in held if one.id == use.reservation_id), None)
     if named is not None:
         return Outcome(used=named)
-    current = [one for one in held if one.is_live and (one.kept_at or one.created_at) <= use.at <= one.expires_at]
+    times = use.times or (use.at,)
+    current = [one for one in held if one.is_live and any(_is_kept(one, at) for at in times)]
     here = next((one for one in current if one.evse is not None and one.evse == use.evse), None)
     if here is not None:
         if matches(here, use):
@@ -95,6 +97,10 @@ def end_of(before: ReservationStatus, told: ReservationStatus) -> ReservationSta
     if before is ReservationStatus.CANCELLING:
         return ReservationStatus.CANCELLED if told is ReservationStatus.REMOVED else told
     return told if before in (ReservationStatus.ASKED, ReservationStatus.KEPT) else None
+
+
+def _is_kept(reservation: Reservation, at: datetime) -> bool:
+    return (reservation.kept_at or reservation.created_at) <= at <= reservation.expires_at
 
 
 def _fits(place: Place, evse: int | None, plug: str | None) -> bool:

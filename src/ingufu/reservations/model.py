@@ -79,6 +79,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     evse: int | None
     transaction_id: str
     at: datetime
+    times: tuple[datetime, ...] = ()  # when it may have been, where the station's clock may be wrong; empty: `at`
     reservation_id: int | None = None
     token_key: str | None = None
     group_value: str | None = None

@@ -186,19 +186,18 @@ def shown_token(value: str, kind: str) -> str:
     return MASK if is_secret(kind) else value
 
 
-def times_of_start(report: TransactionReport, transaction: Transaction, skew_s: float | None) -> list[datetime]:
-    """Return when a start may have been: as we keep it, when we heard of it, and by how far the clock is known off.
+def times_of_start(report: TransactionReport, transaction: Transaction, skew_s: float | None) -> tuple[datetime, ...]:
+    """Return when a start may have been.
 
-    A clock that is off must not let a transaction run without its limit: one time that fits is enough. Heard of late
-    is what happened offline: that was not when we heard of it.
+    A clock that is off must not let a transaction run without its limit: one time that fits is enough.
     """
-    heard_at = transaction.start_received_at
-    times = [min(transaction.started_at, heard_at)]
-    if not transaction.is_offline_start:
-        times.append(heard_at)
-    if skew_s is not None:
-        times.append(clocks.by_skew(report.at, heard_at, skew_s))
-    return times
+    return clocks.possible_times(
+        transaction.started_at,
+        transaction.start_received_at,
+        clock_at=report.at,
+        is_offline=transaction.is_offline_start,
+        skew_s=skew_s,
+    )
 
 
 def pick_start(

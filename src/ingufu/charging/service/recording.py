@@ -107,12 +107,12 @@ class Charging:
         """Return a transaction number for 1.6 that no process has ever returned. Raises Unavailable."""
         return await self._numbers.next()
 
-    async def record(self, work: Work, report: TransactionReport) -> Recorded:
+    async def record(self, work: Work, report: TransactionReport, *, skew_s: float | None = None) -> Recorded:
         """Record what a station reports of a transaction, and return the transaction with the verdict on the token.
 
         Nothing is refused for being odd: it is kept as it came, marked, and answered. A report that was recorded
-        before is answered with the same transaction and a fresh verdict, and changes nothing. OCPP 1.6 4.8, 4.10;
-        2.x E01 to E15.
+        before is answered with the same transaction and a fresh verdict, and changes nothing. `skew_s` is how far the
+        station's clock is ahead of ours, where that is known. OCPP 1.6 4.8, 4.10; 2.x E01 to E15.
         """
         taken = intake.clean(report, self._rules)
         report = taken.report
@@ -148,15 +148,16 @@ class Charging:
         after = await self._ledger.apply(work, held, known, step, identity=identity)
         after = await self._close_rivals(work, held, known, after, report.received_at)
         is_begun = base.verdict == VerdictStatus.ACCEPTED and base.evse is not None
-        await self._use_reservation(work, report, after.transaction, verdict, is_begun=is_begun)
+        await self._use_reservation(work, taken, after.transaction, verdict, skew_s, is_begun=is_begun)
         return Recorded(transaction=after.transaction, at=report.at, verdict=verdict)
 
     async def _use_reservation(
         self,
         work: Work,
-        report: TransactionReport,
+        taken: Intake,
         transaction: Transaction,
         verdict: Verdict | None,
+        skew_s: float | None,
         *,
         is_begun: bool,
     ) -> None:
@@ -165,6 +166,7 @@ class Charging:
         A token that stops, or is told of a transaction that was allowed at its EVSE before, comes for no place that is
         kept.
         """
+        report = taken.report
         if self._reservations is None or report.kind is ReportKind.ENDED:
             return
         comes = not is_begun and decide.occasion_of(report) is not Occasion.STOP
@@ -176,6 +178,13 @@ class Charging:
             evse=transaction.evse,
             transaction_id=transaction.id,
             at=report.at,
+            times=clocks.possible_times(
+                report.at,
+                report.received_at,
+                clock_at=taken.clock_at or report.at,
+                is_offline=report.is_offline,
+                skew_s=skew_s,
+            ),
             reservation_id=report.reservation_id,
             token_key=token.key if token is not None else None,
             group_value=verdict.group_value if verdict is not None and token is not None else None,

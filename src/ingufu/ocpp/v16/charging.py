@@ -37,10 +37,9 @@ async def start_transaction(
         reservation_id=_reservation(context, given(request.reservation_id)),
         oddities=find_gaps(context),
     )
-    recorded = await context.services.charging.record(context.work, report)
+    skew_s = context.clock_skew_s
+    recorded = await context.services.charging.record(context.work, report, skew_s=skew_s)
     if context.services.control.concerns(report):
-        skew_s = context.services.stations.skew_s(context.station_id)
-        skew_s = context.station.clock_skew_s if skew_s is None else skew_s  # it may have told before it connected anew
         await context.services.control.follow(context.work, report, recorded, skew_s=skew_s)
     number, verdict = recorded.transaction.number, recorded.verdict
     if number is None or verdict is None:

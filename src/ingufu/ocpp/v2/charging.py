@@ -49,7 +49,7 @@ async def transaction_event(
 ) -> types.TransactionEventResponse:
     """Keep the event; always answered, with a verdict if and only if it carried a token (E01 to E06)."""
     report = _report(context, request)
-    recorded = await context.services.charging.record(context.work, report)
+    recorded = await context.services.charging.record(context.work, report, skew_s=context.clock_skew_s)
     response = types.TransactionEventResponse()
     if request.id_token is not UNSET and recorded.verdict is not None:
         response = types.TransactionEventResponse(id_token_info=authorization.id_token_info(recorded.verdict))
