@@ -14,7 +14,7 @@ from ingufu.infra.storage.database import Database
 from ingufu.stations.model import BootAnswer
 from running import Running, running_gateway
 from scenarios.line import BOOTS, Line, line
-from scenarios.records import kinds, only, stations
+from scenarios.records import events, kinds, only, rows, stations
 
 pytestmark = pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 
@@ -53,6 +53,25 @@ async def test_a_boot_is_answered_with_time_and_interval(house: Running, version
     kept = await only(house, stations, id=station_id)
     assert (kept["boot_status"], kept["vendor"]) == (answer, "V")
     assert (await kinds(house, station_id)).count("StationBooted") == 2
+
+
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_a_boot_message_that_we_asked_for_is_told_as_such(house: Running, version: str):
+    """OCPP 1.6 does not say why a station tells about itself: there we know that we asked."""
+    station_id = await house.add_station("CS")
+    boot = BOOTS[version] if version == "1.6" else BOOTS[version] | {"reason": "Triggered"}
+    async with line(house, "CS", version) as station:
+        await station.boot()
+        asking = asyncio.create_task(house.link.call(station_id, TriggerMessage(trigger=Trigger.BOOT)))
+        call = await station.hear()
+        await station.say([3, call[1], {"status": "Accepted"}])
+        await asking
+        await station.get("BootNotification", boot)
+        await station.boot()
+    async with line(house, "CS", version) as station:
+        await station.boot()
+    found = await rows(house, events, kind="StationBooted")
+    assert [row["details"]["is_triggered"] for row in found] == [False, True, False, False]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

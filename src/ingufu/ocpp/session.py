@@ -216,6 +216,7 @@ class Session:
             repairs=() if reading is None else reading.repairs,
             gaps=() if reading is None else reading.gaps,
             coping=self.coping,
+            was_asked_to_boot="BootNotification" in self._may_send,
         )
 
     def _replied(self, context: CallContext, action: str, response: Payload | None) -> Replied:

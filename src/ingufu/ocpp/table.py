@@ -43,6 +43,7 @@ class CallContext:
     repairs: tuple[Repair, ...] = ()
     gaps: tuple[str, ...] = ()  # what was missing or unusable, and has a stand-in
     coping: Coping | None = None  # what is done about the station's quirks; nothing for most
+    was_asked_to_boot: bool = False  # on this connection, since it booted last
     phase: Phase | None = None  # set by a boot: the phase from now on, once the reply is durable
     told: Mapping[str, Any] | None = None  # and what is known of the station from then on
     has_restarted: bool = False  # and whether it is one after a restart

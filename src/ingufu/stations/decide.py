@@ -129,6 +129,11 @@ def is_restart(reason: str | None) -> bool:
     return reason != TRIGGERED
 
 
+def is_triggered(boot: Boot) -> bool:
+    """Return whether the message came because it was asked for: by the station's word, or by ours if it has none."""
+    return boot.was_asked if boot.reason is None else not is_restart(boot.reason)
+
+
 def told_by(boot: Boot, answer: BootAnswer, at: datetime) -> dict[str, object]:
     """Return what is known of a station that boots so, by field; what it leaves out stays as it was known.
 

@@ -39,6 +39,7 @@ class StationBooted(Event, frozen=True, kw_only=True):
     firmware_version: str | None = None
     reason: str | None = None
     answer: str
+    is_triggered: bool = False  # it did not start: it told about itself because it was asked
 
 
 class FirmwareChanged(Event, frozen=True, kw_only=True):

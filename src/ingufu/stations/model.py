@@ -119,6 +119,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     meter_type: str | None = None
     meter_serial_number: str | None = None
     reason: str | None = None
+    was_asked: bool = False  # we asked for the message on this connection
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):

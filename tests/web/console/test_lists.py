@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from ingufu.accounts.tables import audit
-from ingufu.stations.model import ConnectorStatus
+from ingufu.stations.model import Boot, ConnectorStatus
 from ingufu.views.frames import Frame
 from ingufu.web.api.exports import SESSIONS
 from ingufu.web.console.log import decoded, excerpt
@@ -270,6 +270,19 @@ async def test_timeline_is_filtered_and_older_events_are_loaded(house: House, op
     assert "EVSE 1: Available" in words(await operator.page(older))
     assert "Session started at EVSE 1" in words(await operator.page(f"{base}?about=sessions"))
     assert "Nothing here" in words(await operator.page(f"{base}?about=notices"))
+
+
+@pytest.mark.parametrize("was_asked", [False, True])
+async def test_timeline_says_whether_a_station_started_or_was_asked_about_itself(
+    house: House, operator: Person, net: Network, was_asked: bool
+) -> None:
+    station = await house.services.stations.get(net.stations["KIG-03"])
+    async with house.services.database.work() as work:
+        boot = Boot(vendor="V", model="M", was_asked=was_asked)
+        await house.services.stations.boot(work, station, boot, net.now)
+    page = words(await operator.page(f"/console/stations/{station.id}/timeline?about=connection"))
+    newest = page[page.index("V M. Heard: Accepted") - 60 :]
+    assert ("Told about itself, as asked" in newest, "Started up" in newest[:60]) == (was_asked, not was_asked)
 
 
 async def test_refusals_are_counted_explained_and_filtered(operator: Person, net: Network) -> None:

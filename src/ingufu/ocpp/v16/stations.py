@@ -57,6 +57,7 @@ async def boot_notification(
         imsi=given(request.imsi),
         meter_type=given(request.meter_type),
         meter_serial_number=given(request.meter_serial_number),
+        was_asked=context.was_asked_to_boot,
     )
     booted = await booting.boot(context, boot)
     return types.BootNotificationResponse(

@@ -80,6 +80,7 @@ class Reports:
                 firmware_version=boot.firmware_version,
                 reason=boot.reason,
                 answer=answer.value,
+                is_triggered=decide.is_triggered(boot),
             )
         )
         before, after = known.firmware_version, boot.firmware_version
