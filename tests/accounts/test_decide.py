@@ -154,20 +154,6 @@ def test_wait_counts_from_the_last_failure():
     assert decide.wait_until(failures, free=5, longest=timedelta(60)) == NOW + timedelta(seconds=2)
 
 
-@pytest.mark.parametrize(
-    ("address", "key"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("unix", "unix"),
-    ],
-)
-def test_guessers_of_one_subscriber_have_one_address(address, key):
-    assert decide.address_key(address) == key
-
-
 def test_log_in_ends_when_idle_and_in_the_end_however_much_it_is_used():
     rules = AccountRules(idle_s=3600, longest_s=86_400)
     assert decide.expiry(NOW, NOW, rules) == NOW + timedelta(hours=1)

@@ -48,6 +48,17 @@ def test_other_cause_address_or_identity_has_a_row_of_its_own():
     assert firsts == [True, True, True]
 
 
+def test_many_addresses_of_one_ipv6_network_share_a_row():
+    refusals = Refusals(60)
+    rows = [refusals.note(refusal(n, address=f"2001:db8:0:1::{n:x}"))[1] for n in range(1000)]
+    assert sum(len(due) for due in rows) == MAX_ROWS_PER_ADDRESS + 1
+    [shared] = refusals.due(NOW, is_last=True)
+    assert (shared.address, shared.count) == ("2001:db8:0:1::/64", 1000 - MAX_ROWS_PER_ADDRESS)
+    assert refusals.note(refusal(2000, address="2001:db8:0:2::1"))[1][0].identity == "A"
+    refusals.note(refusal(2001, after_s=100))
+    assert len(refusals.note(refusal(2002, after_s=100, address="2001:db8:0:1::1"))[1]) == 1
+
+
 def test_many_identities_from_one_address_share_a_row():
     refusals = Refusals(60)
     rows = [refusals.note(refusal(n, identity=f"guess-{n}"))[1] for n in range(1000)]

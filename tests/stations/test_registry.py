@@ -179,6 +179,21 @@ async def test_one_address_that_fills_the_list_makes_way_for_others_up_to_their_
             await stations.discover(database.work(), f"MORE-{number}", address=address)
 
 
+async def test_one_network_of_ipv6_that_fills_the_list_makes_way_for_others(database, clock, ids):
+    stations = Stations(database, clock, ids, StationRules(max_waiting=4))
+    for number in range(4):
+        async with database.work() as work:
+            await stations.discover(work, f"FAKE-{number}", address=f"2001:db8:6:6::{number + 1:x}")
+        clock.advance(1)
+    for number, address in enumerate(("2001:db8:1:1::1", "::ffff:192.0.2.1")):
+        async with database.work() as work:
+            await stations.discover(work, f"REAL-{number}", address=address)
+    assert [one.identity for one in await stations.all()] == ["FAKE-2", "FAKE-3", "REAL-0", "REAL-1"]
+    for number, address in enumerate(("2001:db8:6:6::ffff", "2001:db8:1:1::2", "192.0.2.1")):
+        with pytest.raises(TooManyRequests):
+            await stations.discover(database.work(), f"MORE-{number}", address=address)
+
+
 async def test_two_that_would_take_one_place_do_not_both(database, clock, ids):
     stations = Stations(database, clock, ids, StationRules(max_waiting=3))
     for number in range(3):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 
 import msgspec
 
@@ -38,7 +37,6 @@ LONGEST_WAIT_OF_ADDRESS = timedelta(minutes=15)
 _FIRST_WAIT_S = 2
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
-_IPV6_NETWORK_BITS = 64  # what one subscriber is given
 
 
 class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,19 +146,6 @@ def is_key(text: str) -> bool:
 
 def is_email(text: str) -> bool:
     return _EMAIL.fullmatch(text) is not None
-
-
-def address_key(address: str) -> str:
-    """Return what addresses of one guesser have in common: IPv6 subscribers have a whole network to guess from."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> _IPV6_NETWORK_BITS << _IPV6_NETWORK_BITS)) + f"/{_IPV6_NETWORK_BITS}"
-    return str(parsed)
 
 
 def wait_until(failures: Collection[datetime], *, free: int, longest: timedelta) -> datetime | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from ingufu.core.addresses import network_of
 from ingufu.stations.model import Attempt
 
 MAX_ROWS = 2000  # refusals remembered at once, whoever they come from
@@ -31,7 +32,8 @@ class _Row:
 class Refusals:
     """Counts equal refusals within a window that begins with the first, and says which rows to write.
 
-    Memory is bounded whatever comes: past the limits, refusals share a row by address, then one by cause.
+    Memory is bounded whatever comes: past the limits, refusals share a row by address, then one by cause. IPv6
+    addresses are counted by their network, of which each caller has a whole one.
     """
 
     def __init__(self, window_s: float) -> None:
@@ -53,7 +55,8 @@ class Refusals:
             row.attempt = msgspec.structs.replace(row.attempt, count=count, last_at=attempt.last_at)
             return False, due
         row = self._rows[key] = _Row(key, _as_row(attempt, key))
-        self._by_address[key[:2]] = self._by_address.get(key[:2], 0) + 1
+        origin = _origin(key)
+        self._by_address[origin] = self._by_address.get(origin, 0) + 1
         return True, [*due, *_written([row], attempt.at)]
 
     def due(self, now: datetime, *, is_last: bool = False) -> list[Attempt]:
@@ -74,8 +77,8 @@ class Refusals:
         key = (attempt.outcome.value, attempt.address, attempt.identity)
         if key in self._rows:
             return key
-        if self._by_address.get(key[:2], 0) >= MAX_ROWS_PER_ADDRESS:
-            key = (*key[:2], None)
+        if self._by_address.get(_origin(key), 0) >= MAX_ROWS_PER_ADDRESS:
+            key = (*_origin(key), None)
         if len(self._rows) >= MAX_ROWS and key not in self._rows:
             key = (key[0], MANY, None)
         return key
@@ -84,12 +87,17 @@ class Refusals:
         gone = [row for row in self._rows.values() if self._is_over(row, now)]
         for row in gone:
             del self._rows[row.key]
-            left = self._by_address[row.key[:2]] - 1
+            origin = _origin(row.key)
+            left = self._by_address[origin] - 1
             if left:
-                self._by_address[row.key[:2]] = left
+                self._by_address[origin] = left
             else:
-                del self._by_address[row.key[:2]]
+                del self._by_address[origin]
         return gone
+
+
+def _origin(key: _Key) -> tuple[str, str]:
+    return key[0], network_of(key[1])
 
 
 def _as_row(attempt: Attempt, key: _Key) -> Attempt:

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from ingufu.billing.invoices.model import DocumentState
 from ingufu.billing.invoices.rendering import page
 from ingufu.core import errors
+from ingufu.core.addresses import network_of
 from ingufu.core.clock import Clock
 from ingufu.core.errors import NotFound, TooManyRequests
 from ingufu.web import exchange
@@ -36,8 +37,9 @@ class CheckPace:
         minute = int(self._clock.monotonic() // 60)
         if minute != self._minute or len(self._asked) >= ADDRESSES_MAX:
             self._minute, self._asked = minute, {}
-        self._asked[address] = self._asked.get(address, 0) + 1
-        if self._asked[address] > PER_MINUTE:
+        origin = network_of(address)
+        self._asked[origin] = self._asked.get(origin, 0) + 1
+        if self._asked[origin] > PER_MINUTE:
             raise TooManyRequests("Too many documents were looked for. Wait a minute.")
 
 

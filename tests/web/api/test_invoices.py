@@ -17,6 +17,9 @@ from billing.invoices.trade import GROSS, record, terms
 from ingufu.accounts.model import Role, Scope
 from ingufu.billing.records import store as record_store
 from ingufu.billing.records.model import ChargeRecord
+from ingufu.core.clock import FrozenClock
+from ingufu.core.errors import TooManyRequests
+from ingufu.web.checking import PER_MINUTE, CheckPace
 from web.api.conftest import House
 from web.api.engines import both_engines
 
@@ -267,6 +270,15 @@ async def test_check_page_is_not_for_trying_codes(house: House) -> None:
     assert codes == [404] * 60 + [429] * 2
     house.clock.advance(60)
     assert (await anybody.get("/check/x/y")).status_code == 404
+
+
+def test_one_network_of_ipv6_tries_codes_as_one(clock: FrozenClock) -> None:
+    pace = CheckPace(clock)
+    for number in range(PER_MINUTE):
+        pace.note(f"2001:db8:1:2::{number:x}")
+    pace.note("2001:db8:1:3::1")
+    with pytest.raises(TooManyRequests):
+        pace.note("2001:db8:1:2::ffff")
 
 
 async def test_fiscal_device_over_the_api(house: House, admin) -> None:

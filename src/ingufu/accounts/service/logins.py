@@ -12,6 +12,7 @@ from ingufu.accounts.model import AccountRules, Login, Principal, User
 from ingufu.accounts.service.people import email_key
 from ingufu.accounts.service.recognised import Recognised
 from ingufu.accounts.service.rights import Rights
+from ingufu.core.addresses import network_of
 from ingufu.core.clock import Clock
 from ingufu.core.errors import NotFound, TooManyRequests, Unauthenticated
 from ingufu.core.ids import IdMaker, RandomBytes
@@ -104,7 +105,7 @@ class Logins:
         `account` is what is guessed at, empty if only the address tells guesses apart.
         Raises TooManyRequests after too many wrong ones.
         """
-        origin = decide.address_key(address)
+        origin = network_of(address)
         before = self._count_trying(account, origin, 1)
         try:
             await self._check_may_try(account, origin, before, longest)

@@ -3,7 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
+
+from ingufu.core import addresses
 
 _REMEMBERED_KEYS = 4096
 MAX_ADDRESSES = 65_536  # remembered at once; the longest unseen is forgotten
@@ -66,14 +68,7 @@ class AddressKeys:
         self.of = lru_cache(_REMEMBERED_KEYS)(self._of)  # parsing an address costs more than the rest of a handshake
 
     def _of(self, host: str) -> str | None:
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:
-            return host
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if any(address in network for network in self._exempt):
+        address = addresses.parse(host)
+        if address is not None and any(address in network for network in self._exempt):
             return None
-        if isinstance(address, IPv6Address):
-            return f"{IPv6Address(int(address) >> 64 << 64)}/64"  # one customer is given at least a /64
-        return str(address)
+        return addresses.network_of(host)

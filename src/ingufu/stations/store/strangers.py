@@ -1,9 +1,11 @@
 """Queries of strangers: stations that called without being known, and wait for a person to approve or refuse them."""
 
+from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, delete, exists, func, select
 
+from ingufu.core.addresses import network_of
 from ingufu.infra.storage.database import Database, Work
 from ingufu.stations.model import Approval
 from ingufu.stations.tables import evses, stations
@@ -22,16 +24,8 @@ _IS_UNTOUCHED = and_(
 )
 _CALLED_AT = func.coalesce(stations.c.last_seen_at, stations.c.created_at)
 _BEFORE = bindparam("before", type_=stations.c.created_at.type)
-_FROM = bindparam("from_", type_=stations.c.address.type)
 _COUNT = select(func.count().label("n")).select_from(stations).where(_IS_STRANGER)
-_BY_ADDRESS = (
-    select(stations.c.address, func.count().label("n")).where(_IS_UNTOUCHED).group_by(stations.c.address).subquery()
-)
-_MOST_FROM = select(_BY_ADDRESS).order_by(_BY_ADDRESS.c.n.desc()).limit(1)
-_HOW_MANY_FROM = select(_BY_ADDRESS.c.n).where(_BY_ADDRESS.c.address == _FROM)
-_FIRST_FROM = (
-    select(stations.c.id).where(_IS_UNTOUCHED, stations.c.address == _FROM).order_by(_CALLED_AT, stations.c.id).limit(1)
-)
+_UNTOUCHED = select(stations.c.id, stations.c.address).where(_IS_UNTOUCHED).order_by(_CALLED_AT, stations.c.id)
 _SILENT = select(stations.c.id).where(_IS_UNTOUCHED, _CALLED_AT < _BEFORE).limit(bindparam("most"))
 _REMOVE_SILENT = delete(stations).where(stations.c.id == bindparam("id_"), _IS_UNTOUCHED, _CALLED_AT < _BEFORE)
 _REMOVE = delete(stations).where(stations.c.id == bindparam("id_"), _IS_UNTOUCHED)
@@ -46,14 +40,15 @@ async def count(database: Database) -> int:
 async def to_make_way(database: Database, address: str) -> str | None:
     """Return who is to make way for one more from this address; None: no other has more, so nobody.
 
-    It is the one that has not called for longest, of the address from which most wait.
+    It is the one that has not called for longest, of the address from which most wait; IPv6 addresses are counted by
+    their network.
     """
-    most = await database.fetch_one(_MOST_FROM)
-    own = await database.fetch_one(_HOW_MANY_FROM, {"from_": address})
-    if most is None or most["n"] <= (own["n"] if own else 0) + 1:
+    waiting = [(str(row["id"]), network_of(row["address"])) for row in await database.fetch_all(_UNTOUCHED)]
+    count_from = Counter(origin for _, origin in waiting)
+    crowded = max(count_from, key=count_from.__getitem__, default=None)
+    if crowded is None or count_from[crowded] <= count_from[network_of(address)] + 1:
         return None
-    first = await database.fetch_one(_FIRST_FROM, {"from_": most["address"]})
-    return None if first is None else str(first["id"])
+    return next(station_id for station_id, origin in waiting if origin == crowded)
 
 
 def remove(work: Work, station_id: str) -> None:

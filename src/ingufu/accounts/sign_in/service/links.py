@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import structlog
 
-from ingufu.accounts.decide import address_key
 from ingufu.accounts.model import Principal, User
 from ingufu.accounts.service import Accounts
 from ingufu.accounts.service.people import email_key
 from ingufu.accounts.sign_in import store
 from ingufu.accounts.sign_in.model import Letter, Link, LinkKind, SignInRules
+from ingufu.core.addresses import network_of
 from ingufu.core.clock import Clock
 from ingufu.core.errors import Conflict, NotFound, TooManyRequests, Unauthenticated
 from ingufu.core.ids import IdMaker, RandomBytes
@@ -59,7 +59,7 @@ class Links:
         Raises TooManyRequests for an address that asks for many.
         """
         now = self._clock.now()
-        origin = address_key(address)
+        origin = network_of(address)
         asked = await store.asked_from(self._database, origin, now - _HOUR)
         if len(asked) >= MOST_OF_ADDRESS:
             wait = min(asked) + _HOUR - now
