@@ -204,6 +204,42 @@ async def test_availability_that_is_asked_is_kept_with_the_answer(
     assert (kept["evse"], kept["is_operative"], kept["state"], kept["answer"]) == (0, True, "wanted", "station-offline")
 
 
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+async def test_no_part_of_a_16_station_is_put_into_service_before_the_whole(
+    house: House, admin: httpx.AsyncClient, version: str
+) -> None:
+    """It would be taken out again: connector 0 is all of them. From 2.x on, a station keeps the two apart."""
+    station_id = await house.station("CP6", is_online=True, version=version)
+    async with house.database.work() as work:
+        await house.services.stations.set_connector(work, station_id, 2, 1)
+    path, into = "/api/v1/stations/CP6/availability", {"availability": "operative"}
+    assert (await admin.post(path, json={"availability": "inoperative"})).status_code == 200
+    answer = await admin.post(path, json=into | {"evse": 2})
+    asked = [(one["evse"], one["is_operative"]) for one in (await admin.get(path)).json()]
+    if version == "1.6":
+        assert answer.status_code == 409
+        assert "Put the station into service first" in answer.json()["detail"]
+        assert (asked, len(house.link.commands)) == ([(0, False)], 1)
+    else:
+        assert answer.status_code == 200
+        assert asked == [(0, False), (2, True)]
+    assert (await admin.post(path, json={"availability": "inoperative", "evse": 2})).status_code == 200
+    assert (await admin.post(path, json=into)).status_code == 200
+    assert (await admin.post(path, json=into | {"evse": 2})).status_code == 200
+
+
+async def test_a_16_station_that_refuses_to_be_out_of_service_holds_no_connector_back(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    station_id = await house.station("CP6", is_online=True, version="1.6")
+    async with house.database.work() as work:
+        await house.services.stations.set_connector(work, station_id, 2, 1)
+    path = "/api/v1/stations/CP6/availability"
+    house.link.outcomes["ChangeAvailability"] = Outcome(status="Rejected", is_accepted=False)
+    await admin.post(path, json={"availability": "inoperative"})
+    assert (await admin.post(path, json={"availability": "operative", "evse": 2})).status_code == 200
+
+
 @pytest.mark.parametrize(("version", "places"), [("1.6", [(2, 0, True)]), ("2.0.1", [(2, 0, True), (2, 1, False)])])
 async def test_the_connector_of_an_evse_is_the_same_place_in_16(
     house: House, admin: httpx.AsyncClient, version: str, places: list[tuple[int, int, bool]]

@@ -130,6 +130,17 @@ async def test_what_cannot_be_is_said_beside_its_field(
     assert house.link.commands == []
 
 
+async def test_a_connector_of_a_16_station_that_is_out_as_a_whole_is_not_put_into_service(
+    house: House, operator: Person, net: Network
+) -> None:
+    versions = {name: (await house.services.stations.get(id_)).ocpp_version for name, id_ in net.stations.items()}
+    old = next(name for name, version in versions.items() if version == "1.6")
+    await act(operator, net, old, "availability", availability="inoperative", evse="")
+    answer = await act(operator, net, old, "availability", availability="operative", evse="1")
+    assert answer.status_code == 422
+    assert "Put the station into service first." in answer.text
+
+
 async def test_unknown_action_and_availability_are_refused(operator: Person, net: Network) -> None:
     assert (await act(operator, net, "NYA-01", "explode")).status_code == 404
     assert (await act(operator, net, "NYA-01", "availability", availability="maybe")).status_code == 422

@@ -19,6 +19,11 @@ def covers(wish: Wish, connector: Connector) -> bool:
     return wish.evse in (0, connector.evse) and wish.connector in (0, connector.number)
 
 
+def is_whole_out(wish: Wish) -> bool:
+    """Return whether a wish takes the whole station out of service; one that the station refused does not."""
+    return wish.evse == 0 and not wish.is_operative and wish.state is not WishState.REFUSED
+
+
 def expected(wishes: Iterable[Wish], connector: Connector) -> bool | None:
     """Return whether a connector shall serve: out of service if any wish says so; None if nobody asked anything."""
     wanted = [wish.is_operative for wish in wishes if covers(wish, connector)]

@@ -9,6 +9,7 @@ from ingufu.infra.storage.database import Database, Work
 from ingufu.stations.availability import decide, store
 from ingufu.stations.availability.events import AvailabilityAsked, AvailabilityKept, AvailabilityRepeated
 from ingufu.stations.availability.model import Wish, WishState
+from ingufu.stations.model import Station
 
 SCHEDULED = "Scheduled"
 
@@ -23,6 +24,16 @@ class Wishes:
     async def of(self, station_id: str) -> list[Wish]:
         """Return what was asked of a station, the whole first."""
         return await store.wishes_of(self._database, station_id)
+
+    async def find_whole_out(self, station: Station) -> Wish | None:
+        """Return by what no part of the station can be put into service by itself; None if it can.
+
+        Connector 0 of OCPP 1.6 is all of them: while the whole is out of service, a part would be taken out again. From
+        2.x on, a station keeps the two apart (G03), and the part serves as soon as the whole does.
+        """
+        if station.ocpp_version != "1.6":
+            return None
+        return next((wish for wish in await self.of(station.id) if decide.is_whole_out(wish)), None)
 
     async def stations_asked(self) -> set[str]:
         """Return the ids of the stations of which anything was asked."""

@@ -235,18 +235,21 @@ async def list_availability(web: WebContext, principal: Principal, station: str)
     status=200,
     scope=Scope.STATIONS_COMMAND,
     body=SetAvailability,
-    raises=RAISES,
+    raises=(*RAISES, errors.Conflict),
 )
 async def set_availability(web: WebContext, principal: Principal, station: str, given: SetAvailability) -> Outcome:
     """Take into or out of service
 
     The whole station, one EVSE or one connector. The wish is kept, also if the station cannot be told now; it is told
-    then when it comes back. `Scheduled` means that it follows when what charges has ended.
+    then when it comes back. `Scheduled` means that it follows when what charges has ended. With OCPP 1.6, no part is
+    put into service while the whole station is to be out of it.
     """
     known = await access.station_of(web, principal, station)
     wishes = web.services.stations.wishes
     is_operative = given.availability is Availability.OPERATIVE
     evse = given.evse or None  # 0 is the whole station
+    if is_operative and evse is not None and await wishes.find_whole_out(known) is not None:
+        raise errors.Conflict("The whole station is out of service. Put the station into service first.")
     connector = None if known.ocpp_version == "1.6" else given.connector  # 1.6 has one for each EVSE: the same place
     async with web.services.database.work() as work:
         await web.services.stations.set_operative(work, known.id, evse, given.connector, is_operative=is_operative)

@@ -147,8 +147,18 @@ async def _availability(doing: Doing) -> Response[Any]:
     except ValueError as error:
         raise InvalidInput(doing.pages.text(doing.request, "In service or out of it?"), field="evse") from error
     given = api_control.SetAvailability(availability=wanted, evse=_evse(doing))
+    if wanted is Availability.OPERATIVE and given.evse and await _is_whole_out(doing):
+        raise InvalidInput(
+            doing.pages.text(doing.request, "The whole station is out of service. Put the station into service first."),
+            field="evse",
+        )
     done = await function_of(api_control.set_availability)(doing.web, doing.principal, doing.station.id, given)
     return _answered(doing, "availability", done)
+
+
+async def _is_whole_out(doing: Doing) -> bool:
+    stations = doing.web.services.stations
+    return await stations.wishes.find_whole_out(await stations.get(doing.station.id)) is not None
 
 
 async def _trigger(doing: Doing) -> Response[Any]:
