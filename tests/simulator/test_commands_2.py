@@ -333,6 +333,61 @@ def test_availability_reservation_unlock_and_transaction_status(version):
 
 
 @BOTH
+def test_a_station_out_of_service_and_back_leaves_its_parts_as_they_were_told(version):
+    """G03, G04: the states of station, EVSE and connector are kept apart."""
+
+    @on_loop
+    async def run():
+        async with running() as csms, simulated(station_of(version), csms.url) as station:
+            await station.boot()
+            csms_side = csms.connections["S1"]
+
+            async def change(word, evse=None, connector=None, answer="Accepted"):
+                plug = {} if connector is None else {"connectorId": connector}
+                place = {} if evse is None else {"evse": {"id": evse} | plug}
+                said = {"operationalStatus": word} | place
+                assert await csms_side.call("ChangeAvailability", said) == {"status": answer}
+                await station.settle()
+
+            def shown():
+                told = [one.payload for one in station.calls("StatusNotification")]
+                return [[one for one in told if one["evseId"] == evse][-1]["connectorStatus"] for evse in (1, 2)]
+
+            await change("Inoperative", 1)
+            assert shown() == ["Unavailable", "Available"]
+            wanted = {
+                "id": 3, "expiryDateTime": "2025-06-01T08:05:00Z", "evseId": 2,
+                "idToken": {"idToken": "MINE", "type": "ISO14443"},
+            }  # fmt: skip
+            assert await csms_side.call("ReserveNow", wanted) == {"status": "Accepted"}
+            await change("Inoperative")
+            assert shown() == ["Unavailable", "Unavailable"]
+            assert await csms_side.call("ReserveNow", wanted) == {"status": "Unavailable"}
+            await change("Operative", 2)
+            assert shown() == ["Unavailable", "Unavailable"]
+            await change("Operative")
+            assert shown() == ["Unavailable", "Available"]
+            await change("Operative", 1)
+            assert shown() == ["Available", "Available"]
+            await station.plug_in(2)
+            await station.present("TOKEN", 2)
+            await change("Inoperative", answer="Scheduled")
+            assert shown() == ["Unavailable", "Occupied"]
+            await station.unplug(2)
+            assert shown() == ["Unavailable", "Unavailable"]
+            await change("Operative")
+            assert shown() == ["Available", "Available"]
+            await change("Inoperative", 1, 1)
+            await change("Inoperative", 1)
+            await change("Operative", 1)
+            assert shown() == ["Unavailable", "Available"]
+            await change("Operative", 1, 1)
+            assert shown() == ["Available", "Available"]
+
+    run()
+
+
+@BOTH
 def test_network_profiles_go_to_slots_and_never_lower_security(version):
     @on_loop
     async def run():

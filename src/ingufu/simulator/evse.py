@@ -90,6 +90,13 @@ class Context(StrEnum):
     TRIGGER = "Trigger"
 
 
+class Part(StrEnum):
+    """What can be out of service by itself; 2.x keeps the two apart (G03, G04)."""
+
+    EVSE = "evse"
+    CONNECTOR = "connector"
+
+
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     """An EVSE kept for somebody."""
 
@@ -158,13 +165,13 @@ class Evse:
         "fault_info",
         "group",
         "is_held",
-        "is_operative",
         "is_plugged",
         "last_transaction",
         "meter",
         "metered_at",
         "on_called_to",
-        "operative_after",
+        "out",
+        "out_after",
         "pending_remote_start",
         "pending_reservation",
         "plug_timer",
@@ -197,8 +204,8 @@ class Evse:
         self.transactions = 0  # so far
         self.conditions: frozenset[str] = frozenset()
         self.seq_no = 0  # for vendors that count on over transactions
-        self.is_operative = True
-        self.operative_after: bool | None = None  # availability that waits for the end of the transaction
+        self.out: frozenset[Part] = frozenset()  # what of it is out of service
+        self.out_after: frozenset[Part] = frozenset()  # and what will be at the end of the transaction
         self.fault: str | None = None
         self.fault_info = ""
         self.reservation: Reservation | None = None
@@ -214,6 +221,10 @@ class Evse:
     @property
     def number(self) -> int:
         return self.spec.evse
+
+    @property
+    def is_operative(self) -> bool:
+        return not self.out
 
     @property
     def is_free(self) -> bool:

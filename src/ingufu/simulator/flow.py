@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from ingufu.simulator.access import Token, Verdict
-from ingufu.simulator.evse import Change, ChargingState, Context, Evse, Reason, Trigger
+from ingufu.simulator.evse import Change, ChargingState, Context, Evse, Part, Reason, Trigger
 from ingufu.simulator.limits import Charging
 from ingufu.simulator.meter import Reading
 from ingufu.simulator.station import Station
@@ -170,17 +170,26 @@ def reset(station: Station, *, hard: bool, reason: Reason, boot_reason: str = "R
     station.later(0.0 if hard else 1.0, lambda: station.reboot(boot_reason))
 
 
-def set_operative(station: Station, evse: Evse, *, is_operative: bool) -> bool:
+def set_operative(station: Station, evse: Evse, part: Part, *, is_operative: bool) -> bool:
     """Change availability; False if it waits for the end of the transaction."""
     if not is_operative and evse.transaction is not None:
-        evse.operative_after = False
+        evse.out_after |= {part}
         return False
-    evse.operative_after = None
-    evse.is_operative = is_operative
+    evse.out_after -= {part}
+    evse.out = evse.out - {part} if is_operative else evse.out | {part}
     if not is_operative:
         _drop_reservation(station, evse)
     station.dialect.report_status(evse)
     return True
+
+
+def set_station_operative(station: Station, *, is_operative: bool) -> None:
+    """Change availability of the station as a whole; what its parts were told by themselves stays so (2.x G03, G04)."""
+    station.is_operative = is_operative
+    for evse in station.evses:
+        if not is_operative:
+            _drop_reservation(station, evse)
+        station.dialect.report_status(evse)
 
 
 def limits_changed(station: Station) -> None:
@@ -366,9 +375,8 @@ def _aligned(station: Station) -> None:
 
 
 def _after_transaction(station: Station, evse: Evse) -> None:
-    if evse.operative_after is not None:
-        evse.is_operative = evse.operative_after
-        evse.operative_after = None
+    evse.out |= evse.out_after
+    evse.out_after = frozenset()
     if station.reset_when_idle and all(other.transaction is None for other in station.evses):
         station.reset_when_idle = False
         reset(station, hard=False, reason=Reason.REBOOT)

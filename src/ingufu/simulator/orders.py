@@ -7,7 +7,7 @@ import msgspec
 
 from ingufu.simulator import flow, limits
 from ingufu.simulator.access import Token
-from ingufu.simulator.evse import Evse, Reason, Reservation, Trigger
+from ingufu.simulator.evse import Evse, Part, Reason, Reservation, Trigger
 from ingufu.simulator.limits import Profile
 from ingufu.simulator.peer import Payload
 from ingufu.simulator.station import Station
@@ -79,8 +79,8 @@ def unlock(station: Station, evse: Evse) -> Order:
     return Order(status="UnlockFailed" if evse.fault == "ConnectorLockFailure" else "Unlocked", after=release)
 
 
-def change_availability(station: Station, number: int | None, *, is_operative: bool) -> Order:
-    """Take the station or one EVSE in or out of service; running transactions end first (Scheduled)."""
+def change_availability(station: Station, number: int | None, *, is_operative: bool, part: Part = Part.EVSE) -> Order:
+    """Take one EVSE or its connector, or all, in or out of service; running transactions end first (Scheduled)."""
     chosen = [evse for evse in station.evses if number is None or evse.number == number]
     if not chosen:
         return Order(status="Rejected")
@@ -88,9 +88,18 @@ def change_availability(station: Station, number: int | None, *, is_operative: b
 
     def change() -> None:
         for evse in chosen:
-            flow.set_operative(station, evse, is_operative=is_operative)
+            flow.set_operative(station, evse, part, is_operative=is_operative)
 
     return Order(status="Scheduled" if is_scheduled else "Accepted", after=change)
+
+
+def change_station_availability(station: Station, *, is_operative: bool) -> Order:
+    """Take the station as a whole in or out of service, and its EVSEs with it as long as it is out."""
+    is_scheduled = not is_operative and any(evse.transaction is not None for evse in station.evses)
+    return Order(
+        status="Scheduled" if is_scheduled else "Accepted",
+        after=lambda: flow.set_station_operative(station, is_operative=is_operative),
+    )
 
 
 def reserve(
@@ -101,7 +110,7 @@ def reserve(
         return Order(status="Rejected")
     _forget(station, reservation_id)
     chosen = [evse for evse in station.evses if number is None or evse.number == number]
-    free = [evse for evse in chosen if evse.is_free and evse.reservation is None]
+    free = [evse for evse in chosen if station.is_operative and evse.is_free and evse.reservation is None]
     if not free:
         return Order(status=_why_not(chosen))
     evse = free[0]

@@ -104,7 +104,8 @@ class Visits:
 
     def _arrive(self) -> None:
         evse = self._evse
-        driver = self._crowd.next(self._rng) if evse.is_free and evse.reservation is None else None
+        is_open = self._station.is_operative and evse.is_free and evse.reservation is None
+        driver = self._crowd.next(self._rng) if is_open else None
         if driver is None:
             self._later(RETRY_S * (0.5 + self._rng.random()), self._arrive)
             return

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ingufu.simulator import orders
 from ingufu.simulator.access import Verdict
 from ingufu.simulator.dialect import Answer
+from ingufu.simulator.evse import Part
 from ingufu.simulator.peer import Payload
 from ingufu.simulator.v2.events import TransactionEvents
 from ingufu.simulator.v2.memory import Memory, token, verdict
@@ -51,15 +52,12 @@ def _change_availability(memory: Memory, _: TransactionEvents, payload: Payload)
     is_operative = payload["operationalStatus"] == "Operative"
     if place is not None and place.get("connectorId") not in (None, 1):
         return Answer(payload={"status": "Rejected"})
-    order = orders.change_availability(memory.station, number, is_operative=is_operative)
-
-    def change() -> None:
-        if number is None:
-            memory.station.is_operative = is_operative
-        if order.after is not None:
-            order.after()
-
-    return Answer(payload={"status": order.status}, after=None if order.status == "Rejected" else change)
+    if number is None:
+        order = orders.change_station_availability(memory.station, is_operative=is_operative)
+    else:
+        part = Part.EVSE if place is None or place.get("connectorId") is None else Part.CONNECTOR
+        order = orders.change_availability(memory.station, number, is_operative=is_operative, part=part)
+    return Answer(payload={"status": order.status}, after=order.after)
 
 
 def _transaction_status(memory: Memory, _: TransactionEvents, payload: Payload) -> Answer:
