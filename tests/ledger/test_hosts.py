@@ -176,6 +176,48 @@ async def test_credit_after_the_payout_is_set_off_against_what_comes_next(
     assert (await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF"))).amount == 50
 
 
+async def test_hosts_known_by_name_alone_are_each_paid_what_was_earned_for_them(
+    ledger: Ledger, hosts: Hosts, do: Do, agree: Any, clock: FrozenClock
+) -> None:
+    async def due(name: str) -> Decimal:
+        return await hosts.due(ORG, "mall", "RWF", host_name=name)
+
+    await agree(host_name="Old Ltd", bank_account="OLD-1")
+    await do(lambda work: hosts.share(work, record(clock, 1)))
+    clock.advance(60)
+    await agree(host_name=" New  Ltd ", bank_account="NEW-1", percent=Decimal(20))
+    await do(lambda work: hosts.share(work, record(clock, 2)))
+    assert [await due(name) for name in ("Old Ltd", "New Ltd", "Other")] == [100, 200, 0]
+    with pytest.raises(Conflict, match="200 RWF are due"):
+        await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", amount=Decimal(201)))
+    with pytest.raises(NotFound):
+        await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_name="Other"))
+    paid = await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF", host_name="Old Ltd"))
+    assert (paid.amount, paid.host_name, paid.bank_account) == (100, "Old Ltd", "OLD-1")
+    await do(lambda work: hosts.cancel_payout(work, ORG, paid.id))
+    await do(lambda work: hosts.share(work, record(clock, 3, net=-1000, credits_id="record-1", sessions=-1)))
+    assert [await due(name) for name in ("Old Ltd", "New Ltd")] == [0, 200], "the credit takes its record's share back"
+
+    clock.advance(60)
+    await agree(host_name="Old Ltd", bank_account="OLD-2")
+    await do(lambda work: hosts.share(work, record(clock, 4)))
+    paid = await do(lambda work: hosts.make_payout(work, ORG, "mall", currency="RWF"))
+    assert (paid.amount, paid.host_name, paid.bank_account) == (100, "Old Ltd", "OLD-2")
+    assert await due("New Ltd") == 200
+    assert await ledger.verify() == []
+
+
+async def test_long_name_has_an_account_and_one_that_cannot_be_printed_is_refused(
+    hosts: Hosts, do: Do, agree: Any, clock: FrozenClock
+) -> None:
+    site = "0" * 36
+    await agree(site=site, host_name="é" * 200)
+    await do(lambda work: hosts.share(work, record(clock, site_id=site)))
+    assert (await do(lambda work: hosts.make_payout(work, ORG, site, currency="RWF"))).amount == 100
+    with pytest.raises(InvalidInput, match="printable"):
+        await agree(host_name="Mall\x07Ltd")
+
+
 async def test_cancelled_payout_is_due_again(hosts: Hosts, do: Do, agree: Any, clock: FrozenClock) -> None:
     await agree()
     await do(lambda work: hosts.share(work, record(clock)))

@@ -16,6 +16,7 @@ from ingufu.ledger.model import NEVER_OWED, AccountKind, Entry, EntryKind, NewEn
 MAX_POSTINGS = 500
 MAX_AMOUNT = Decimal(1_000_000_000_000)  # of one posting; sums of many still have room in their column
 LONGEST_NAME = 200
+LONGEST_OWNER = LONGEST_NAME + 40  # a site and a name
 _LONGEST_TEXT = 1000
 _KINDS = {kind: place for place, kind in enumerate(AccountKind)}
 
@@ -138,8 +139,8 @@ def reversal_of(entry: Entry, *, at: datetime, text: str) -> NewEntry:
 def _check_posting(posting: Posting) -> None:
     if not posting.amount.is_finite() or abs(posting.amount) > MAX_AMOUNT:
         raise InvalidInput("An amount is no number, or too large to be booked.", field="postings")
-    if len(posting.owner) > LONGEST_NAME or not posting.owner.isprintable():
-        raise InvalidInput(f"An owner has at most {LONGEST_NAME} printable characters.", field="postings")
+    if len(posting.owner) > LONGEST_OWNER or not posting.owner.isprintable():
+        raise InvalidInput(f"An owner has at most {LONGEST_OWNER} printable characters.", field="postings")
     try:
         minor_units(posting.amount, posting.currency)
     except ValueError as error:

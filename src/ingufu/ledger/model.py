@@ -25,7 +25,7 @@ class AccountKind(StrEnum):
     VOUCHER = "voucher"  # owner: voucher
     TAX = "tax"  # owner: name and rate
     REVENUE = "revenue"  # owner: energy, time, parking, flat, reservation, adjustment, fee
-    PAYABLE = "payable"  # owner: a site, or a host at a site (`sharing.payable_of`)
+    PAYABLE = "payable"  # owner: a host at a site (`sharing.payable_of`)
     BREAKAGE = "breakage"  # what expired unused
 
 

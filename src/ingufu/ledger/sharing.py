@@ -13,6 +13,7 @@ MAX_PERCENT = Decimal(100)
 MAX_PRICE = Decimal(1_000_000)
 _EXACT = Decimal("0.000001")
 OF_HOST = ":"  # stands between a site and its host
+BY_NAME = ":="  # and between a site and the name of a host of which nothing else is known
 
 
 class Shared(NamedTuple):
@@ -39,6 +40,8 @@ def check(agreement: Agreement) -> None:
         raise InvalidInput("An agreement ends after it begins.", field="valid_until")
     if not agreement.host_name.strip():
         raise InvalidInput("Say who the host is.", field="host_name")
+    if not agreement.host_name.isprintable():
+        raise InvalidInput("The name of a host is of printable characters.", field="host_name")
 
 
 def share(agreement: Agreement, earned: Earned) -> Shared:
@@ -61,14 +64,13 @@ def share(agreement: Agreement, earned: Earned) -> Shared:
     return Shared(sum(signed.values(), Decimal(0)), sign * based_on, signed)
 
 
-def payable_of(site_id: str, host_id: str | None) -> str:
-    """Return whose account what is due stands on: a host's at a site, or the site's where its host is a name alone."""
-    return site_id if host_id is None else f"{site_id}{OF_HOST}{host_id}"
+def payable_of(site_id: str, host_id: str | None, host_name: str) -> str:
+    """Return whose account what is due stands on: of a host at a site, which its name tells apart if nothing else."""
+    return f"{site_id}{BY_NAME}{host_name}" if host_id is None else f"{site_id}{OF_HOST}{host_id}"
 
 
-def postings(earned: Earned, amount: Decimal, host_id: str | None) -> tuple[Posting, ...]:
+def postings(earned: Earned, amount: Decimal, payable: str) -> tuple[Posting, ...]:
     """Return the postings that book a share: a cost of ours, due to the host with whom it was agreed."""
-    payable = payable_of(earned.site_id, host_id)
     return (
         Posting(account=AccountKind.HOST_SHARE, owner=earned.site_id, amount=amount, currency=earned.currency),
         Posting(account=AccountKind.PAYABLE, owner=payable, amount=-amount, currency=earned.currency),

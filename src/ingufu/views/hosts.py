@@ -13,7 +13,7 @@ from ingufu.core.errors import NotFound
 from ingufu.infra.storage.columns import Exact
 from ingufu.infra.storage.database import Database
 from ingufu.ledger.model import AccountKind, PayoutStatus, ShareBase
-from ingufu.ledger.sharing import OF_HOST
+from ingufu.ledger.sharing import BY_NAME, OF_HOST
 from ingufu.ledger.tables import ledger_accounts, ledger_agreements, ledger_payouts, ledger_shares
 from ingufu.sites.tables import sites
 from ingufu.views.ledger import Currency, Id
@@ -25,10 +25,14 @@ HostId = Annotated[str | None, Meta(description="The host's organisation; null: 
 
 
 class Sight(NamedTuple):
-    """Whose money one may see: of these sites (None: of all), and of this host alone (None: of all)."""
+    """Whose money one may see: of these sites (None: of all), and of this host alone (None: of all).
+
+    `host_name`: of the host that is known by this name alone.
+    """
 
     site_ids: SiteIds = None
     host_id: str | None = None
+    host_name: str | None = None
 
 
 class AgreementRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +132,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
     site_id: str
     host_id: Annotated[str | None, Meta(description="null: whoever had the site.")] = None
+    host_name: Annotated[str | None, Meta(description="Of a host that is known by name alone.")] = None
     currency: str
     since: datetime
     until: datetime
@@ -161,7 +166,7 @@ async def list_payables(database: Database, books: str, sight: Sight) -> tuple[P
     """Return what is due to each host at each site, as far as one may see it."""
     accounts, agreements = ledger_accounts.c, ledger_agreements.c
     payable = case(  # as `sharing.payable_of`
-        (agreements.host_id.is_(None), agreements.site_id),
+        (agreements.host_id.is_(None), agreements.site_id.concat(BY_NAME).concat(agreements.host_name)),
         else_=agreements.site_id.concat(OF_HOST).concat(agreements.host_id),
     )
     agreed = (
@@ -170,7 +175,7 @@ async def list_payables(database: Database, books: str, sight: Sight) -> tuple[P
         .distinct()
         .subquery("agreed")
     )
-    site_id = func.coalesce(agreed.c.site_id, accounts.owner)  # booked by hand without an agreement: the site's
+    site_id = func.coalesce(agreed.c.site_id, accounts.owner)  # booked by hand: the site's
     latest = (
         select(agreements.host_name)
         .where(payable == accounts.owner, agreements.currency == accounts.currency)
@@ -249,12 +254,16 @@ async def get_statement(
     currency: str,
     since: datetime,
     until: datetime,
-    *,
-    host_id: str | None = None,
+    sight: Sight,
 ) -> Statement:
-    """Return what the host had at a site in a time; without a host, whoever had the site."""
-    sight = Sight(frozenset({site_id}), host_id)
-    shares, payouts = ledger_shares.c, ledger_payouts.c
+    """Return what the host in sight had at a site in a time; without a host, whoever had the site."""
+    shares, payouts, agreements = ledger_shares.c, ledger_payouts.c, ledger_agreements.c
+    shared_by_name: ColumnElement[bool] = true()
+    paid_by_name: ColumnElement[bool] = true()
+    if sight.host_name is not None:
+        by_name = (agreements.site_id == site_id, *_named(agreements, sight.host_name))
+        shared_by_name = shares.agreement_id.in_(select(agreements.id).where(*by_name))
+        paid_by_name = and_(*_named(payouts, sight.host_name))
     found = await database.select(
         select(
             func.count(shares.entry_id).label("records"),
@@ -264,6 +273,7 @@ async def get_statement(
         ).where(
             shares.organisation_id == books,
             _visible(shares.site_id, shares.host_id, sight),
+            shared_by_name,
             shares.currency == currency,
             shares.at >= since,
             shares.at < until,
@@ -273,16 +283,22 @@ async def get_statement(
         select(_total(payouts.amount, "paid")).where(
             payouts.organisation_id == books,
             _visible(payouts.site_id, payouts.host_id, sight),
+            paid_by_name,
             payouts.currency == currency,
             payouts.status != PayoutStatus.CANCELLED.value,
             payouts.made_at >= since,
             payouts.made_at < until,
         )
     )
-    payables = await list_payables(database, books, sight)
+    payables = [
+        one
+        for one in await list_payables(database, books, sight)
+        if sight.host_name is None or (one.host_id, one.host_name) == (None, sight.host_name)
+    ]
     return Statement(
         site_id=site_id,
-        host_id=host_id,
+        host_id=sight.host_id,
+        host_name=sight.host_name,
         currency=currency,
         since=since,
         until=until,
@@ -310,6 +326,10 @@ def _visible(site_id: Any, host_id: Any, sight: Sight) -> ColumnElement[bool]:
     if sight.site_ids is None:
         return of_host
     return and_(of_host, site_id.in_(sorted(sight.site_ids))) if sight.site_ids else false()
+
+
+def _named(columns: Any, host_name: str) -> tuple[ColumnElement[bool], ...]:
+    return (columns.host_id.is_(None), columns.host_name == host_name)
 
 
 def _total(column: Any, name: str) -> Any:

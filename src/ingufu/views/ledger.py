@@ -16,6 +16,7 @@ from ingufu.core.errors import NotFound
 from ingufu.infra.storage.columns import Exact
 from ingufu.infra.storage.database import Database
 from ingufu.ledger.model import GROWS_BY_DEBIT, AccountKind, EntryKind
+from ingufu.ledger.sharing import BY_NAME
 from ingufu.ledger.tables import ledger_accounts, ledger_entries, ledger_postings, ledger_refunds, ledger_vouchers
 from ingufu.sites.tables import sites
 from ingufu.views.paging import Order, Page, cut, ordered
@@ -34,7 +35,7 @@ class AccountQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     kind: AccountKind | None = None
     currency: Currency | None = None
-    owner: Annotated[str, Meta(max_length=200)] | None = None
+    owner: Annotated[str, Meta(max_length=240)] | None = None
     is_open: Annotated[bool | None, Meta(description="Whether its balance is other than zero.")] = None
     limit: Limit = 50
     cursor: Cursor | None = None
@@ -160,6 +161,10 @@ _OWNERS = {
     AccountKind.HOLD: drivers.c.name,
     AccountKind.PAYABLE: case(
         (organisations.c.name.is_not(None), sites.c.name.concat(" · ").concat(organisations.c.name)),
+        (
+            func.substr(ledger_accounts.c.owner, ID_LENGTH + 1, len(BY_NAME)) == BY_NAME,
+            sites.c.name.concat(" · ").concat(func.substr(ledger_accounts.c.owner, ID_LENGTH + len(BY_NAME) + 1)),
+        ),
         else_=sites.c.name,
     ),
     AccountKind.HOST_SHARE: sites.c.name,

@@ -108,6 +108,27 @@ async def test_each_host_sees_and_is_paid_what_it_earned_itself(house: House, ad
     assert [one["object_id"] for one in ended] == [former["id"]]
 
 
+@both_engines
+async def test_hosts_known_by_name_alone_have_a_due_and_a_statement_each(house: House, admin) -> None:
+    site = await house.site("Mall")
+    for number, name in enumerate(("Old", "New"), 1):
+        await agree(house, admin, site, name)
+        await share(house, site, f"r{number}", 1000 * number)
+        house.clock.advance(60)
+    dues = {(one["host_name"], one["due"]) for one in await items(admin, "payables")}
+    assert dues == {("Old Ltd", "100"), ("New Ltd", "200")}
+    accounts = (await admin.get("/api/v1/ledger/accounts?kind=payable")).json()["items"]
+    assert {one["owner_name"] for one in accounts} == {"Mall · Old Ltd", "Mall · New Ltd"}
+    asked = {"site_id": site, "currency": "RWF"}
+    await enter(admin, "ledger/payouts", 409, **asked, amount="201")
+    await enter(admin, "ledger/payouts", 422, **asked, host_id="some", host_name="Old Ltd")
+    paid = await enter(admin, "ledger/payouts", **asked, host_name="Old Ltd")
+    assert (paid["amount"], paid["bank_account"]) == ("100", "BANK-Old")
+    for name, told in (("Old Ltd", ("100", "100", "0")), ("New Ltd", ("200", "0", "200"))):
+        statement = await admin.get(f"/api/v1/ledger/sites/{site}/statement", params={**SPAN, "host_name": name})
+        assert tuple(statement.json()[key] for key in ("shared", "paid", "due")) == told
+
+
 async def test_agreement_is_with_who_owns_the_site(house: House, admin, hosts) -> None:
     old, new = hosts
     site = await house.site("Mall")

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 
 import pytest
 
@@ -217,6 +218,26 @@ async def test_each_host_of_a_site_is_paid_its_own_and_the_change_is_said(house:
         assert (await operator.send("/console/ledger/do/payout", **made)).status_code == 303
     for host in (old, new):
         assert await house.services.hosts.due(house.organisation_id, site, "RWF", host.id) == 0
+
+
+async def test_each_host_known_by_name_alone_is_paid_its_own(house: House, operator: Person) -> None:
+    site = await house.site("Mall")
+    for number, name in enumerate(("Old & Co", "New Ltd"), 1):
+        terms = {"site": site, "host_name": name, "currency": "RWF", "percent": "10"}
+        assert (await operator.send("/console/ledger/do/agree", **terms)).status_code == 303
+        await shared(house, site, number)
+        house.clock.advance(60)
+    page = await operator.page("/console/ledger/hosts")
+    links = [unescape(link) for link in re.findall(r'href="(/console/ledger/do/payout[^"]+)"', page)]
+    assert len(links) == 2
+    for link in links:
+        form = await operator.page(link)
+        host = unescape(re.findall(r'name="host" value="([^"]+)"', form)[0])
+        made = {"site": site, "currency": "RWF", "amount": "100", "host": host}
+        assert (await operator.send("/console/ledger/do/payout", **made)).status_code == 303
+        assert (await operator.send("/console/ledger/do/payout", **made)).status_code == 422
+    for name in ("Old & Co", "New Ltd"):
+        assert await house.services.hosts.due(house.organisation_id, site, "RWF", host_name=name) == 0
 
 
 async def test_report_is_compared_and_its_differences_resolved(house: House, operator: Person, driver: str) -> None:

@@ -38,8 +38,8 @@ class Hosts:
     """Shares what charge records earn with the hosts of their sites, and pays out what is due, never more.
 
     What is due to a host at a site stands on an account of its own (`payable`), which stays that host's when another
-    has the site. A payout takes its amount off that account in the moment it is made, so that no other can be made of
-    the same money.
+    has the site, or is named there. A payout takes its amount off that account in the moment it is made, so that no
+    other can be made of the same money.
     """
 
     def __init__(self, database: Database, clock: Clock, ids: IdMaker, books: Books) -> None:
@@ -78,7 +78,7 @@ class Hosts:
             site_id=site_id,
             number=len(known) + 1,
             host_id=host_id,
-            host_name=plain(host_name.strip(), _NAME_MAX),
+            host_name=plain(" ".join(host_name.split()), _NAME_MAX).rstrip(),
             bank_account=plain(bank_account.strip(), _ACCOUNT_MAX),
             currency=currency,
             percent=percent,
@@ -130,11 +130,11 @@ class Hosts:
         store.end_agreements(work, organisation_id, site_id, except_with=host_id, at=now, expect=len(ending))
         return [(one, msgspec.structs.replace(one, valid_until=max(now, one.valid_from))) for one in ending]
 
-    async def latest_host(self, organisation_id: str, site_id: str, currency: str) -> str | None:
-        """Return with whom the latest agreement about the site is; None also for one who is known by name alone."""
+    async def latest(self, organisation_id: str, site_id: str, currency: str) -> Agreement | None:
+        """Return the latest agreement about the site."""
         known = await store.agreements_of(self._database, site_id)
         of_books = [one for one in known if (one.organisation_id, one.currency) == (organisation_id, currency)]
-        return of_books[-1].host_id if of_books else None
+        return of_books[-1] if of_books else None
 
     async def get_agreement(self, organisation_id: str, agreement_id: str) -> Agreement:
         """Return the agreement. Raises NotFound."""
@@ -177,13 +177,24 @@ class Hosts:
                 currency=earned.currency,
                 parts={name: f"{amount:f}" for name, amount in shared.parts.items()},
             ),
+            agreement,
             by,
         )
 
-    async def due(self, organisation_id: str, site_id: str, currency: str, host_id: str | None = None) -> Decimal:
+    async def due(
+        self,
+        organisation_id: str,
+        site_id: str,
+        currency: str,
+        host_id: str | None = None,
+        *,
+        host_name: str | None = None,
+    ) -> Decimal:
         """Return what is due to the host at the site; less than nothing if credits came after it was paid out."""
-        payable = sharing.payable_of(site_id, host_id)
-        return -await self._books.balance(organisation_id, AccountKind.PAYABLE, payable, currency=currency)
+        agreement = await self._agreed_with(organisation_id, site_id, currency, host_id, host_name)
+        if agreement is None:
+            return Decimal(0)
+        return -await self._books.balance(organisation_id, AccountKind.PAYABLE, _payable(agreement), currency=currency)
 
     async def make_payout(
         self,
@@ -193,22 +204,20 @@ class Hosts:
         *,
         currency: str,
         host_id: str | None = None,
+        host_name: str | None = None,
         amount: Decimal | None = None,
         text: str = "",
         by: str = "",
     ) -> Payout:
         """Take what is due to a host, or an amount of it, off its account, on its way to its bank.
 
+        Without a host it is one that is known by name alone: of this name, or the one agreed with last.
         Raises NotFound if nothing was ever agreed on with it for the site, InvalidInput, Conflict for more than is due.
         """
-        known = [
-            one
-            for one in await store.agreements_of(self._database, site_id)
-            if one.currency == currency and one.host_id == host_id
-        ]
-        if not known or known[-1].organisation_id != organisation_id:
+        agreement = await self._agreed_with(organisation_id, site_id, currency, host_id, host_name)
+        if agreement is None:
             raise NotFound("There is no agreement with this host about this site in this currency.")
-        payable = sharing.payable_of(site_id, host_id)
+        payable = _payable(agreement)
         account = await self._books.account(organisation_id, AccountKind.PAYABLE, payable, currency=currency)
         due = -account.balance if account else Decimal(0)
         amount = due if amount is None else positive(amount)
@@ -232,8 +241,8 @@ class Hosts:
             organisation_id=organisation_id,
             site_id=site_id,
             host_id=host_id,
-            host_name=known[-1].host_name,
-            bank_account=known[-1].bank_account,
+            host_name=agreement.host_name,
+            bank_account=agreement.bank_account,
             currency=currency,
             amount=amount,
             text=entry.text,
@@ -282,7 +291,7 @@ class Hosts:
             at=self._clock.now(),
             postings=move(
                 (AccountKind.CLEARING, IN_TRANSIT),
-                (AccountKind.PAYABLE, sharing.payable_of(payout.site_id, payout.host_id)),
+                (AccountKind.PAYABLE, sharing.payable_of(payout.site_id, payout.host_id, payout.host_name)),
                 payout.amount,
                 payout.currency,
             ),
@@ -318,6 +327,7 @@ class Hosts:
         shared = await store.find_share(self._database, earned.organisation_id, earned.credits_id or "")
         if shared is None:
             return None
+        agreement = await self.get_agreement(shared.organisation_id, shared.agreement_id)
         credit = msgspec.structs.replace(
             shared,
             record_id=earned.record_id,
@@ -327,20 +337,34 @@ class Hosts:
             amount=-shared.amount,
             parts={name: f"{-Decimal(amount):f}" for name, amount in shared.parts.items()},
         )
-        return await self._book(work, msgspec.structs.replace(earned, site_id=shared.site_id), credit, by)
+        return await self._book(work, msgspec.structs.replace(earned, site_id=shared.site_id), credit, agreement, by)
 
-    async def _book(self, work: Work, earned: Earned, share: Share, by: str) -> Posted | None:
+    async def _book(self, work: Work, earned: Earned, share: Share, agreement: Agreement, by: str) -> Posted | None:
         entry = NewEntry(
             organisation_id=earned.organisation_id,
             kind=EntryKind.SHARE,
             reference=f"share:{earned.record_id}",
             at=earned.at,
-            postings=sharing.postings(earned, share.amount, share.host_id),
+            postings=sharing.postings(earned, share.amount, _payable(agreement)),
         )
         posted = await self._books.post(work, entry, by=by)
         if posted is not None and posted.is_new:
             store.add_share(work, msgspec.structs.replace(share, entry_id=posted.entry_id))
         return posted
+
+    async def _agreed_with(
+        self, organisation_id: str, site_id: str, currency: str, host_id: str | None, host_name: str | None
+    ) -> Agreement | None:
+        """Return the latest agreement about the site with a host; a name is of those that have nothing else."""
+        for one in reversed(await store.agreements_of(self._database, site_id)):
+            is_named = host_id is not None or host_name in (None, one.host_name)
+            if (one.organisation_id, one.currency, one.host_id) == (organisation_id, currency, host_id) and is_named:
+                return one
+        return None
+
+
+def _payable(agreement: Agreement) -> str:
+    return sharing.payable_of(agreement.site_id, agreement.host_id, agreement.host_name)
 
 
 def _counts_after(agreement: Agreement, at: datetime) -> bool:

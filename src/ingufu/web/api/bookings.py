@@ -33,7 +33,7 @@ class NewPosting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What an entry does to an account."""
 
     account: AccountKind
-    owner: Annotated[str, Meta(max_length=200)] = ""
+    owner: Annotated[str, Meta(max_length=240)] = ""
     amount: Annotated[Decimal, Meta(description="Debit is positive, credit negative; in whole smallest units.")]
     currency: Currency
 

@@ -43,6 +43,7 @@ _SHEET: Sheet[PayoutRow] = Sheet(
         *own("text", "status", "bank_reference", "text"),
     ),
 )
+HostName = Annotated[str, Meta(min_length=1, max_length=200)]
 Price = Annotated[Decimal, Meta(description="Exact, before rounding; at most six decimals.")]
 
 
@@ -50,7 +51,7 @@ class NewAgreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What a host is to have of what is charged at a site."""
 
     site_id: Id
-    host_name: Annotated[str, Meta(min_length=1, max_length=200)]
+    host_name: HostName
     host_id: Annotated[Id | None, Meta(description="The host's organisation. null: the site's, if a host owns it.")] = (
         None
     )
@@ -78,6 +79,7 @@ class StatementQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     currency: Currency
     host_id: Annotated[Id | None, Meta(description="null: of whoever had the site, or one's own.")] = None
+    host_name: Annotated[HostName | None, Meta(description="Of a host that is known by this name alone.")] = None
     since: Annotated[Instant, Meta(description="From this instant.")]
     until: Annotated[Instant, Meta(description="Before this instant.")]
 
@@ -91,6 +93,10 @@ class NewPayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Id | UnsetType | None,
         Meta(description="To whom. null: whose name is all that is known. Left out: the latest agreement's host."),
     ] = UNSET
+    host_name: Annotated[
+        HostName | None,
+        Meta(description="Whose name is all that is known: this one. null: of such hosts the one agreed with last."),
+    ] = None
     amount: Annotated[Amount | None, Meta(description="null: all that is due.")] = None
     text: Annotated[str, Meta(max_length=200)] = ""
 
@@ -190,14 +196,15 @@ async def get_host_statement(web: WebContext, principal: Principal, site: str, c
     they had themselves.
     """
     books, sight = await books_of(web), views.sight_of(principal)
-    if sight.host_id is not None and criteria.host_id not in (None, sight.host_id):
+    if sight.host_id is not None and (criteria.host_id not in (None, sight.host_id) or criteria.host_name is not None):
         raise NotFound("There is no such host.")
+    _check_host(criteria.host_id, criteria.host_name)
     if principal.site_ids is not None and site not in principal.site_ids and not await _had(web, books, site, sight):
         raise NotFound("There is no such site.")
     await web.services.sites.get(site)
-    host_id = sight.host_id or criteria.host_id
+    whose = Sight(frozenset({site}), sight.host_id or criteria.host_id, criteria.host_name)
     return await views.get_statement(
-        web.services.database, books, site, criteria.currency, criteria.since, criteria.until, host_id=host_id
+        web.services.database, books, site, criteria.currency, criteria.since, criteria.until, whose
     )
 
 
@@ -228,10 +235,12 @@ async def make_payout(web: WebContext, principal: Principal, given: NewPayout) -
     """
     books, fields = await books_of(web), msgspec.structs.asdict(given)
     site_id = fields.pop("site_id")
+    _check_host(given.host_id or None, given.host_name)
 
     async def do(work: Work) -> Payout:
         if given.host_id is UNSET:
-            fields["host_id"] = await web.services.hosts.latest_host(books, site_id, given.currency)
+            latest = await web.services.hosts.latest(books, site_id, given.currency)
+            fields["host_id"] = latest.host_id if latest is not None and given.host_name is None else None
         made = await web.services.hosts.make_payout(work, books, site_id, by=principal.name, **fields)
         access.note(web, work, principal, "payout.make", made.id, {"site": site_id}, after=made)
         return made
@@ -289,6 +298,11 @@ async def cancel_payout(web: WebContext, principal: Principal, payout_id: str) -
 
     await retried(web.services.database, do)
     return await views.get_payout(web.services.database, books, payout_id, views.sight_of(principal))
+
+
+def _check_host(host_id: str | None, host_name: str | None) -> None:
+    if host_id is not None and host_name is not None:
+        raise InvalidInput("A host is named by its organisation, or else by its name.", field="host_name")
 
 
 async def _agreement(web: WebContext, agreement_id: str) -> AgreementRow:

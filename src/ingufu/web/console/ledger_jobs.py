@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
+from ingufu.ledger.decide import LONGEST_OWNER
 from ingufu.ledger.model import AccountKind, ShareBase
 from ingufu.ledger.reports import Columns
 from ingufu.views import hosts as host_views
@@ -35,7 +36,7 @@ from ingufu.web.forms import Form
 from ingufu.web.routes import function_of
 
 DRIVERS_OFFERED = 500
-BY_NAME = "-"  # instead of a host: one who is known by name alone
+BY_NAME = "-"  # instead of a host's id, before its name: it is known by name alone
 _FIELDS = (
     "driver", "amount", "currency", "provider", "reference", "reason", "against", "limit", "uses", "until", "text",
     "code", "pays_debt", "site", "host_name", "bank_account", "percent", "base", "per_kwh", "per_session",
@@ -167,13 +168,15 @@ async def _end_agreement(it: Asking) -> None:
 
 
 async def _payout(it: Asking) -> None:
-    host = it.form.text("host")[:100]
+    host = it.form.text("host")[: len(BY_NAME) + 200]
+    is_by_name = host.startswith(BY_NAME)
     given = host_api.NewPayout(
         site_id=it.needed("site")[:100],
         currency=it.currency(),
         amount=it.decimal("amount"),
         text=it.form.text("text")[:200],
-        host_id=None if host == BY_NAME else host or UNSET,
+        host_id=None if is_by_name else host or UNSET,
+        host_name=(host.removeprefix(BY_NAME) or None) if is_by_name else None,
     )
     await function_of(host_api.make_payout)(it.web, it.principal, given)
 
@@ -222,10 +225,16 @@ async def _adjust(it: Asking) -> None:
     amount, currency = it.decimal("amount"), it.currency()
     postings = (
         api.NewPosting(
-            account=_kind(it, "debit"), owner=it.form.text("debit_owner")[:200], amount=amount, currency=currency
+            account=_kind(it, "debit"),
+            owner=it.form.text("debit_owner")[:LONGEST_OWNER],
+            amount=amount,
+            currency=currency,
         ),
         api.NewPosting(
-            account=_kind(it, "credit"), owner=it.form.text("credit_owner")[:200], amount=-amount, currency=currency
+            account=_kind(it, "credit"),
+            owner=it.form.text("credit_owner")[:LONGEST_OWNER],
+            amount=-amount,
+            currency=currency,
         ),
     )
     given = api.NewAdjustment(postings=postings, reason=it.needed("reason"))
