@@ -14,6 +14,7 @@ from ingufu.accounts.model import (
     ActorKind,
     ApiKey,
     Bounds,
+    Held,
     InProgress,
     Mismatch,
     New,
@@ -27,6 +28,7 @@ from ingufu.accounts.model import (
     Scope,
     User,
 )
+from ingufu.core.tenures import Tenure
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OF_OPERATOR = Bounds(organisation_id="o", kind=OrganisationKind.OPERATOR)
@@ -38,7 +40,7 @@ def user(*grants, **facts):
 
 def seen(user, kind=OrganisationKind.OPERATOR, owned=(), login_id=None, address=None):
     scopes = ROLE_SCOPES[user.grants[0].role] if user.grants else frozenset()
-    bounds = Bounds(organisation_id="o", kind=kind, owned_site_ids=frozenset(owned))
+    bounds = Bounds(organisation_id="o", kind=kind, tenures=tuple(Tenure(one) for one in owned))
     return decide.principal_of_user(user, scopes, bounds, login_id, address)
 
 
@@ -86,7 +88,7 @@ def test_nobody_of_a_host_or_fleet_is_above_its_ceiling(kind, role):
     bearer = decide.principal_of_key(key, Bounds(organisation_id="o", kind=kind), NOW, None)
     assert (bearer.scopes, bearer.site_ids) == (
         CEILINGS[kind],
-        OfFleet("o") if kind is OrganisationKind.FLEET else frozenset(),
+        OfFleet("o") if kind is OrganisationKind.FLEET else Held(),
     )
 
 

@@ -78,6 +78,32 @@ async def test_site_can_be_deleted(database, sites):
         await sites.get(site.id)
 
 
+async def test_time_in_which_a_site_was_whose_is_kept_when_it_changes_hands_and_back(database, sites, clock):
+    async with database.work() as work:
+        mall = (await sites.create(work, organisation_id="operator", name="Mall", time_zone="Africa/Kigali")).id
+    changes = [("operator", "a"), ("a", "operator"), ("operator", "b"), ("b", "a")]
+    times = []
+    for former, organisation in changes:
+        clock.advance(3600)
+        times.append(clock.now())
+        async with database.work() as work:
+            sites.hand_over(work, mall, former_id=former, organisation_id=organisation)
+    first, second, third, fourth = times
+    kigali = "Africa/Kigali"
+    assert await sites.tenures_of("a") == ((mall, first, second, kigali), (mall, fourth, None, kigali))
+    assert await sites.tenures_of("b") == ((mall, third, fourth, kigali),)
+    assert await sites.tenures_of("operator") == ((mall, None, first, kigali), (mall, second, third, kigali))
+    late = database.work()
+    sites.hand_over(late, mall, former_id="b", organisation_id="operator")
+    with pytest.raises(Conflict):
+        await late.commit()
+    assert len(await sites.tenures_of("operator")) == 2
+    clock.advance(60)
+    async with database.work() as work:
+        await sites.delete(work, mall)
+    assert (await sites.tenures_of("a"))[-1] == (mall, fourth, clock.now(), "UTC")
+
+
 @pytest.mark.parametrize("work", ["get", "update", "delete"])
 async def test_unknown_site_is_not_found(database, sites, work):
     asked = {"get": sites.get, "update": lambda id_: sites.update(database.work(), id_, name="x")}

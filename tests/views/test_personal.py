@@ -3,8 +3,9 @@
 import msgspec
 
 from ingufu.accounts.decide import sites_shown
-from ingufu.accounts.model import Bounds, OfHost, OrganisationKind, Scope
+from ingufu.accounts.model import Bounds, Held, OfHost, OrganisationKind, Scope
 from ingufu.charging.model import AnomalyKind, Sample, SignedValue
+from ingufu.core.tenures import Tenure
 from ingufu.views.personal import as_seen, masked_card, masked_detail
 from ingufu.views.timeline import details_seen
 
@@ -53,11 +54,11 @@ def test_what_is_odd_about_a_card_does_not_tell_its_number() -> None:
 
 
 def test_only_hosts_without_the_permission_see_their_sites_so() -> None:
-    host = Bounds(organisation_id="h", kind=OrganisationKind.HOST, owned_site_ids=frozenset({"site"}))
+    host = Bounds(organisation_id="h", kind=OrganisationKind.HOST, tenures=(Tenure("site"),))
     operator = Bounds(organisation_id="o", kind=OrganisationKind.OPERATOR)
     assert sites_shown(host, (), {Scope.TRANSACTIONS_READ}) == HOST
     assert sites_shown(host, ("site", "foreign"), {Scope.TRANSACTIONS_READ}) == HOST
-    assert sites_shown(host, (), {Scope.DRIVERS_READ}) == frozenset({"site"})
+    assert sites_shown(host, (), {Scope.DRIVERS_READ}) == Held({"site"})
     assert frozenset({"site"}) != HOST
     assert sites_shown(operator, ("site",), {Scope.TRANSACTIONS_READ}) == frozenset({"site"})
     assert sites_shown(operator, (), {Scope.TRANSACTIONS_READ}) is None

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from ingufu.accounts.model import Held
+from ingufu.core.tenures import Tenure
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.targets import StorageUrl
 from ingufu.stations.model import AttemptOutcome
-from ingufu.views import attempts, frames, overview, revenue, session, timeline, transactions
+from ingufu.views import attempts, charge_records, frames, overview, revenue, session, timeline, transactions
 from ingufu.views.attempts import AttemptQuery
+from ingufu.views.charge_records import RecordQuery
 from ingufu.views.decisions import DecisionQuery, list_decisions
 from ingufu.views.frames import FrameQuery
 from ingufu.views.session import ReadingQuery
@@ -161,3 +164,27 @@ async def test_overview_reads_two_days_and_what_is_open(database: Database, rows
         await overview.get_overview(database, site_ids, now=rows.clock.now())
         await revenue.get_revenue(database, site_ids, now=rows.clock.now())
         assert scans(plans.steps()) == []
+
+
+async def test_what_was_in_ones_own_time_is_found_from_its_beginning_to_its_end(
+    database: Database, rows: Rows, plans: Plans
+) -> None:
+    sites = [await rows.site(f"Site {number}") for number in range(2)]
+    for number, site in enumerate(sites):
+        await rows.station(f"CP{number}", site_id=site)
+    begin, end = rows.ago(days=9), rows.ago(days=1)
+    one = Held(sites[:1], [Tenure(sites[0], begin)])
+    more = Held(sites, [Tenure(sites[0], None, begin), Tenure(sites[0], end), Tenure(sites[1], begin)])
+    for sees in (one, more, Held((), [Tenure(sites[0], begin, end)])):
+        await charge_records.list_records(database, RecordQuery(), sees)
+        steps = plans.steps()
+        assert is_in_order(steps), steps
+        found = [step for step in steps if "charge_records" in step]
+        assert all("charge_records_by_site (site_id=? AND issued_at" in step for step in found), found
+        await transactions.list_transactions(database, TransactionQuery(), sees)
+        await charge_records.sum_records(database, RecordQuery(), sees)
+        await overview.get_overview(database, sees, now=rows.clock.now())
+        await revenue.get_revenue(database, sees, now=rows.clock.now())
+        assert scans(plans.steps()) == []
+    await transactions.list_transactions(database, TransactionQuery(), one)
+    assert any("transactions_by_station (station_id=? AND started_at>?)" in step for step in plans.steps())

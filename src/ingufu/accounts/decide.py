@@ -13,6 +13,7 @@ from ingufu.accounts.model import (
     ApiKey,
     Begun,
     Bounds,
+    Held,
     InProgress,
     Mismatch,
     New,
@@ -76,15 +77,16 @@ def sites_seen(bounds: Bounds, granted: Collection[str]) -> frozenset[str] | Non
     if bounds.kind is OrganisationKind.OPERATOR:
         return frozenset(granted) or None
     if bounds.kind is OrganisationKind.HOST:
-        return bounds.owned_site_ids & frozenset(granted) if granted else bounds.owned_site_ids
+        tenures = [one for one in bounds.tenures if not granted or one.site_id in granted]
+        return Held((one.site_id for one in tenures if one.until is None), tenures)
     return OfFleet(bounds.organisation_id)
 
 
 def sites_shown(bounds: Bounds, granted: Collection[str], scopes: Collection[Scope]) -> frozenset[str] | None:
     """Return the sites that are seen with these grants, as those see them who may this."""
     seen = sites_seen(bounds, granted)
-    if bounds.kind is OrganisationKind.HOST and Scope.DRIVERS_READ not in scopes and seen is not None:
-        return OfHost(seen)
+    if isinstance(seen, Held) and Scope.DRIVERS_READ not in scopes:
+        return OfHost(seen, seen.tenures)
     return seen
 
 

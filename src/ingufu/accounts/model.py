@@ -1,11 +1,13 @@
 """Who runs the network: organisations, users with roles, API keys with scopes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Self, TypeAlias
 
 import msgspec
+
+from ingufu.core.tenures import Tenure, unbounded
 
 
 class OrganisationKind(StrEnum):
@@ -226,31 +228,47 @@ class OfFleet(frozenset[str]):
         return hash((OfFleet, self.fleet_id))
 
 
-class OfHost(frozenset[str]):
-    """Sites as their host sees them: with what was charged there, but not by whom.
+class Held(frozenset[str]):
+    """The sites that a host has now, and in which time they, and those that it had before, were its own.
 
-    Views leave out what names drivers and their cards. A host that may know (`drivers:read`) has plain sites.
+    Views of sites and stations ask for the sites; those of what happened there look at the time, too: what began or
+    was issued in the time of another is the other's.
     """
 
-    __slots__ = ()
+    __slots__ = ("tenures",)
+    tenures: tuple[Tenure, ...]
+
+    def __new__(cls, site_ids: Iterable[str] = (), tenures: Iterable[Tenure] | None = None) -> Self:
+        made = super().__new__(cls, site_ids)
+        made.tenures = unbounded(made) if tenures is None else tuple(sorted(tenures, key=str))
+        return made
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, OfHost) and frozenset.__eq__(self, other)
+        return type(other) is type(self) and frozenset.__eq__(self, other) and other.tenures == self.tenures
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __hash__(self) -> int:
-        return hash((OfHost, frozenset.__hash__(self)))
+        return hash((type(self), frozenset.__hash__(self), self.tenures))
+
+
+class OfHost(Held):
+    """Sites as their host sees them: with what was charged there, but not by whom.
+
+    Views leave out what names drivers and their cards. A host that may know (`drivers:read`) has `Held` ones.
+    """
+
+    __slots__ = ()
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, and what they may.
 
     `site_ids` None: every site of the deployment. `fleet_id` not None: only the drivers, cards and groups of this
-    organisation, and their sessions; then `site_ids` is an `OfFleet`, which is empty. To a host's people who are
-    not to know who charged it is an `OfHost`. `granted_site_ids`: those that their role or key is limited to (none:
-    it is not), also those that their organisation has no more.
+    organisation, and their sessions; then `site_ids` is an `OfFleet`, which is empty. To a host's people it is a
+    `Held`, an `OfHost` to those who are not to know who charged. `granted_site_ids`: those that their role or key is
+    limited to (none: it is not), also those that their organisation has no more.
     """
 
     kind: ActorKind
@@ -280,7 +298,11 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
     organisation_id: str
     kind: OrganisationKind
-    owned_site_ids: frozenset[str] = frozenset()
+    tenures: tuple[Tenure, ...] = ()  # of a host: in which time which sites are and were its own
+
+    @property
+    def owned_site_ids(self) -> frozenset[str]:
+        return frozenset(one.site_id for one in self.tenures if one.until is None)
 
 
 class AccountRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,7 +103,7 @@ def services_of(settings: Settings, database: Database, clock: Clock, ids: IdMak
         clock,
         ids,
         AccountRules(idle_s=settings.http.session_hours * 3600),
-        sites_of=sites.ids_of,
+        sites_of=sites.tenures_of,
         trail_key=lambda: vault.derive("audit trail"),
         witness=Witness(settings.data_folder / AUDIT_HEAD_FILE),
     )

@@ -10,6 +10,7 @@ import msgspec
 from ingufu.core.clock import Clock
 from ingufu.core.errors import Conflict, InvalidInput, NotFound
 from ingufu.core.ids import IdMaker
+from ingufu.core.tenures import Tenure
 from ingufu.infra.storage.database import Database, Work
 from ingufu.sites import store
 from ingufu.sites.countries import COUNTRIES
@@ -57,10 +58,16 @@ class Sites:
         """Return the ids of the sites that the organisation owns."""
         return await store.ids_of(self._database, organisation_id)
 
-    @staticmethod
-    def hand_over(work: Work, site_id: str, *, former_id: str, organisation_id: str) -> None:
-        """Give the site of one organisation to another; Conflict at the commit unless it is still the former's."""
+    async def tenures_of(self, organisation_id: str) -> tuple[Tenure, ...]:
+        """Return in which time each site is and was the organisation's."""
+        return await store.tenures_of(self._database, organisation_id)
+
+    def hand_over(self, work: Work, site_id: str, *, former_id: str, organisation_id: str) -> None:
+        """Give the site of one organisation to another now; Conflict at the commit unless it is still the former's."""
+        now = self._clock.now()
         store.hand_over(work, site_id, former_id, organisation_id)
+        store.end(work, site_id, now)
+        store.begin(work, self._ids.new(), site_id, organisation_id, now)
 
     @staticmethod
     def stays_with(work: Work, site: Site) -> None:
@@ -79,7 +86,7 @@ class Sites:
         site = self._new(organisation_id, fields)
         if await self.find_by_name(site.name) is not None:
             raise Conflict(f"There is a site called {site.name} already.")
-        store.add(work, site, name_key(site.name))
+        store.add(work, site, name_key(site.name), self._ids.new())
         return site
 
     async def put(self, work: Work, *, organisation_id: str, **fields: Unpack[SiteFields]) -> Site:
@@ -91,7 +98,7 @@ class Sites:
         if known is not None:
             return self._change(work, known, fields)
         site = self._new(organisation_id, fields)
-        store.add(work, site, name_key(site.name))
+        store.add(work, site, name_key(site.name), self._ids.new())
         return site
 
     async def update(self, work: Work, site_id: str, **changes: Unpack[SiteFields]) -> Site:
@@ -105,6 +112,7 @@ class Sites:
     async def delete(self, work: Work, site_id: str) -> None:
         """Let the site be gone; whoever calls has seen that no station stands there. Raises NotFound."""
         await self.get(site_id)
+        store.end(work, site_id, self._clock.now())
         store.remove(work, site_id)
 
     def _new(self, organisation_id: str, fields: SiteFields) -> Site:

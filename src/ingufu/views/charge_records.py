@@ -17,13 +17,15 @@ from ingufu.billing.records.model import ChargeRecord, RatingReason, RatingState
 from ingufu.billing.records.tables import ratings, records
 from ingufu.charging.tables import transactions
 from ingufu.core.errors import NotFound
+from ingufu.core.tenures import Span
 from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.personal import as_seen
-from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
+from ingufu.views.stations import Cursor, Limit, SiteIds, named
+from ingufu.views.tenures import held, held_now, narrowed, spans_of
 from ingufu.views.transactions import Instant
 
 EXPORTED_AT_ONCE = 500
@@ -139,7 +141,7 @@ async def list_records(database: Database, query: RecordQuery, site_ids: SiteIds
 
 async def get_record(database: Database, record_id: str, site_ids: SiteIds) -> ChargeRecord:
     """Return the record. Raises NotFound, also if it is not one's to see."""
-    statement = select(records.c.document).where(records.c.id == record_id, _seen(site_ids))
+    statement = select(records.c.document).where(records.c.id == record_id, seen_records(site_ids))
     rows = await database.select(statement)
     if not rows:
         raise NotFound("There is no such charge record.")
@@ -149,7 +151,8 @@ async def get_record(database: Database, record_id: str, site_ids: SiteIds) -> C
 async def list_chain(database: Database, record: ChargeRecord, site_ids: SiteIds) -> tuple[RecordRow, ...]:
     """Return what was issued for the session of a record, in order."""
     subject = record.transaction_id or f"reservation:{record.reservation_id}"
-    statement = _rows().where(records.c.subject == subject).order_by(records.c.issued_at, records.c.id)
+    issued = _rows().where(records.c.subject == subject, seen_records(site_ids))
+    statement = issued.order_by(records.c.issued_at, records.c.id)
     return as_seen(site_ids, tuple(_row(row) for row in await database.select(statement)))
 
 
@@ -217,7 +220,7 @@ async def _sum(database: Database, amounts: Select[Any]) -> tuple[Sum, ...]:
 async def list_ratings(database: Database, query: RatingQuery, site_ids: SiteIds) -> Page[RatingRow]:
     """Return one page of what is on its way to a charge record, what changed last first."""
     order = Order(ratings.c.updated_at, datetime, ratings.c.subject, name="updated_at", is_descending=True)
-    statement = _rating_rows() if site_ids is None else _rating_rows().where(seen(site_ids))
+    statement = _rating_rows() if site_ids is None else _rating_rows().where(_seen_rating(site_ids))
     if query.station is not None:
         statement = statement.where(named(query.station))
     if query.site_id is not None:
@@ -233,10 +236,12 @@ async def list_ratings(database: Database, query: RatingQuery, site_ids: SiteIds
 
 async def count_ratings(database: Database, state: RatingState, site_ids: SiteIds, *, most: int = 1000) -> int:
     """Return how many sessions are in a state, of at most so many."""
-    inner = select(ratings.c.subject).select_from(ratings.outerjoin(stations, stations.c.id == ratings.c.station_id))
-    inner = inner.where(ratings.c.state == state.value)
+    source = ratings.outerjoin(stations, stations.c.id == ratings.c.station_id)
     if site_ids is not None:
-        inner = inner.where(seen(site_ids))
+        source = source.outerjoin(transactions, transactions.c.id == ratings.c.transaction_id)
+    inner = select(ratings.c.subject).select_from(source).where(ratings.c.state == state.value)
+    if site_ids is not None:
+        inner = inner.where(_seen_rating(site_ids))
     rows = await database.select(select(func.count().label("number")).select_from(inner.limit(most).subquery()))
     return int(rows[0]["number"])
 
@@ -280,6 +285,11 @@ def _rating_rows() -> Select[Any]:
     )
 
 
+def _seen_rating(site_ids: SiteIds) -> ColumnElement[bool]:
+    began = func.coalesce(transactions.c.started_at, ratings.c.updated_at)  # a reservation has no session
+    return held_now(site_ids, stations.c.site_id, began)
+
+
 def _row(row: dict[str, Any]) -> RecordRow:
     return msgspec.convert({**row, "time_zone": row["time_zone"] or "UTC"}, RecordRow)
 
@@ -293,13 +303,16 @@ def _order(query: RecordQuery) -> Order:
     return Order(records.c.issued_at, datetime, records.c.id, name="issued_at", is_descending=is_descending)
 
 
-def _seen(site_ids: SiteIds, *, is_by_site: bool = True) -> ColumnElement[bool]:
-    """Return the condition that a record is of a site that one may see: the one that stood in it when it was made."""
+def seen_records(site_ids: SiteIds, *, is_by_site: bool = True) -> ColumnElement[bool]:
+    """Return the condition that a record is of a site that one may see, and of one's own time there.
+
+    It is the site that stood in it when it was made.
+    """
     if site_ids is None:
         return records.c.id.is_not(None)
     if isinstance(site_ids, OfFleet):
         return of_fleet(site_ids.fleet_id, records.c.driver_id, records.c.token_id)
-    return _site(is_by_site=is_by_site).in_(sorted(site_ids)) if site_ids else false()
+    return held(site_ids, _site(is_by_site=is_by_site), records.c.issued_at)
 
 
 def _site(*, is_by_site: bool) -> ColumnElement[Any]:
@@ -308,16 +321,30 @@ def _site(*, is_by_site: bool) -> ColumnElement[Any]:
 
 
 def _apart(query: RecordQuery, site_ids: SiteIds) -> list[RecordQuery]:
-    """Return one query for each of a few sites, so that each is answered in order by its index; else the query."""
+    """Return one query for each of a few sites, so that each is answered in order by its index; else the query.
+
+    Each asks for the time alone that is one's own at its site, so that the index begins and ends there.
+    """
     if isinstance(site_ids, OfFleet) or query.station is not None or query.transaction_id is not None:
         return [query]
     if query.kind is RecordKind.CREDIT:  # an index has those of all sites, in order: they are few
         return [query]
     wanted = set(query.site_id) if query.site_id else None
-    seen_ones = wanted if site_ids is None else site_ids if wanted is None else wanted & site_ids
-    if seen_ones is None or not 1 < len(seen_ones) <= FEW_SITES:
+    if site_ids is None:
+        known: tuple[Span, ...] = () if wanted is None else (Span(frozenset(wanted)),)
+    else:
+        known = spans_of(site_ids)
+        if wanted is not None:
+            known = tuple(one._replace(site_ids=one.site_ids & wanted) for one in known)
+    if not 1 <= sum(len(one.site_ids) for one in known) <= FEW_SITES:
         return [query]
-    return [msgspec.structs.replace(query, site_id=(one,)) for one in sorted(seen_ones)]
+    found = []
+    for span in known:
+        since, until = narrowed(span, query.since, query.until)
+        found += [
+            msgspec.structs.replace(query, site_id=(one,), since=since, until=until) for one in sorted(span.site_ids)
+        ]
+    return found
 
 
 async def _all_conditions(database: Database, query: RecordQuery, site_ids: SiteIds) -> list[ColumnElement[bool]]:
@@ -340,7 +367,7 @@ def _conditions(query: RecordQuery, site_ids: SiteIds) -> list[ColumnElement[boo
     found: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     is_credit = query.kind is RecordKind.CREDIT
     if site_ids is not None:
-        found.append(_seen(site_ids, is_by_site=not is_credit))
+        found.append(seen_records(site_ids, is_by_site=not is_credit))
     if query.kind is not None:  # in the words of the partial index: credits are few
         charge: ColumnElement[str] = literal_column("'charge'")
         found.append(records.c.kind != charge if is_credit else records.c.kind == charge)

@@ -14,7 +14,9 @@ from ingufu.stations.model import Approval
 from ingufu.stations.tables import connectors, stations
 from ingufu.views.console_sites import approved_of_them, is_faulted
 from ingufu.views.stations import SiteIds, seen
+from ingufu.views.tenures import held_now
 from ingufu.views.timeline import EventRow
+from ingufu.views.transactions import seen_session
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,9 @@ async def find_odd_sessions(database: Database, site_ids: SiteIds, *, since: dat
         transactions.c.anomaly_count.label("number"),
     )
     statement = _stations(transactions.join(stations, stations.c.id == transactions.c.station_id), *chosen).where(
-        transactions.c.anomaly_count > literal_column("0"), transactions.c.started_at >= since, seen(site_ids)
+        transactions.c.anomaly_count > literal_column("0"),
+        transactions.c.started_at >= since,
+        seen_session(site_ids),
     )
     return await _found(database, statement.order_by(transactions.c.started_at.desc()), limit)
 
@@ -107,7 +111,11 @@ async def list_feed(database: Database, site_ids: SiteIds, *, limit: int) -> tup
             stations.c.site_id,
         )
         .select_from(events.outerjoin(stations, stations.c.id == events.c.station_id))
-        .where(lately, or_(kind.in_(FEED_KINDS), and_(kind == "StatusChanged", faults)), seen(site_ids))
+        .where(
+            lately,
+            or_(kind.in_(FEED_KINDS), and_(kind == "StatusChanged", faults)),
+            held_now(site_ids, stations.c.site_id, events.c.occurred_at),
+        )
         .order_by(events.c.id.desc())
         .limit(limit)
     )

@@ -9,7 +9,7 @@ from ingufu.stations.tables import stations
 from ingufu.views.personal import hides_drivers
 from ingufu.views.stations import SiteIds, contains, seen
 from ingufu.views.tokens import match_tokens
-from ingufu.views.transactions import Match, seen_session
+from ingufu.views.transactions import Match, in_own_time, seen_session
 
 MOST = 200  # stations or cards that one word may mean
 
@@ -31,5 +31,7 @@ async def has_any(database: Database, site_ids: SiteIds) -> bool:
     if isinstance(site_ids, OfFleet):
         one = one.where(seen_session(site_ids))
     elif site_ids is not None:
-        one = one.where(transactions.c.station_id.in_(select(stations.c.id).where(seen(site_ids))))
+        one = one.where(
+            transactions.c.station_id.in_(select(stations.c.id).where(seen(site_ids))), *in_own_time(site_ids)
+        )
     return bool(await database.select(one))

@@ -5,16 +5,18 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from ingufu.charging.control.model import WAITING, RemoteStartState, TransactionControl, TransactionLimit
 from ingufu.charging.control.tables import remote_starts
 from ingufu.infra.storage.database import Database
 from ingufu.stations.availability.model import Wish
 from ingufu.stations.availability.tables import wishes
+from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.personal import as_seen
 from ingufu.views.stations import Cursor, Limit, SiteIds
+from ingufu.views.tenures import held_now
 
 MOST_WAITING = 100  # of one station
 
@@ -65,6 +67,11 @@ async def list_remote_starts(
     """Return one page of a station's remote starts, the newest first."""
     order = Order(remote_starts.c.asked_at, datetime, remote_starts.c.id, name="asked_at", is_descending=True)
     statement = select(*_CHOSEN).where(remote_starts.c.station_id == station_id)
+    if site_ids is not None:
+        at = stations.c.id == remote_starts.c.station_id
+        statement = statement.where(
+            exists(select(stations.c.id).where(at, held_now(site_ids, stations.c.site_id, remote_starts.c.asked_at)))
+        )
     if query.state is not None:
         statement = statement.where(remote_starts.c.state == query.state.value)
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))

@@ -14,7 +14,8 @@ from ingufu.infra.storage.database import Database
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
-from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
+from ingufu.views.stations import Cursor, Limit, SiteIds, named
+from ingufu.views.tenures import held_now
 from ingufu.views.transactions import Instant
 
 
@@ -80,7 +81,7 @@ async def list_decisions(
     if fleet_id is not None:
         statement = statement.where(decisions.c.token_id.in_(_tokens_of(tokens.c.organisation_id == fleet_id)))
     elif site_ids is not None:
-        statement = statement.where(seen(site_ids))
+        statement = statement.where(held_now(site_ids, stations.c.site_id, decisions.c.at))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(msgspec.convert(row, DecisionRow) for row in rows), next=cursor)

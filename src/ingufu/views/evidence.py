@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from ingufu.billing.evidence.model import (
     Confidence,
@@ -27,6 +27,7 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
+from ingufu.views.tenures import held_now, is_bounded, now_of
 from ingufu.views.transactions import Instant
 
 _BUILTIN = (datetime, Decimal)
@@ -145,7 +146,9 @@ async def list_verdicts(database: Database, query: VerdictQuery, site_ids: SiteI
         name="judged_at",
         is_descending=True,
     )
-    statement = _verdicts().where(*_of_verdicts(query), seen(site_ids))
+    statement = _verdicts().where(
+        *_of_verdicts(query), _seen(site_ids, verdicts.c.transaction_id, verdicts.c.judged_at)
+    )
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(_verdict(row) for row in rows), next=cursor)
@@ -163,7 +166,7 @@ async def list_reviews(database: Database, query: ReviewQuery, site_ids: SiteIds
     order = Order(
         items.c.opened_at, datetime, items.c.transaction_id, name="opened_at", is_descending=not query.is_open
     )
-    statement = _reviews().where(*_of_reviews(query), seen(site_ids))
+    statement = _reviews().where(*_of_reviews(query), _seen(site_ids, items.c.transaction_id, items.c.opened_at))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(_review(row) for row in rows), next=cursor)
@@ -171,7 +174,8 @@ async def list_reviews(database: Database, query: ReviewQuery, site_ids: SiteIds
 
 async def get_review(database: Database, transaction_id: str, site_ids: SiteIds) -> ReviewRow:
     """Return the session that waits, or did. Raises NotFound, also if it is not one's to see."""
-    rows = await database.select(_reviews().where(items.c.transaction_id == transaction_id, seen(site_ids)))
+    is_seen = _seen(site_ids, items.c.transaction_id, items.c.opened_at)
+    rows = await database.select(_reviews().where(items.c.transaction_id == transaction_id, is_seen))
     if not rows:
         raise NotFound("No such session waits for a decision.")
     return _review(rows[0])
@@ -182,7 +186,7 @@ async def count_reviews(database: Database, site_ids: SiteIds) -> int:
     statement = (
         select(func.count().label("number"))
         .select_from(items.outerjoin(stations, stations.c.id == items.c.station_id))
-        .where(items.c.closed_at.is_(None), seen(site_ids))
+        .where(items.c.closed_at.is_(None), _seen(site_ids, items.c.transaction_id, items.c.opened_at))
     )
     return int((await database.select(statement))[0]["number"])
 
@@ -208,6 +212,15 @@ async def get_key(database: Database, key_id: str, site_ids: SiteIds) -> KeyRow:
     if not rows:
         raise NotFound("There is no such meter key.")
     return msgspec.convert(rows[0], KeyRow, builtin_types=_BUILTIN)
+
+
+def _seen(site_ids: SiteIds, transaction_id: Any, at: Any) -> ColumnElement[bool]:
+    """Return the condition that a session that was looked at then is one's to see: by when it began."""
+    if site_ids is None or not is_bounded(now_of(site_ids)):
+        return seen(site_ids)
+    began = select(transactions.c.started_at).where(transactions.c.id == transaction_id).scalar_subquery()
+    site = stations.c.site_id
+    return and_(held_now(site_ids, site, at), held_now(site_ids, site, began))
 
 
 def _verdicts() -> Select[Any]:

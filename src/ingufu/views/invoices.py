@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, literal_column, or_, select, true
 
 from ingufu.accounts.model import OfFleet
 from ingufu.billing.fiscal.tables import fiscal_receipts
@@ -18,10 +18,11 @@ from ingufu.billing.invoices.tables import customers, document_lines, documents,
 from ingufu.billing.records.tables import records
 from ingufu.core.errors import NotFound
 from ingufu.infra.storage.database import Database
-from ingufu.views.fleets import of_fleet
+from ingufu.views.charge_records import seen_records
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.personal import as_seen, hides_drivers
 from ingufu.views.stations import Cursor, Limit, SiteIds
+from ingufu.views.tenures import hull, is_bounded, sites_of, spans_of, within
 from ingufu.views.transactions import Instant
 
 _credits = documents.alias("credits")
@@ -152,18 +153,20 @@ def seen(site_ids: SiteIds) -> ColumnElement[bool]:
     if site_ids is None:
         return documents.c.id.is_not(None)
     of_it = document_lines.c.document_id == documents.c.id
-    if isinstance(site_ids, OfFleet):
-        theirs = select(records.c.id).where(
-            of_fleet(site_ids.fleet_id, records.c.driver_id, records.c.token_id),
-            records.c.id == document_lines.c.record_id,
-        )
-        elsewhere = ~exists(theirs)
-    elif site_ids:
-        elsewhere = or_(document_lines.c.site_id.is_(None), document_lines.c.site_id.not_in(site_ids))
-    else:
-        return false()
+    begins: datetime | None = None
+    elsewhere = ~exists(select(records.c.id).where(seen_records(site_ids), records.c.id == document_lines.c.record_id))
+    places: ColumnElement[bool] = true()
+    if not isinstance(site_ids, OfFleet):
+        known = sorted(sites_of(site_ids))
+        if not known:
+            return false()
+        places = document_lines.c.site_id.in_(known)
+        not_there = or_(document_lines.c.site_id.is_(None), document_lines.c.site_id.not_in(known))
+        elsewhere = or_(not_there, elsewhere) if is_bounded(site_ids) else not_there
+        begins, _ = hull(spans_of(site_ids))
     return and_(
-        exists(select(document_lines.c.position).where(of_it)),
+        *within(documents.c.created_at, begins, None),  # a document is made after the records that it bills
+        exists(select(document_lines.c.position).where(of_it, places)),
         ~exists(select(document_lines.c.position).where(of_it, elsewhere)),
     )
 

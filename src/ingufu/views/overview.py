@@ -15,6 +15,7 @@ from ingufu.stations.model import Approval, ConnectorStatus
 from ingufu.stations.tables import connectors, stations
 from ingufu.views.revenue import WEEK, Revenue
 from ingufu.views.stations import SiteIds, seen
+from ingufu.views.transactions import in_own_time
 
 STALE = timedelta(hours=1)  # a power that was reported before is no power now
 
@@ -103,4 +104,5 @@ def _at_sites(site_ids: SiteIds) -> ColumnElement[bool]:
     if site_ids is None:
         return true()
     # concat: by time or by being open, never by station, which the sites may have by the thousand
-    return transactions.c.station_id.concat("").in_(select(stations.c.id).where(seen(site_ids)))
+    places = select(stations.c.id).where(seen(site_ids))
+    return and_(transactions.c.station_id.concat("").in_(places), *in_own_time(site_ids))

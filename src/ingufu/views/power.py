@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
@@ -12,10 +13,12 @@ from sqlalchemy import ColumnElement, Integer, Select, Subquery, and_, bindparam
 
 from ingufu.charging.tables import readings
 from ingufu.core.clock import Clock
+from ingufu.core.tenures import Span
 from ingufu.infra.storage.database import Database
 from ingufu.stations.tables import stations
 from ingufu.views.buckets import Slice, begin_of, number_of
 from ingufu.views.stations import SiteIds
+from ingufu.views.tenures import now_of, spans_of
 
 WIDTH_S = 900  # 15 minutes: what stations report in, and grid operators reckon with
 DAY = 96  # slices
@@ -98,13 +101,19 @@ class PowerCurve:
 
 
 def _points(slices: dict[int, dict[str | None, float]], site_ids: SiteIds) -> list[PowerPoint]:
+    own = None if site_ids is None else spans_of(now_of(site_ids))
     return [
-        PowerPoint(
-            at=begin_of(number, WIDTH_S),
-            power_w=sum(power for site_id, power in by_site.items() if site_ids is None or site_id in site_ids),
-        )
+        PowerPoint(at=(at := begin_of(number, WIDTH_S)), power_w=_power(by_site, at, own))
         for number, by_site in sorted(slices.items())
     ]
+
+
+def _power(by_site: Mapping[str | None, float], at: datetime, own: Sequence[Span] | None) -> float:
+    """Return the power of a slice that begins then at the sites that were one's own."""
+    if own is None:
+        return sum(by_site.values())
+    seen = (one for one in own if (one.since is None or one.since <= at) and (one.until is None or at < one.until))
+    return sum(by_site[site_id] for one in seen for site_id in one.site_ids & by_site.keys())
 
 
 def _by_transaction() -> Subquery:

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, func, select
 
-from ingufu.accounts.model import OfFleet
+from ingufu.accounts.model import Held, OfFleet
 from ingufu.billing.records.model import RecordKind
 from ingufu.billing.records.tables import sums
 from ingufu.infra.storage.database import Database
 from ingufu.views import charge_records
 from ingufu.views.charge_records import RecordQuery, Sum
 from ingufu.views.stations import SiteIds
+from ingufu.views.tenures import narrowed, spans_of
 
 _ALL = "*"
 _DAY = timedelta(days=1)
@@ -24,6 +25,13 @@ replace = msgspec.structs.replace
 
 async def sum_records(database: Database, query: RecordQuery, site_ids: SiteIds) -> tuple[Sum, ...]:
     """Return what the charge records that fit come to, by currency."""
+    if isinstance(site_ids, Held):  # each site by the time in which it was one's own
+        found: list[Sum] = []
+        for span in spans_of(site_ids):
+            since, until = narrowed(span, query.since, query.until)
+            if since is None or until is None or since < until:
+                found += await sum_records(database, replace(query, since=since, until=until), span.site_ids)
+        return _together(found)
     others = set(RecordQuery.__struct_fields__) - _KEPT_BY
     if isinstance(site_ids, OfFleet) or any(getattr(query, name) is not None for name in others):
         return await charge_records.sum_records(database, query, site_ids)

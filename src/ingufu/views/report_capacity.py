@@ -7,12 +7,14 @@ from datetime import date, datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import false, func, select
+from sqlalchemy import func, select
 
+from ingufu.accounts.model import Held
 from ingufu.infra.storage.database import Database
-from ingufu.reports.days import bounds
+from ingufu.reports.days import ONE, bounds
 from ingufu.reports.tables import evses
 from ingufu.views.stations import SiteIds
+from ingufu.views.tenures import sites_of
 
 
 class _Growth:
@@ -48,7 +50,8 @@ class Capacity:
         for row in rows:
             since = date.fromisoformat(row["since"])
             whole[row["time_zone"]][since] += row["number"]
-            sites[row["site_id"]][row["time_zone"]][since] = row["number"]
+            known = sites[row["site_id"]][row["time_zone"]]
+            known[since] = known.get(since, 0) + row["number"]
         self._whole = {zone: _Growth(numbers) for zone, numbers in whole.items()}
         self._sites = {
             site_id: {zone: _Growth(numbers) for zone, numbers in zones.items()} for site_id, zones in sites.items()
@@ -70,7 +73,26 @@ async def find_capacity(database: Database, site_id: str | None, site_ids: SiteI
     columns = (evses.c.site_id, evses.c.time_zone, evses.c.since)
     statement = select(*columns, func.count().label("number")).group_by(*columns)
     if site_ids is not None:
-        statement = statement.where(evses.c.site_id.in_(sorted(site_ids)) if site_ids else false())
+        statement = statement.where(evses.c.site_id.in_(sorted(sites_of(site_ids))))
     if site_id is not None:
         statement = statement.where(evses.c.site_id == site_id)
-    return Capacity(await database.select(statement), now)
+    return Capacity(in_own_days(await database.select(statement), site_ids), now)
+
+
+def in_own_days(rows: Iterable[dict[str, Any]], site_ids: SiteIds) -> list[dict[str, Any]]:
+    """Return EVSEs by the days on which they stood at sites of one's own: as many less once another has a site."""
+    if not isinstance(site_ids, Held):
+        return list(rows)
+    days: defaultdict[str, list[tuple[str, str | None]]] = defaultdict(list)
+    for one in site_ids.tenures:
+        begins = "" if one.first_day is None else one.first_day.isoformat()
+        days[one.site_id].append((begins, None if one.last_day is None else (one.last_day + ONE).isoformat()))
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        for begins, ends in days[row["site_id"]]:
+            first = max(row["since"], begins)
+            if ends is None or first < ends:
+                found.append({**row, "since": first})
+            if ends is not None and first < ends:
+                found.append({**row, "since": ends, "number": -row["number"]})
+    return found

@@ -14,8 +14,8 @@ from ingufu.reports.days import ONE
 from ingufu.reports.tables import taking_totals, totals
 from ingufu.sites.tables import sites
 from ingufu.views.report_capacity import find_capacity
-from ingufu.views.report_periods import on_days, period_of
-from ingufu.views.reports import EARNED, SUMS, USE_COLUMNS, DaysQuery, Use, sites_of, sum_by, use_of
+from ingufu.views.report_periods import period_of
+from ingufu.views.reports import EARNED, SUMS, USE_COLUMNS, DaysQuery, Use, on_days_at, sum_by, use_of
 from ingufu.views.stations import SiteIds
 
 DAYS_AT_ONCE = 31
@@ -50,15 +50,13 @@ async def list_days(
     named = {row["id"]: row for row in await database.select(select(sites.c.id, sites.c.name, sites.c.time_zone))}
     while since <= until:
         last = min(since + (DAYS_AT_ONCE - 1) * ONE, until)
-        conditions = sites_of(totals, query.site_id, site_ids)
-        rows = await database.select(
-            sum_by(totals, SUMS, "place", "period").where(*on_days(totals, since, last), conditions)
-        )
+        at = on_days_at(totals, query.site_id, site_ids, since, last)
+        rows = await database.select(sum_by(totals, SUMS, "place", "period").where(at))
         taken: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
         if with_money:
-            conditions = sites_of(taking_totals, query.site_id, site_ids)
+            at = on_days_at(taking_totals, query.site_id, site_ids, since, last)
             statement = sum_by(taking_totals, EARNED, "place", "period", "currency")
-            for row in await database.select(statement.where(*on_days(taking_totals, since, last), conditions)):
+            for row in await database.select(statement.where(at)):
                 taken[row["place"], row["period"]].append(row)
         found = {(row["place"], row["period"]): row for row in rows}
         yield [

@@ -18,10 +18,11 @@ from ingufu.reports.days import bounds
 from ingufu.reports.tables import cells, evses, taking_cells
 from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
-from ingufu.views.report_capacity import Capacity
+from ingufu.views.report_capacity import Capacity, in_own_days
 from ingufu.views.report_periods import period_of
 from ingufu.views.reports import EARNED, SUMS, USE_COLUMNS, DaysQuery, Use, use_of
 from ingufu.views.stations import SiteIds
+from ingufu.views.tenures import held, held_days, sites_of
 
 MOST = 500  # stations of a list
 AT_ONCE = 500  # rows of a file
@@ -248,7 +249,11 @@ def _sums(
     keys = [table.c.station_id, *(table.c[name] for name in by)]
     return (
         select(*keys, *(func.sum(table.c[name]).label(name) for name in names))
-        .where(table.c.day.between(days[0].isoformat(), days[1].isoformat()), _at(table.c.site_id, site_id, site_ids))
+        .where(
+            table.c.day.between(days[0].isoformat(), days[1].isoformat()),
+            _at(table.c.site_id, site_id, site_ids),
+            true() if site_ids is None else held_days(site_ids, table.c.site_id, table.c.day),
+        )
         .group_by(*keys)
     )
 
@@ -257,7 +262,7 @@ def _at(column: Any, site_id: str | None, site_ids: SiteIds) -> ColumnElement[bo
     """Return the condition on what stands at the site that is asked for, of those that one may see."""
     condition: ColumnElement[bool] = true() if site_id is None else column == site_id
     if site_ids is not None:
-        condition = and_(condition, column.in_(sorted(site_ids)) if site_ids else false())
+        condition = and_(condition, column.in_(sorted(sites_of(site_ids))))
     return condition
 
 
@@ -265,10 +270,11 @@ async def _capacity(
     database: Database, site_id: str | None, site_ids: SiteIds, now: datetime, only: Sequence[str] | None
 ) -> Capacity:
     """Return the EVSE time by station, wherever capacity counts it by site."""
-    columns = (evses.c.station_id.label("site_id"), evses.c.time_zone, evses.c.since)
-    statement = select(*columns, func.count().label("number")).group_by(evses.c.station_id, *columns[1:])
+    columns = (evses.c.station_id, evses.c.site_id, evses.c.time_zone, evses.c.since)
+    statement = select(*columns, func.count().label("number")).group_by(*columns)
     statement = _of(statement.where(_at(evses.c.site_id, site_id, site_ids)), evses, only)
-    return Capacity(await database.select(statement), now)
+    rows = in_own_days(await database.select(statement), site_ids)
+    return Capacity([{**row, "site_id": row["station_id"]} for row in rows], now)
 
 
 async def _began(
@@ -279,13 +285,14 @@ async def _began(
     for row in await database.select(select(sites.c.id, sites.c.time_zone).where(_at(sites.c.id, site_id, site_ids))):
         by_zone[row["time_zone"]].append(row["id"])
     is_whole = site_id is None and site_ids is None
+    own = [] if site_ids is None else [held(site_ids, stations.c.site_id, transactions.c.started_at)]
     if is_whole and set(by_zone) <= {"UTC"}:
         return _between(since, until, "UTC")
     parts = [and_(stations.c.site_id.in_(ids), _between(since, until, zone)) for zone, ids in by_zone.items()]
     if is_whole:
         parts.append(and_(stations.c.site_id.is_(None), _between(since, until, "UTC")))
     around = _between(since - timedelta(days=1), until + timedelta(days=1), "UTC")  # what the index finds
-    return and_(around, or_(*parts)) if parts else false()
+    return and_(around, or_(*parts), *own) if parts else false()
 
 
 def _between(since: date, until: date, zone: str) -> ColumnElement[bool]:

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, false, func, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
 from ingufu.core.sheet import Column
+from ingufu.core.tenures import DaySpan
 from ingufu.infra.storage.database import Database
 from ingufu.reports.days import days_between
 from ingufu.reports.model import NETWORK, NOWHERE
@@ -21,9 +22,11 @@ from ingufu.sites.tables import sites
 from ingufu.views.report_capacity import Capacity, find_capacity
 from ingufu.views.report_periods import Compare, earlier, on_days, period_of, within
 from ingufu.views.stations import SiteIds
+from ingufu.views.tenures import day_spans_of, narrowed_days
 
 HOURS, WEEKDAYS = 24, 7
 _WH = Decimal(1_000_000)
+On: TypeAlias = Callable[[Any, date, date], ColumnElement[bool]]  # which rows of totals make up a period
 
 
 class Grain(StrEnum):
@@ -162,7 +165,7 @@ async def get_report(
 ) -> Report:
     """Return the figures of a period at the sites that one may see. Raises InvalidInput for an odd period."""
     since, until = period_of(query.since, query.until, now)
-    places = _places(query.site_id, site_ids)
+    places = _spans(query.site_id, site_ids)
     earlier_days = earlier(since, until, query.compare)
     capacity, rows, earned, before, by_site, known = await asyncio.gather(  # none needs another
         find_capacity(database, query.site_id, site_ids, now),
@@ -197,18 +200,36 @@ async def last_gathered(database: Database) -> datetime | None:
 _STATE = select(state.c.gathered_at, state.c.next_day)
 
 
-def _places(site_id: str | None, site_ids: SiteIds) -> tuple[str, ...]:
-    """Return what is summed up: the network's own totals, or the sites one by one."""
-    if site_id is not None:
-        return (site_id,) if site_ids is None or site_id in site_ids else ()
-    return (NETWORK,) if site_ids is None else tuple(sorted(site_ids))
+def _spans(site_id: str | None, site_ids: SiteIds) -> tuple[DaySpan, ...]:
+    """Return what is summed up, and of which days: the network's own totals, or the sites one by one."""
+    if site_ids is None:
+        return (DaySpan(frozenset({NETWORK if site_id is None else site_id})),)
+    wanted = ((one.site_ids if site_id is None else one.site_ids & {site_id}, one) for one in day_spans_of(site_ids))
+    return tuple(one._replace(site_ids=ids) for ids, one in wanted if ids)
 
 
-def sites_of(table: Any, site_id: str | None, site_ids: SiteIds) -> ColumnElement[bool]:
-    """Return the condition that a row of totals is of one of the sites that are asked for, each by itself."""
-    places = _places(site_id, site_ids)
-    condition: ColumnElement[bool] = table.c.place != NETWORK if places == (NETWORK,) else table.c.place.in_(places)
-    return condition if places else false()
+def _at(
+    table: Any, spans: Sequence[DaySpan], since: date, until: date, on: On, *, is_apart: bool
+) -> ColumnElement[bool]:
+    """Return the condition that a row of totals is of these places, in that part of the period which is one's own."""
+    parts: list[ColumnElement[bool]] = []
+    for span in spans:
+        first, last = narrowed_days(span, since, until)
+        if first > last:
+            continue
+        is_whole = is_apart and span.site_ids == {NETWORK}
+        place: ColumnElement[bool] = table.c.place != NETWORK if is_whole else table.c.place.in_(sorted(span.site_ids))
+        parts.append(and_(on(table, first, last), place))
+    return or_(*parts) if parts else false()
+
+
+def on_days_at(table: Any, site_id: str | None, site_ids: SiteIds, since: date, until: date) -> ColumnElement[bool]:
+    """Return the condition that a row of totals is of these days and of a site that is asked for, each by itself."""
+    return _at(table, _spans(site_id, site_ids), since, until, _on_days, is_apart=True)
+
+
+def _on_days(table: Any, since: date, until: date) -> ColumnElement[bool]:
+    return and_(*on_days(table, since, until))
 
 
 def sum_by(table: Any, names: Iterable[str], *by: str) -> Select[Any]:
@@ -217,37 +238,38 @@ def sum_by(table: Any, names: Iterable[str], *by: str) -> Select[Any]:
     return select(*keys, *(func.sum(table.c[name]).label(name) for name in names)).group_by(*keys)
 
 
-async def _days(database: Database, places: Sequence[str], since: date, until: date) -> list[dict[str, Any]]:
+async def _days(database: Database, places: Sequence[DaySpan], since: date, until: date) -> list[dict[str, Any]]:
     """Return the rows of each day, with their hours."""
     if not places:
         return []
     columns = [totals.c[name] for name in ("place", "period", *SUMS, "hours")]
-    statement = select(*columns).where(*on_days(totals, since, until), totals.c.place.in_(places))
+    statement = select(*columns).where(_at(totals, places, since, until, _on_days, is_apart=False))
     return list(await database.select(statement))
 
 
 async def _earned(
-    database: Database, places: Sequence[str], since: date, until: date, *, with_money: bool
+    database: Database, places: Sequence[DaySpan], since: date, until: date, *, with_money: bool
 ) -> list[dict[str, Any]]:
     """Return what was earned on each day, by currency."""
     if not places or not with_money:
         return []
     statement = sum_by(taking_totals, EARNED, "period", "currency")
-    conditions = (*on_days(taking_totals, since, until), taking_totals.c.place.in_(places))
-    return list(await database.select(statement.where(*conditions)))
+    return list(
+        await database.select(statement.where(_at(taking_totals, places, since, until, _on_days, is_apart=False)))
+    )
 
 
-async def _whole(database: Database, places: Sequence[str], since: date, until: date, *, with_money: bool) -> Use:
+async def _whole(database: Database, places: Sequence[DaySpan], since: date, until: date, *, with_money: bool) -> Use:
     """Return the sum of a period alone: whole months from the sums of months."""
     if not places:
         return Use()
     rows = await database.select(
-        sum_by(totals, SUMS, "place").where(within(totals, since, until), totals.c.place.in_(places))
+        sum_by(totals, SUMS, "place").where(_at(totals, places, since, until, within, is_apart=False))
     )
     earned: Sequence[dict[str, Any]] = ()
     if with_money:
-        conditions = (within(taking_totals, since, until), taking_totals.c.place.in_(places))
-        earned = await database.select(sum_by(taking_totals, EARNED, "currency").where(*conditions))
+        at = _at(taking_totals, places, since, until, within, is_apart=False)
+        earned = await database.select(sum_by(taking_totals, EARNED, "currency").where(at))
     return use_of(rows, earned, 0)
 
 
@@ -262,12 +284,13 @@ class _BySite(NamedTuple):
 async def _by_site(
     database: Database, site_id: str | None, site_ids: SiteIds, since: date, until: date, *, with_money: bool
 ) -> _BySite:
-    conditions = (within(totals, since, until), sites_of(totals, site_id, site_ids))
-    rows = await database.select(sum_by(totals, SUMS, "place").where(*conditions))
+    spans = _spans(site_id, site_ids)
+    at = _at(totals, spans, since, until, within, is_apart=True)
+    rows = await database.select(sum_by(totals, SUMS, "place").where(at))
     earned: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     if with_money:
-        conditions = (within(taking_totals, since, until), sites_of(taking_totals, site_id, site_ids))
-        for row in await database.select(sum_by(taking_totals, EARNED, "place", "currency").where(*conditions)):
+        at = _at(taking_totals, spans, since, until, within, is_apart=True)
+        for row in await database.select(sum_by(taking_totals, EARNED, "place", "currency").where(at)):
             earned[row["place"]].append(row)
     names = await database.select(select(sites.c.id, sites.c.name))
     return _BySite({row["place"]: row for row in rows}, earned, {row["id"]: row["name"] for row in names})

@@ -16,7 +16,8 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.personal import as_seen
-from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
+from ingufu.views.stations import Cursor, Limit, SiteIds, named
+from ingufu.views.tenures import held_now
 from ingufu.views.transactions import Instant
 
 
@@ -65,7 +66,7 @@ class ReservationRow(msgspec.Struct, frozen=True, kw_only=True):
 async def list_reservations(database: Database, query: ReservationQuery, site_ids: SiteIds) -> Page[ReservationRow]:
     """Return one page of the reservations that one may see."""
     order = Order(reservations.c.id, int, reservations.c.id, tie_kind=int, name="id", is_descending=True)  # they rise
-    statement = _rows().where(*_conditions(query), seen(site_ids))
+    statement = _rows().where(*_conditions(query), _seen(site_ids))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=as_seen(site_ids, tuple(_row(row) for row in rows)), next=cursor)
@@ -73,10 +74,14 @@ async def list_reservations(database: Database, query: ReservationQuery, site_id
 
 async def get_reservation(database: Database, reservation_id: int, site_ids: SiteIds) -> ReservationRow:
     """Return the reservation. Raises NotFound, also if it is not one's to see."""
-    rows = await database.select(_rows().where(reservations.c.id == reservation_id, seen(site_ids)))
+    rows = await database.select(_rows().where(reservations.c.id == reservation_id, _seen(site_ids)))
     if not rows:
         raise NotFound("There is no such reservation.")
     return as_seen(site_ids, _row(rows[0]))
+
+
+def _seen(site_ids: SiteIds) -> ColumnElement[bool]:
+    return held_now(site_ids, stations.c.site_id, reservations.c.created_at)
 
 
 def _rows() -> Select[Any]:

@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, false, func, select, true
+from sqlalchemy import ColumnElement, func, select, true
 
 from ingufu.billing.records.tables import records
 from ingufu.infra.storage.database import Database
 from ingufu.views.stations import SiteIds
+from ingufu.views.tenures import held
 
 WEEK = timedelta(days=7)
 
@@ -75,4 +76,4 @@ async def _takings(database: Database, site_ids: SiteIds, begin: datetime, end: 
 def _at_sites(site_ids: SiteIds) -> ColumnElement[bool]:
     if site_ids is None:
         return true()
-    return records.c.site_id.in_(sorted(site_ids)) if site_ids else false()
+    return held(site_ids, records.c.site_id, records.c.issued_at)

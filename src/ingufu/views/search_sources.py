@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import ColumnElement, func, select
 
-from ingufu.accounts.model import OfFleet
 from ingufu.accounts.tables import users
 from ingufu.authorization.tables import drivers, token_groups, tokens
 from ingufu.billing.invoices.tables import documents
@@ -18,7 +17,7 @@ from ingufu.sites.tables import sites
 from ingufu.stations.tables import stations
 from ingufu.tariffs.tables import tariffs
 from ingufu.views import invoices
-from ingufu.views.fleets import of_fleet
+from ingufu.views.charge_records import seen_records
 from ingufu.views.search_model import Fit, Hit, HitKind, Reach, fitting
 from ingufu.views.stations import seen
 from ingufu.views.tariffs import visible
@@ -67,9 +66,7 @@ def sessions_seen(reach: Reach) -> ColumnElement[bool]:
 
 
 def records_seen(reach: Reach) -> ColumnElement[bool]:
-    if isinstance(reach.site_ids, OfFleet):
-        return of_fleet(reach.site_ids.fleet_id, records.c.driver_id, records.c.token_id)
-    return records.c.id.is_not(None) if reach.site_ids is None else records.c.site_id.in_(sorted(reach.site_ids))
+    return seen_records(reach.site_ids)
 
 
 def users_seen(reach: Reach) -> ColumnElement[bool]:

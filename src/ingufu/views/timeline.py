@@ -13,7 +13,8 @@ from ingufu.infra.storage.outbox import events
 from ingufu.stations.tables import stations
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.personal import as_seen, hides_drivers, masked_detail
-from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
+from ingufu.views.stations import Cursor, Limit, SiteIds, named
+from ingufu.views.tenures import held_now
 from ingufu.views.transactions import Instant
 
 Kinds = Annotated[
@@ -72,7 +73,7 @@ async def list_events(database: Database, query: EventQuery, site_ids: SiteIds) 
         ids = select(stations.c.id).where(named(query.station))
         statement = statement.where(events.c.station_id.in_([row["id"] for row in await database.select(ids)]))
     if site_ids is not None:
-        statement = statement.where(seen(site_ids))
+        statement = statement.where(held_now(site_ids, stations.c.site_id, events.c.occurred_at))
     rows = await database.select(ordered(statement, order, cursor=query.cursor, limit=query.limit))
     rows, cursor = cut(rows, order, query.limit)
     return Page(items=tuple(event_row(row, site_ids) for row in rows), next=cursor)
@@ -87,7 +88,7 @@ async def events_after(database: Database, last_id: int, wanted: EventFilter, *,
         statement = statement.where(events.c.station_id.in_(sorted(wanted.station_ids)))
     if wanted.site_ids is not None:
         of_sessions = events.c.transaction_id.in_(sorted(wanted.transaction_ids))
-        is_seen = seen(wanted.site_ids)
+        is_seen = held_now(wanted.site_ids, stations.c.site_id, events.c.occurred_at)
         statement = statement.where(or_(is_seen, of_sessions) if wanted.transaction_ids else is_seen)
     rows = await database.select(statement.order_by(events.c.id).limit(limit))
     return [event_row(row, wanted.site_ids) for row in rows]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, false, func, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal_column, or_, select, true
 
 from ingufu.accounts.model import OfFleet
 from ingufu.authorization.decide import MASK, is_secret
@@ -22,6 +22,7 @@ from ingufu.views.fleets import of_fleet
 from ingufu.views.paging import Order, Page, cut, ordered
 from ingufu.views.personal import as_seen
 from ingufu.views.stations import Cursor, Limit, SiteIds, named, seen
+from ingufu.views.tenures import held_now, hull, now_of, spans_of, within
 
 FEW_TRANSACTIONS = 2000  # up to here those of many stations are found by station, too
 FEW_STATIONS = 50  # up to here a site's transactions are found by station; beyond, by time
@@ -206,7 +207,7 @@ def seen_session(site_ids: SiteIds) -> ColumnElement[bool]:
     """Return the condition that a transaction, with its station, is one's to see."""
     if isinstance(site_ids, OfFleet):
         return of_fleet(site_ids.fleet_id, transactions.c.driver_id, transactions.c.token_id)
-    return seen(site_ids)
+    return held_now(site_ids, stations.c.site_id, transactions.c.started_at)
 
 
 async def find_at_station(database: Database, station_id: str, name: str) -> TransactionView:
@@ -258,7 +259,10 @@ async def _at_stations(
     """
     is_fleet = isinstance(site_ids, OfFleet)
     own = [seen_session(site_ids)] if is_fleet else []
-    limits = [] if site_ids is None or is_fleet else [seen(site_ids)]
+    limits: list[ColumnElement[bool]] = []
+    if site_ids is not None and not is_fleet:
+        limits.append(seen(site_ids))
+        own += in_own_time(site_ids)
     if query.station is not None:
         limits.append(named(query.station))
     if query.site_id:
@@ -275,6 +279,22 @@ async def _at_stations(
     its = transactions.c.station_id.in_(places)
     is_by_time = is_in_order and await _are_many(database, its)
     return [*own, transactions.c.station_id.concat("").in_(places) if is_by_time else its]
+
+
+def in_own_time(site_ids: SiteIds) -> list[ColumnElement[bool]]:
+    """Return the conditions that leave out what began at a site when it was another's."""
+    parts = () if site_ids is None else spans_of(now_of(site_ids))
+    found = within(transactions.c.started_at, *hull(parts))
+    if len(parts) <= 1:
+        return found
+    its = (
+        and_(
+            transactions.c.station_id.in_(select(stations.c.id).where(stations.c.site_id.in_(sorted(one.site_ids)))),
+            *within(transactions.c.started_at, one.since, one.until),
+        )
+        for one in parts
+    )
+    return [*found, or_(*its)]
 
 
 async def _are_many(database: Database, condition: ColumnElement[bool]) -> bool:

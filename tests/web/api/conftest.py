@@ -207,7 +207,7 @@ def make_services(
         clock,
         ids,
         passwords=PasswordHasher(CHEAP),
-        sites_of=sites.ids_of,
+        sites_of=sites.tenures_of,
         trail_key=lambda: vault.derive("audit trail"),
     )
     return Services(

@@ -15,7 +15,9 @@ from ingufu.ledger.service import retried
 from web.api.conftest import House
 from web.api.engines import both_engines
 from web.api.test_access import enter, key_for
-from web.api.test_walk_privacy import readings_of
+from web.api.test_walk_pages import QUERIES as PAGE_QUERIES
+from web.api.test_walk_pages import browser_of, pages, streams, target_of
+from web.api.test_walk_privacy import HOST, readings_of
 from web.api.test_walk_roles import world
 from web.api.world import World, key_of
 
@@ -171,10 +173,82 @@ async def test_two_hosts_that_are_given_a_site_at_once_do_not_both_get_it(house:
     assert sorted(one.status_code for one in answers) == [200, 409]
 
 
-async def test_no_answer_tells_the_new_host_of_the_former_hosts_money(world: World) -> None:
+async def hand_over(world: World) -> None:
+    """Let the site of one host become the other's."""
     one, two = world.one, world.two
+    world.house.clock.advance(60)
     await own(world.admin, {"id": one.host_id})
     await own(world.admin, {"id": two.host_id}, one.ids["site_id"], two.ids["site_id"])
+    world.house.clock.advance(60)
+
+
+async def test_no_answer_and_no_page_tells_the_new_host_what_was_charged_before(world: World) -> None:
+    one, two = world.one, world.two
+    await hand_over(world)
+    client = world.house.client(await key_of(world, Role.HOST, kind=OrganisationKind.HOST, side=two))
+    names = ("transaction_id", "item", "record_id", "document_id")
+    secrets, told, found = {one.ids[name] for name in names}, 0, []
+    for operation, asked in readings_of(one):
+        answer = await client.get(**asked)
+        text = answer.content.decode(errors="replace") if answer.status_code == 200 else ""
+        found += [(operation.id, secret) for secret in secrets if secret in text]
+        told += answer.status_code == 200
+    assert told > 30
+    world.one, world.two = two, one
+    browser = await browser_of(world, HOST)
+    for route in pages("GET"):
+        target = None if streams(route) else target_of(route, one)
+        if target is not None:
+            answer = await browser.get(target, params=PAGE_QUERIES.get(route.name))
+            text = answer.text if answer.status_code == 200 else ""
+            found += [(route.name, secret) for secret in secrets if secret in text]
+            told += answer.status_code == 200
+    assert not found, "\n".join(map(str, found))
+    assert told > 50
+
+
+async def test_the_former_host_keeps_what_was_earned_in_its_time_and_nothing_else(world: World) -> None:
+    one = world.one
+    client = world.house.client(await key_of(world, Role.HOST, kind=OrganisationKind.HOST, side=one))
+    before = await money_of(client)
+    assert before["charge-records"] == [one.ids["record_id"]]
+    assert before["sums"]
+    await hand_over(world)
+    assert await money_of(client) == before
+    for path in ("charge-records/{record_id}", "invoices/{document_id}"):
+        assert (await client.get(f"/api/v1/{path.format(**one.ids)}")).status_code == 200
+    for path in ("transactions/{transaction_id}", "stations/{station}", "sites/{site}"):
+        assert (await client.get(f"/api/v1/{path.format(**one.ids)}")).status_code == 404
+    for path in ("transactions", "stations", "sites", "reservations", "events"):
+        assert (await client.get(f"/api/v1/{path}")).json()["items"] == [], path
+    browser = await browser_of(world, HOST)
+    for page in ("charge-records/{record_id}", "invoices/{document_id}", "ledger/hosts", "reports", ""):
+        assert (await browser.get(f"/console/{page.format(**one.ids)}")).status_code == 200, page
+    ending = await client.post("/api/v1/transactions/{transaction_id}/end".format(**one.ids), json={"reason": "over"})
+    assert ending.status_code == 404
+    new = world.house.client(await key_of(world, Role.HOST, kind=OrganisationKind.HOST, side=world.two))
+    assert one.ids["record_id"] not in (await money_of(new))["charge-records"]
+
+    await own(world.admin, {"id": world.two.host_id}, world.two.ids["site_id"])
+    await own(world.admin, {"id": one.host_id}, one.ids["site_id"])
+    assert await money_of(client) == before
+    assert (await client.get(f"/api/v1/transactions/{one.ids['transaction_id']}")).status_code == 200
+    sessions = [it["id"] for it in (await client.get("/api/v1/transactions")).json()["items"]]
+    assert sorted(sessions) == sorted([one.ids["transaction_id"], one.ids["item"]]), "its own earlier time comes back"
+
+
+async def money_of(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Return the records and documents that one sees, and what they come to."""
+    found: dict[str, Any] = {}
+    for path in ("charge-records", "invoices"):
+        found[path] = [one["id"] for one in (await client.get(f"/api/v1/{path}")).json()["items"]]
+    found["sums"] = (await client.get("/api/v1/charge-records/sums")).json()
+    return found
+
+
+async def test_no_answer_tells_the_new_host_of_the_former_hosts_money(world: World) -> None:
+    one, two = world.one, world.two
+    await hand_over(world)
     client = world.house.client(await key_of(world, Role.HOST, kind=OrganisationKind.HOST, side=two))
     secrets, told = {one.ids["payout_id"], one.ids["agreement_id"], one.host_id, "Host Alpha"}, 0
     for operation, asked in readings_of(one):

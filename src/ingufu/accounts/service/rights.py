@@ -18,15 +18,16 @@ from ingufu.accounts.model import (
 )
 from ingufu.core.clock import Clock
 from ingufu.core.errors import Forbidden, InvalidInput, NotFound
+from ingufu.core.tenures import Tenure
 from ingufu.infra.storage.database import Database
 
-SitesOf: TypeAlias = Callable[[str], Awaitable[frozenset[str]]]
-"""The sites that an organisation owns."""
+SitesOf: TypeAlias = Callable[[str], Awaitable[tuple[Tenure, ...]]]
+"""In which time which sites are and were an organisation's."""
 
 
-async def no_sites(_organisation_id: str) -> frozenset[str]:
+async def no_sites(_organisation_id: str) -> tuple[Tenure, ...]:
     """Return the sites of organisations where there are none."""
-    return frozenset()
+    return ()
 
 
 class Rights:
@@ -55,8 +56,8 @@ class Rights:
         found = await store.organisation(self._database, organisation_id)
         if found is None:
             return None
-        owned = await self._sites_of(found.id) if found.kind is OrganisationKind.HOST else frozenset[str]()
-        return Bounds(organisation_id=found.id, kind=found.kind, owned_site_ids=owned)
+        tenures = await self._sites_of(found.id) if found.kind is OrganisationKind.HOST else ()
+        return Bounds(organisation_id=found.id, kind=found.kind, tenures=tenures)
 
     async def scopes_of(self, role: str) -> frozenset[Scope] | None:
         """Return what holders of the role may; None: there is no such role."""

@@ -165,6 +165,24 @@ def _sites() -> None:
         sa.Column("time_zone", sa.Text, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
     )
+    op.create_table(
+        "site_tenures",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("site_id", sa.Text, nullable=False),
+        sa.Column("organisation_id", sa.Text, nullable=False),
+        sa.Column("since", Instant),
+        sa.Column("until", Instant),
+    )
+    is_latest = sa.text("until IS NULL")
+    op.create_index(
+        "site_tenures_latest",
+        "site_tenures",
+        ["site_id"],
+        unique=True,
+        sqlite_where=is_latest,
+        postgresql_where=is_latest,
+    )
+    op.create_index("site_tenures_by_organisation", "site_tenures", ["organisation_id"])
 
 
 def _connection_attempts() -> None:

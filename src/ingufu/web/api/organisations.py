@@ -129,6 +129,8 @@ async def set_owned_sites(web: WebContext, principal: Principal, organisation_id
     """Say which sites a host owns
 
     All of them: those left out go back to the operator. Its people see them within seconds, and the others no more.
+    What is charged there is theirs to see from now on; what was before is not. Of sites that they had before they keep
+    the charge records, the documents and the reports of their own time.
     A site of another host has to be taken from that host first. What was agreed about a site with its former host ends
     at once; what that host has earned stays due to it.
     """
