@@ -62,7 +62,6 @@ _BY_HAND = (
     ("tests/benchmarks/test_large_network.py", ""),
     ("tests/app/test_demo.py::test_it_is_the_same", ""),
     ("tests/simulator/test_network.py::test_a_day_passes", ""),
-    ("tests/web/api/test_sites_only.py", ""),  # test_walk_roles.py goes over the same operations
     ("tests/web/api/test_walk.py", "[2-"),
     ("tests/web/test_right_to_left.py", "390"),
     ("tests/web/test_styleguide.py", ""),  # what it shows is shown on the pages
