@@ -42,7 +42,7 @@ def multiply(path: Path, *, stations: int, transactions: int) -> tuple[int, int]
 
     Statistics for the planner (ANALYZE) are not made, as the product makes none.
     """
-    with closing(sqlite3.connect(path)) as database, database:
+    with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=OFF")  # nobody else has it open, and it can be made anew
         database.execute("PRAGMA synchronous=OFF")
         database.execute("PRAGMA cache_size=-400000")
@@ -54,8 +54,8 @@ def multiply(path: Path, *, stations: int, transactions: int) -> tuple[int, int]
         for copy in range(1, -(-transactions // max(1, _count(database, "transactions")))):
             _copy(database, "transactions", copy, (copy - 1) % (copies - 1) + 1)
         made = (_count(database, "stations"), _count(database, "transactions"))
-    database.execute("PRAGMA journal_mode=WAL")
-    database.close()
+        database.commit()
+        database.execute("PRAGMA journal_mode=WAL")
     return made
 
 
