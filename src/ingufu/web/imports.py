@@ -76,7 +76,7 @@ async def start(  # a file, how it is read, and what is done with it
         run.total = len(run.results)
 
     action = f"{TRIAL if is_trial else IMPORT}-{sheet.kind.value}"
-    run = runs.begin(principal.id, Subject.IMPORT, action, count_lines(raw, sheet), do)
+    run = runs.begin(principal, Subject.IMPORT, action, count_lines(raw, sheet), do)
     async with web.services.database.work() as work:
         access.note(web, work, principal, f"import.{action}", run.id, {"file": name, "bytes": len(raw)})
     return run

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import structlog
 
+from ingufu.accounts.model import Principal
 from ingufu.core.clock import Clock
 from ingufu.core.errors import IngufuError, NotFound, TooManyRequests
 from ingufu.core.ids import IdMaker
@@ -64,10 +65,18 @@ class Run:
     """Something done to many. `total` is what there is to do; of an import about, until it is over."""
 
     def __init__(  # what it is about, and what there is to do
-        self, run_id: str, owner_id: str, subject: Subject, action: str, total: int, started_at: datetime
+        self,
+        run_id: str,
+        owner_id: str,
+        subject: Subject,
+        action: str,
+        total: int,
+        started_at: datetime,
+        request_id: str = "",
     ) -> None:
         self.id = run_id
         self.owner_id = owner_id
+        self.request_id = request_id  # that began it: the audit trail has under it what was done, also after a restart
         self.subject = subject
         self.action = action
         self.total = total
@@ -112,21 +121,21 @@ class Runs:
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, owner_id: str, subject: Subject, action: str, items: Sequence[Item], ask: Ask) -> Run:
+    def start(self, principal: Principal, subject: Subject, action: str, items: Sequence[Item], ask: Ask) -> Run:
         """Begin to ask for every item and return the run, which fills while it goes on. Raises TooManyRequests."""
 
         async def ask_all(run: Run) -> None:
             await self._ask_all(run, ask)
 
-        run = self._made(owner_id, subject, action, len(items))
+        run = self._made(principal, subject, action, len(items))
         for object_id, name in items:
             run.add(Result(object_id, name))
         self._go(run, ask_all)
         return run
 
-    def begin(self, owner_id: str, subject: Subject, action: str, total: int, do: Do) -> Run:
+    def begin(self, principal: Principal, subject: Subject, action: str, total: int, do: Do) -> Run:
         """Begin something that adds its results itself, and return its run. Raises TooManyRequests."""
-        run = self._made(owner_id, subject, action, total)
+        run = self._made(principal, subject, action, total)
         self._go(run, do)
         return run
 
@@ -136,7 +145,7 @@ class Runs:
         if run is None or run.owner_id != owner_id:
             raise NotFound(
                 "The results are no longer kept: an hour has passed, or the server was started anew. "
-                "What was done stays done; the audit trail has it."
+                "What was done stays done; the audit trail has it, by the id of the request that began it."
             )
         return run
 
@@ -146,11 +155,12 @@ class Runs:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _made(self, owner_id: str, subject: Subject, action: str, total: int) -> Run:
+    def _made(self, principal: Principal, subject: Subject, action: str, total: int) -> Run:
         self._forget_old()
-        if sum(run.owner_id == owner_id and run.ended_at is None for run in self._runs.values()) >= MAX_RUNNING:
+        if sum(run.owner_id == principal.id and run.ended_at is None for run in self._runs.values()) >= MAX_RUNNING:
             raise TooManyRequests("Several of your runs still go on. Wait for one of them.", retry_after_s=10)
-        run = Run(self._ids.new(), owner_id, subject, action, total, self._clock.now())
+        began = self._clock.now()
+        run = Run(self._ids.new(), principal.id, subject, action, total, began, principal.request_id or "")
         self._runs[run.id] = run
         return run
 

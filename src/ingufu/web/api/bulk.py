@@ -141,7 +141,7 @@ async def start_tokens(web: WebContext, runs: Runs, principal: Principal, given:
     async def change(token_id: str) -> tuple[bool, str]:
         return await _change_token(web, principal, given, token_id)
 
-    run = runs.start(principal.id, Subject.TOKENS, given.action, _checked(items, given, MOST), change)
+    run = runs.start(principal, Subject.TOKENS, given.action, _checked(items, given, MOST), change)
     await _note(web, principal, run, given)
     return run
 
@@ -156,7 +156,7 @@ async def start_drivers(web: WebContext, runs: Runs, principal: Principal, given
     async def change(driver_id: str) -> tuple[bool, str]:
         return await _change_driver(web, principal, given, driver_id)
 
-    run = runs.start(principal.id, Subject.DRIVERS, given.action, _checked(items, given, MOST), change)
+    run = runs.start(principal, Subject.DRIVERS, given.action, _checked(items, given, MOST), change)
     await _note(web, principal, run, given)
     return run
 
@@ -174,7 +174,7 @@ async def start_stations(web: WebContext, runs: Runs, principal: Principal, give
     async def ask(station_id: str) -> tuple[bool, str]:
         return await _ask(web, principal, given, station_id)
 
-    run = runs.start(principal.id, Subject.STATIONS, given.action, _checked(items, given, MOST_STATIONS), ask)
+    run = runs.start(principal, Subject.STATIONS, given.action, _checked(items, given, MOST_STATIONS), ask)
     await _note(web, principal, run, given)
     return run
 

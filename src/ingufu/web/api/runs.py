@@ -31,6 +31,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     done: int
     counts: Annotated[dict[State, int], Meta(description="How many came to what.")]
     started_at: datetime
+    request_id: Annotated[str, Meta(description="That began it: the audit trail has what was done under it.")]
     ended_at: Annotated[datetime | None, Meta(description="Null: it still goes on. Ask again.")] = None
     problem: Annotated[str, Meta(description="Code of the error for which it ended early; empty: none.")] = ""
 
@@ -104,6 +105,7 @@ def view(run: Run) -> RunView:
         done=run.done_count,
         counts={state: number for state, number in run.counts.items() if number},
         started_at=run.started_at,
+        request_id=run.request_id,
         ended_at=run.ended_at,
         problem=run.problem,
     )

@@ -50,6 +50,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     object_kind: Text = ""
     object_id: Text = ""
     address: Annotated[str, Meta(max_length=100)] = ""
+    request_id: Annotated[str, Meta(max_length=100)] = ""
     refused: Literal["yes", "no"] | None = None
     since: date | None = None
     until: date | None = None
@@ -121,6 +122,7 @@ async def show_entry(web: WebContext, pages: Pages, request: Asked, entry_id: in
         of_object_href=_href({"object_kind": entry.object_kind, "object_id": entry.object_id}),
         of_actor_href=_href({"actor": entry.actor_id}),
         of_address_href=_href({"address": entry.address}) if entry.address else None,
+        of_request_href=_href({"request_id": entry.request_id}) if entry.request_id else None,
     )
 
 
@@ -138,6 +140,7 @@ def _wanted(criteria: ListQuery, zone: tzinfo) -> AuditQuery:
         object_kind=criteria.object_kind or None,
         object_id=criteria.object_id.strip() or None,
         address=criteria.address.strip() or None,
+        request_id=criteria.request_id.strip() or None,
         is_refused=None if criteria.refused is None else criteria.refused == "yes",
         since=since,
         until=until,

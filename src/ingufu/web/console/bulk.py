@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
+from msgspec import Meta
 
 from ingufu.accounts.model import Principal, Scope
 from ingufu.core.commands import ResetKind
-from ingufu.core.errors import InvalidInput
+from ingufu.core.errors import InvalidInput, NotFound
 from ingufu.views import stations as station_views
 from ingufu.views import templates as template_views
 from ingufu.views import tokens as token_views
@@ -36,9 +38,16 @@ _STATION_ACTIONS: Mapping[str, str] = {  # as the form says, to what the API cal
     "cache": "clear-cache", "list": "local-list", "template": "template", "apply": "apply",
 }  # fmt: skip
 _CHANGES = ("block", "unblock", "set-group", "set-expiry", "delete")
+_ASK_NO_MORE = 286  # what htmx understands as the end of asking every so often
 _FIRST = (State.FAILED, State.ANSWERED, State.ASKING)  # what a person looks for
 
 Noun = Literal["tokens", "drivers"]
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """By which request a run began: with it in the address what was done is found when the run itself is gone."""
+
+    request_id: Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]{8,64}\Z")] = ""
 
 
 class Shown(NamedTuple):
@@ -94,7 +103,7 @@ async def start_run(
         kind=kind,
         template=template or None,
     )
-    return pages.go(request, path_of("runs", (await api.start_stations(web, runs, principal, given)).id))
+    return pages.go(request, path_of_run(await api.start_stations(web, runs, principal, given)))
 
 
 @action("/tokens/bulk", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True)
@@ -111,7 +120,7 @@ async def change_tokens(
 ) -> Response[Any]:
     """Change the chosen cards"""
     given = _given(api.TokensBulk, form, "chosen", lambda: _query(form, "tokens"), **_change(pages, request, form))
-    return pages.go(request, path_of("runs", (await api.start_tokens(web, runs, principal, given)).id))
+    return pages.go(request, path_of_run(await api.start_tokens(web, runs, principal, given)))
 
 
 @action("/drivers/bulk", scope=Scope.TOKENS_WRITE, is_for_network=True, is_for_fleets=True)
@@ -131,20 +140,33 @@ async def change_drivers(
     more = {"tokens": Fate(fate) if fate in set(Fate) else Fate.REFUSE}
     change = _change(pages, request, form) | more
     given = _given(api.DriversBulk, form, "chosen", lambda: _query(form, "drivers"), **change)
-    return pages.go(request, path_of("runs", (await api.start_drivers(web, runs, principal, given)).id))
+    return pages.go(request, path_of_run(await api.start_drivers(web, runs, principal, given)))
 
 
-@page("/runs/{run:str}")
-async def show_run(pages: Pages, runs: Runs, principal: Principal, request: Asked, run: str) -> Response[str]:
+@page("/runs/{run:str}", query=RunQuery)
+async def show_run(  # or that it is gone
+    pages: Pages, runs: Runs, principal: Principal, request: Asked, run: str, criteria: RunQuery
+) -> Response[str]:
     """Show what becomes of something that is done to many"""
-    found = runs.get(run, principal.id)
+    try:
+        found = runs.get(run, principal.id)
+    except NotFound:
+        if not criteria.request_id:
+            raise
+        return await pages.show(request, "pages/runs/gone.html", status=404, request_id=criteria.request_id)
     return await pages.show(request, "pages/runs/run.html", run=found, shown=_shown(found))
 
 
-@page("/runs/{run:str}/results")
-async def show_results(pages: Pages, runs: Runs, principal: Principal, request: Asked, run: str) -> Response[str]:
+@page("/runs/{run:str}/results", query=RunQuery)
+async def show_results(  # or that they are gone
+    pages: Pages, runs: Runs, principal: Principal, request: Asked, run: str, criteria: RunQuery
+) -> Response[str]:
     """Show the results alone, for the page that asks for them again and again"""
-    found = runs.get(run, principal.id)
+    try:
+        found = runs.get(run, principal.id)
+    except NotFound:
+        fragment = "pages/runs/gone_fragment.html"
+        return pages.part(request, fragment, status=_ASK_NO_MORE, request_id=criteria.request_id)
     return pages.part(request, "pages/runs/results_fragment.html", run=found, shown=_shown(found))
 
 
@@ -180,6 +202,11 @@ async def _confirm(  # the same question about cards and drivers
         hidden=_hidden(form, "chosen", is_all=is_all, number=len(items)),
         groups=[(row.id, row.name) for row in groups.items],
     )
+
+
+def path_of_run(run: Run) -> str:
+    """Return the address of a run's page."""
+    return f"{path_of('runs', run.id)}?{urlencode({'request_id': run.request_id})}"
 
 
 def _query(form: Form, noun: Noun) -> TokenQuery | DriverQuery:

@@ -14,6 +14,7 @@ from ingufu.importing.model import Kind
 from ingufu.importing.sheets import DELIMITERS, ENCODINGS, MAX_BYTES, MAX_ROWS, open_sheet
 from ingufu.web import imports
 from ingufu.web.api import imports as api
+from ingufu.web.console.bulk import path_of_run
 from ingufu.web.console.pages import Pages, action, page, path_of
 from ingufu.web.context import WebContext
 from ingufu.web.exchange import Asked
@@ -108,7 +109,7 @@ async def _start(  # judging or writing
         makes_missing=upload.makes_missing,
     )
     run.source = upload.id
-    return pages.go(request, path_of("runs", run.id))
+    return pages.go(request, path_of_run(run))
 
 
 def _changed(uploads: Uploads, upload: Upload, form: Form) -> Upload:
