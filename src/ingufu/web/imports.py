@@ -75,11 +75,12 @@ async def start(  # a file, how it is read, and what is done with it
                 run.add(_result(outcome))
         run.total = len(run.results)
 
+    async def note(run: Run) -> None:
+        async with web.services.database.work() as work:
+            access.note(web, work, principal, f"import.{run.action}", run.id, {"file": name, "bytes": len(raw)})
+
     action = f"{TRIAL if is_trial else IMPORT}-{sheet.kind.value}"
-    run = runs.begin(principal, Subject.IMPORT, action, count_lines(raw, sheet), do)
-    async with web.services.database.work() as work:
-        access.note(web, work, principal, f"import.{action}", run.id, {"file": name, "bytes": len(raw)})
-    return run
+    return await runs.begin(principal, Subject.IMPORT, action, count_lines(raw, sheet), do, note)
 
 
 def _next(rows: Iterator[T]) -> list[T]:

@@ -110,6 +110,7 @@ class Run:
 Item: TypeAlias = tuple[str, str]  # id and name
 Ask: TypeAlias = Callable[[str], Awaitable[tuple[bool, str]]]  # an id to whether it was done, and what it said
 Do: TypeAlias = Callable[[Run], Awaitable[None]]
+Note: TypeAlias = Callable[[Run], Awaitable[None]]  # keeps in the audit trail what is about to be done
 
 
 class Runs:
@@ -121,8 +122,13 @@ class Runs:
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, principal: Principal, subject: Subject, action: str, items: Sequence[Item], ask: Ask) -> Run:
-        """Begin to ask for every item and return the run, which fills while it goes on. Raises TooManyRequests."""
+    async def start(
+        self, principal: Principal, subject: Subject, action: str, items: Sequence[Item], ask: Ask, note: Note
+    ) -> Run:
+        """Begin to ask for every item and return the run, which fills while it goes on. Raises TooManyRequests.
+
+        Nothing is asked before it is noted: what a crash breaks off can be found.
+        """
 
         async def ask_all(run: Run) -> None:
             await self._ask_all(run, ask)
@@ -130,12 +136,14 @@ class Runs:
         run = self._made(principal, subject, action, len(items))
         for object_id, name in items:
             run.add(Result(object_id, name))
+        await self._noted(run, note)
         self._go(run, ask_all)
         return run
 
-    def begin(self, principal: Principal, subject: Subject, action: str, total: int, do: Do) -> Run:
+    async def begin(self, principal: Principal, subject: Subject, action: str, total: int, do: Do, note: Note) -> Run:
         """Begin something that adds its results itself, and return its run. Raises TooManyRequests."""
         run = self._made(principal, subject, action, total)
+        await self._noted(run, note)
         self._go(run, do)
         return run
 
@@ -163,6 +171,13 @@ class Runs:
         run = Run(self._ids.new(), principal.id, subject, action, total, began, principal.request_id or "")
         self._runs[run.id] = run
         return run
+
+    async def _noted(self, run: Run, note: Note) -> None:
+        try:
+            await note(run)
+        except BaseException:
+            del self._runs[run.id]  # nobody knows of it yet
+            raise
 
     def _go(self, run: Run, do: Do) -> None:
         task = asyncio.create_task(self._carry_out(run, do))

@@ -8,9 +8,12 @@ import httpx
 import pytest
 
 from ingufu.accounts.model import OrganisationKind, Scope
+from ingufu.core.errors import Unavailable
 from ingufu.infra.storage.database import Work
 from ingufu.views.paging import MAX_LIMIT
 from ingufu.views.tokens import TokenQuery, count_tokens
+from ingufu.web.api.bulk import IDS_OF_AN_ENTRY
+from ingufu.web.runs import MAX_RUNNING
 from web.api.conftest import House
 from web.api.engines import both_engines
 
@@ -396,3 +399,44 @@ async def test_hidden_value_makes_no_card_and_names_none_but_its_own(
     shown = (await admin.get("/api/v1/tokens")).json()["items"]
     assert {one["id"] for one in shown} == {pin, plain}
     assert (await house.services.authorization.get_token(pin)).value == "123456"
+
+
+@both_engines
+async def test_what_is_done_to_many_is_in_the_audit_trail_with_every_id(house: House, admin: httpx.AsyncClient) -> None:
+    ids = [await card(admin, f"C-{number:03}") for number in range(IDS_OF_AN_ENTRY + 5)]
+    few = {"action": "block", "ids": ids[:2], "reason": "sold"}
+    run = await over(admin, (await admin.post("/api/v1/tokens/bulk", json=few)).json())
+    (told,) = await house.services.accounts.audit_trail(action="token.bulk")
+    assert (told.object_id, told.request_id) == (run["id"], run["request_id"])
+    assert told.details == {"action": "block", "reason": "sold", "number": 2, "ids": ids[:2]}
+    done = await house.services.accounts.audit_trail(action="token.block")
+    assert all(told.id < one.id for one in done)
+    run = await over(admin, (await admin.post("/api/v1/tokens/bulk", json={"action": "unblock", "filter": {}})).json())
+    trail = await house.services.accounts.audit_trail(action="token.bulk", limit=1000)
+    parts = sorted((one.details for one in trail if one.object_id == run["id"]), key=lambda details: details["part"])
+    assert [part["parts"] for part in parts] == [2, 2]
+    assert parts[0]["number"] == len(ids)
+    assert [one for part in parts for one in part["ids"]] == ids
+
+
+async def test_nothing_is_asked_before_it_stands_in_the_audit_trail(
+    house: House, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = await house.station("KGL-1", is_online=True)
+    reset = {"action": "reset", "ids": [station]}
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Unavailable("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.services.accounts, "audit", refuse)
+        for _ in range(MAX_RUNNING + 1):
+            assert (await admin.post("/api/v1/stations/bulk", json=reset)).status_code == 503
+        assert (await admin.post("/api/v1/imports", content=b"value\n1\n", headers=CSV)).status_code == 503
+    assert house.link.commands == []
+    assert await count_tokens(house.database, TokenQuery()) == 0
+    run = await over(admin, (await admin.post("/api/v1/stations/bulk", json=reset)).json())
+    assert run["counts"] == {"accepted": 1}
+    told = await house.services.accounts.audit_trail()
+    assert [one.action for one in told[:2]] == ["station.command", "station.bulk"]
+    assert (told[1].details["ids"], told[0].request_id) == ([station], told[1].request_id)

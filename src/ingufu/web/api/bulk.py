@@ -1,8 +1,8 @@
 """One thing done to many stations, cards or drivers: those that are named, or all that a filter finds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -23,11 +23,12 @@ from ingufu.web.api.drivers import Fate
 from ingufu.web.api.runs import RunView
 from ingufu.web.context import WebContext
 from ingufu.web.routes import function_of, route
-from ingufu.web.runs import Item, Run, Runs, Subject
+from ingufu.web.runs import Item, Note, Result, Run, Runs, Subject
 
 MOST = 100_000  # cards or drivers of one run
 MOST_STATIONS = 10_000
 MOST_NAMED = 1000
+IDS_OF_AN_ENTRY = 120  # of the audit trail, which keeps so much of each
 
 QueryT = TypeVar("QueryT")
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -141,9 +142,8 @@ async def start_tokens(web: WebContext, runs: Runs, principal: Principal, given:
     async def change(token_id: str) -> tuple[bool, str]:
         return await _change_token(web, principal, given, token_id)
 
-    run = runs.start(principal, Subject.TOKENS, given.action, _checked(items, given, MOST), change)
-    await _note(web, principal, run, given)
-    return run
+    items, note = _checked(items, given, MOST), _noting(web, principal, given)
+    return await runs.start(principal, Subject.TOKENS, given.action, items, change, note)
 
 
 async def start_drivers(web: WebContext, runs: Runs, principal: Principal, given: DriversBulk) -> Run:
@@ -156,9 +156,8 @@ async def start_drivers(web: WebContext, runs: Runs, principal: Principal, given
     async def change(driver_id: str) -> tuple[bool, str]:
         return await _change_driver(web, principal, given, driver_id)
 
-    run = runs.start(principal, Subject.DRIVERS, given.action, _checked(items, given, MOST), change)
-    await _note(web, principal, run, given)
-    return run
+    items, note = _checked(items, given, MOST), _noting(web, principal, given)
+    return await runs.start(principal, Subject.DRIVERS, given.action, items, change, note)
 
 
 async def start_stations(web: WebContext, runs: Runs, principal: Principal, given: StationsBulk) -> Run:
@@ -174,9 +173,8 @@ async def start_stations(web: WebContext, runs: Runs, principal: Principal, give
     async def ask(station_id: str) -> tuple[bool, str]:
         return await _ask(web, principal, given, station_id)
 
-    run = runs.start(principal, Subject.STATIONS, given.action, _checked(items, given, MOST_STATIONS), ask)
-    await _note(web, principal, run, given)
-    return run
+    items, note = _checked(items, given, MOST_STATIONS), _noting(web, principal, given)
+    return await runs.start(principal, Subject.STATIONS, given.action, items, ask, note)
 
 
 async def choose_stations(web: WebContext, principal: Principal, chosen: StationQuery | Sequence[str]) -> list[Item]:
@@ -195,11 +193,26 @@ async def choose_stations(web: WebContext, principal: Principal, chosen: Station
         query = msgspec.structs.replace(query, cursor=page.next)
 
 
-async def _note(web: WebContext, principal: Principal, run: Run, given: _Chosen) -> None:
-    """Keep in the audit trail what was asked for of how many; what became of each is there by itself."""
+def _noting(web: WebContext, principal: Principal, given: _Chosen) -> Note:
+    """Return what keeps in the audit trail what is asked for of whom; what became of each is there by itself."""
     asked = {name: value for name, value in msgspec.to_builtins(given).items() if value and name != "ids"}
+
+    async def note(run: Run) -> None:
+        await _note_ids(web, principal, run, "bulk", asked | {"number": run.total}, run.results)
+
+    return note
+
+
+async def _note_ids(  # in so many entries as it takes
+    web: WebContext, principal: Principal, run: Run, what: str, told: Mapping[str, Any], which: Sequence[Result]
+) -> None:
+    ids = [one.id for one in which]
+    parts = [ids[first : first + IDS_OF_AN_ENTRY] for first in range(0, len(ids), IDS_OF_AN_ENTRY)] or [[]]
     async with web.services.database.work() as work:
-        access.note(web, work, principal, f"{run.subject.value[:-1]}.bulk", run.id, asked | {"number": run.total})
+        for number, some in enumerate(parts, 1):
+            details = {**told, "ids": some} if number == 1 else {"action": run.action, "ids": some}
+            place = {"part": number, "parts": len(parts)} if len(parts) > 1 else {}
+            access.note(web, work, principal, f"{run.subject.value[:-1]}.{what}", run.id, {**details, **place})
 
 
 def _which(given: _Chosen, query: QueryT | None) -> QueryT | Sequence[str]:
@@ -208,7 +221,7 @@ def _which(given: _Chosen, query: QueryT | None) -> QueryT | Sequence[str]:
     return given.ids if query is None else query
 
 
-def _checked(items: Sequence[Item], given: _Chosen, most: int) -> Sequence[Item]:
+def _checked(items: list[Item], given: _Chosen, most: int) -> list[Item]:
     if len(items) > most:
         raise errors.InvalidInput(f"More than {most} fit. Choose fewer.", field="filter")
     if given.expected is not None and given.expected != len(items):
