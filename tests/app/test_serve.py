@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -129,6 +130,29 @@ async def test_a_station_connects_is_listed_and_is_told_when_the_server_stops(da
         assert not (data / "bus.sock").exists()
     with closing(sqlite3.connect(data / "ingufu.sqlite")) as stored:
         assert stored.execute("SELECT is_online FROM stations").fetchall() == [(0,)]
+
+
+async def test_reset_that_a_stop_breaks_off_is_in_the_audit_trail_as_without_an_answer(data):
+    with serving(data) as server:
+        add_station(data)
+        key = server.make_key("stations:read", "stations:command")
+        async with station(server) as socket:
+            assert '"Accepted"' in await boot(socket)
+            body = {"action": "reset", "filter": {}}
+            status, run = server.request("/api/v1/stations/bulk", method="POST", key=key, body=body)
+            assert status == 202
+            while '"Reset"' not in str(await asyncio.wait_for(socket.recv(), PATIENCE_S)):
+                pass
+            server.process.send_signal(signal.SIGTERM)
+            await closed(socket)
+        assert server.wait() == 0
+    with closing(sqlite3.connect(data / "ingufu.sqlite")) as stored:
+        (chosen,) = stored.execute("SELECT id FROM stations").fetchone()
+        told = stored.execute("SELECT action, object_id, details FROM audit WHERE action LIKE '%.bulk%' ORDER BY id")
+        (begun, ended) = [(action, object_id, json.loads(details)) for action, object_id, details in told]
+    assert (begun[0], begun[1], begun[2]["ids"]) == ("station.bulk", run["id"], [chosen])
+    assert ended[:2] == ("station.bulk-ended", run["id"])
+    assert ended[2] == {"action": "reset", "counts": {"asking": 1}, "unanswered": [chosen], "not_asked": []}
 
 
 async def test_the_web_process_may_die_and_no_station_notices(shared, key):

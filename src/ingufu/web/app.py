@@ -90,9 +90,11 @@ def make_routes() -> Litestar:
 
 
 def close_streams(app: Litestar) -> None:
-    """Let every live stream come to its end."""
+    """Let every live stream come to its end, and what is done to many go no further."""
     hub: LiveHub = app.state["hub"]
     hub.close_streams()
+    pages: Pages = app.state["pages"]
+    pages.runs.stop()
 
 
 @asynccontextmanager

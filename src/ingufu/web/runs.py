@@ -11,14 +11,18 @@ import structlog
 
 from ingufu.accounts.model import Principal
 from ingufu.core.clock import Clock
-from ingufu.core.errors import IngufuError, NotFound, TooManyRequests
+from ingufu.core.errors import IngufuError, NotFound, TooManyRequests, Unavailable
 from ingufu.core.ids import IdMaker
+from ingufu.infra.ending import end
 
 MAX_RUNS = 100  # kept in memory at once; the oldest finished one goes
 MAX_RESULTS = 400_000  # of all runs together, likewise
 MAX_RUNNING = 4  # of one person or key at a time
 KEPT = timedelta(hours=1)  # how long the results of a finished run can be looked at
 AT_ONCE = 20  # of one run, at the same time
+LAST_ANSWERS_S = 1.0  # for what is asked already when the process is to end: it has ten seconds for all
+LAST_NOTE_S = 2.0
+_CLOSED = "The server is being stopped."
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +96,11 @@ class Run:
         return sum(number for state, number in self.counts.items() if state not in UNFINISHED)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it came to its end with each that it is about."""
+        return not any(self.counts[state] for state in UNFINISHED)
+
+    @property
     def accepted_count(self) -> int:
         return self.counts[State.ACCEPTED]
 
@@ -110,24 +119,34 @@ class Run:
 Item: TypeAlias = tuple[str, str]  # id and name
 Ask: TypeAlias = Callable[[str], Awaitable[tuple[bool, str]]]  # an id to whether it was done, and what it said
 Do: TypeAlias = Callable[[Run], Awaitable[None]]
-Note: TypeAlias = Callable[[Run], Awaitable[None]]  # keeps in the audit trail what is about to be done
+Note: TypeAlias = Callable[[Run], Awaitable[None]]  # keeps in the audit trail what is about to be done, or was not
 
 
 class Runs:
-    """The runs of this process. A restart loses them, but the audit trail and the timelines have all that was done."""
+    """The runs of this process. A restart loses them, but the audit trail has who was chosen and all that was done."""
 
     def __init__(self, clock: Clock, ids: IdMaker) -> None:
         self._clock = clock
         self._ids = ids
         self._runs: OrderedDict[str, Run] = OrderedDict()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], tuple[Run, Note | None]] = {}  # with what notes that it was broken off
+        self._left: dict[asyncio.Task[None], tuple[Run, Note | None]] = {}  # those that went on when it was stopped
+        self._is_closed = False
 
     async def start(
-        self, principal: Principal, subject: Subject, action: str, items: Sequence[Item], ask: Ask, note: Note
+        self,
+        principal: Principal,
+        subject: Subject,
+        action: str,
+        items: Sequence[Item],
+        ask: Ask,
+        note: Note,
+        note_end: Note,
     ) -> Run:
-        """Begin to ask for every item and return the run, which fills while it goes on. Raises TooManyRequests.
+        """Begin to ask for every item and return the run, which fills while it goes on.
 
-        Nothing is asked before it is noted: what a crash breaks off can be found.
+        Nothing is asked before it is noted: what a crash breaks off can be found. `note_end` is for a run that the
+        end of the process breaks off. Raises TooManyRequests, Unavailable.
         """
 
         async def ask_all(run: Run) -> None:
@@ -137,14 +156,19 @@ class Runs:
         for object_id, name in items:
             run.add(Result(object_id, name))
         await self._noted(run, note)
-        self._go(run, ask_all)
+        if self._is_closed:  # meanwhile
+            await self._break_off(run, note_end)
+            raise Unavailable(_CLOSED)
+        self._go(run, ask_all, note_end)
         return run
 
     async def begin(self, principal: Principal, subject: Subject, action: str, total: int, do: Do, note: Note) -> Run:
-        """Begin something that adds its results itself, and return its run. Raises TooManyRequests."""
+        """Begin something that adds its results itself, and return its run. Raises TooManyRequests, Unavailable."""
         run = self._made(principal, subject, action, total)
         await self._noted(run, note)
-        self._go(run, do)
+        if self._is_closed:
+            raise Unavailable(_CLOSED)
+        self._go(run, do, None)
         return run
 
     def get(self, run_id: str, owner_id: str) -> Run:
@@ -157,13 +181,40 @@ class Runs:
             )
         return run
 
+    def stop(self) -> None:
+        """Ask for no further ones. What fails from now on counts as without an answer: stations lose us as well."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._left = dict(self._tasks)
+
     async def close(self) -> None:
-        """Ask for no further ones."""
-        for task in tuple(self._tasks):
+        """Stop; those that are asked may answer for a moment. What is left then is noted."""
+        self.stop()
+        going, self._left = self._left, {}
+        asking = [task for task, (_, note_end) in going.items() if note_end is not None]
+        for task in going.keys() - asking:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if asking:
+            await asyncio.wait(asking, timeout=LAST_ANSWERS_S)
+        for task in asking:
+            task.cancel()
+        if going:
+            await asyncio.wait(going, timeout=LAST_ANSWERS_S)
+        broken = [(run, note) for run, note in going.values() if note is not None and not run.is_whole]
+        await asyncio.gather(*(self._break_off(run, note) for run, note in broken))
+        await end(*going)
+
+    async def _break_off(self, run: Run, note_end: Note) -> None:
+        run.ended_at, run.problem = self._clock.now(), Unavailable.code
+        try:
+            async with asyncio.timeout(LAST_NOTE_S):
+                await note_end(run)
+        except Exception:  # the process ends all the same
+            log.exception("run.end_not_noted", run=run.id, action=run.action)
 
     def _made(self, principal: Principal, subject: Subject, action: str, total: int) -> Run:
+        if self._is_closed:
+            raise Unavailable(_CLOSED)
         self._forget_old()
         if sum(run.owner_id == principal.id and run.ended_at is None for run in self._runs.values()) >= MAX_RUNNING:
             raise TooManyRequests("Several of your runs still go on. Wait for one of them.", retry_after_s=10)
@@ -179,10 +230,10 @@ class Runs:
             del self._runs[run.id]  # nobody knows of it yet
             raise
 
-    def _go(self, run: Run, do: Do) -> None:
+    def _go(self, run: Run, do: Do, note_end: Note | None) -> None:
         task = asyncio.create_task(self._carry_out(run, do))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = (run, note_end)
+        task.add_done_callback(self._tasks.pop)
 
     async def _carry_out(self, run: Run, do: Do) -> None:
         try:
@@ -200,6 +251,8 @@ class Runs:
 
         async def work() -> None:
             for result in waiting:
+                if self._is_closed:
+                    return
                 await self._ask_one(run, result, ask)
 
         await asyncio.gather(*(work() for _ in range(min(AT_ONCE, len(run.results)))))
@@ -211,6 +264,8 @@ class Runs:
             is_accepted, result.detail = await ask(result.id)
             run.move(result, State.ACCEPTED if is_accepted else State.ANSWERED)
         except IngufuError as error:
+            if self._is_closed:
+                return
             result.detail = error.code
             run.move(result, State.FAILED)
         except Exception:

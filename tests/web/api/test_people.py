@@ -13,7 +13,7 @@ from ingufu.infra.storage.database import Work
 from ingufu.views.paging import MAX_LIMIT
 from ingufu.views.tokens import TokenQuery, count_tokens
 from ingufu.web.api.bulk import IDS_OF_AN_ENTRY
-from ingufu.web.runs import MAX_RUNNING
+from ingufu.web.runs import AT_ONCE, MAX_RUNNING
 from web.api.conftest import House
 from web.api.engines import both_engines
 
@@ -440,3 +440,45 @@ async def test_nothing_is_asked_before_it_stands_in_the_audit_trail(
     told = await house.services.accounts.audit_trail()
     assert [one.action for one in told[:2]] == ["station.command", "station.bulk"]
     assert (told[1].details["ids"], told[0].request_id) == ([station], told[1].request_id)
+
+
+@both_engines
+async def test_run_that_a_stop_breaks_off_says_in_the_audit_trail_who_was_not_asked(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    stations = [await house.station(f"KGL-{number:02}", is_online=True) for number in range(AT_ONCE + 3)]
+    house.link.gate = asyncio.Event()
+    reset = {"action": "reset", "filter": {"q": "KGL"}}
+    run = (await admin.post("/api/v1/stations/bulk", json=reset)).json()
+    async with asyncio.timeout(10):
+        while len(house.link.commands) < AT_ONCE:
+            await asyncio.sleep(0.01)
+    await house.app.state["pages"].close()
+    (told,) = await house.services.accounts.audit_trail(action="station.bulk-ended")
+    assert (told.object_id, told.request_id) == (run["id"], run["request_id"])
+    assert told.details == {
+        "action": "reset", "counts": {"waiting": 3, "asking": AT_ONCE}, "unanswered": stations[:AT_ONCE],
+        "not_asked": stations[AT_ONCE:],
+    }  # fmt: skip
+    assert len(house.link.commands) == AT_ONCE
+    assert (await admin.post("/api/v1/stations/bulk", json=reset)).status_code == 503
+    assert (await sent(admin, "value\n1\n", 503))["code"] == "unavailable"
+
+
+async def test_stop_waits_a_moment_for_those_that_are_asked(house: House, admin: httpx.AsyncClient) -> None:
+    stations = [await house.station(f"KGL-{number:02}", is_online=True) for number in range(AT_ONCE + 3)]
+    house.link.gate = asyncio.Event()
+    few, all_ = {"action": "reset", "ids": stations[:2]}, {"action": "reset", "ids": stations}
+    for body in (few, all_):
+        await admin.post("/api/v1/stations/bulk", json=body)
+    async with asyncio.timeout(10):
+        while len(house.link.commands) < AT_ONCE + 2:
+            await asyncio.sleep(0.01)
+    closing = asyncio.create_task(house.app.state["pages"].close())
+    await asyncio.sleep(0)
+    house.link.gate.set()
+    await closing
+    (told,) = await house.services.accounts.audit_trail(action="station.bulk-ended")
+    assert told.details["counts"] == {"waiting": 3, "accepted": AT_ONCE}
+    assert (told.details["unanswered"], told.details["not_asked"]) == ([], stations[AT_ONCE:])
+    assert len(await house.services.accounts.audit_trail(action="station.command")) == AT_ONCE + 2

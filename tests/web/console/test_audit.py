@@ -54,7 +54,8 @@ def made_actions() -> Iterator[str]:
     for name, module in list(sys.modules.items()):
         if name.startswith("ingufu."):
             yield from (f"{one.name}.export" for one in vars(module).values() if isinstance(one, Sheet))
-    yield from (f"{subject.value[:-1]}.bulk" for subject in Subject if subject is not Subject.IMPORT)
+    bulk = [subject for subject in Subject if subject is not Subject.IMPORT]
+    yield from (f"{subject.value[:-1]}.{what}" for subject in bulk for what in ("bulk", "bulk-ended"))
     yield from (f"{kind.value.removesuffix('s')}.import" for kind in Kind)
     for kind in ("drivers", "groups", "tokens"):
         yield from (f"import.{what}-{kind}" for what in (TRIAL, IMPORT))

@@ -23,7 +23,7 @@ from ingufu.web.api.drivers import Fate
 from ingufu.web.api.runs import RunView
 from ingufu.web.context import WebContext
 from ingufu.web.routes import function_of, route
-from ingufu.web.runs import Item, Note, Result, Run, Runs, Subject
+from ingufu.web.runs import Item, Note, Run, Runs, State, Subject
 
 MOST = 100_000  # cards or drivers of one run
 MOST_STATIONS = 10_000
@@ -94,6 +94,7 @@ class StationsBulk(_Chosen, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     template: Annotated[str, Meta(max_length=100, description="That they are given.")] | None = None
 
 
+_LEFT = (State.WAITING, State.ASKING)
 _RAISES = (errors.InvalidInput, errors.Conflict, errors.TooManyRequests)
 
 
@@ -142,8 +143,8 @@ async def start_tokens(web: WebContext, runs: Runs, principal: Principal, given:
     async def change(token_id: str) -> tuple[bool, str]:
         return await _change_token(web, principal, given, token_id)
 
-    items, note = _checked(items, given, MOST), _noting(web, principal, given)
-    return await runs.start(principal, Subject.TOKENS, given.action, items, change, note)
+    items, notes = _checked(items, given, MOST), _noting(web, principal, given)
+    return await runs.start(principal, Subject.TOKENS, given.action, items, change, *notes)
 
 
 async def start_drivers(web: WebContext, runs: Runs, principal: Principal, given: DriversBulk) -> Run:
@@ -156,8 +157,8 @@ async def start_drivers(web: WebContext, runs: Runs, principal: Principal, given
     async def change(driver_id: str) -> tuple[bool, str]:
         return await _change_driver(web, principal, given, driver_id)
 
-    items, note = _checked(items, given, MOST), _noting(web, principal, given)
-    return await runs.start(principal, Subject.DRIVERS, given.action, items, change, note)
+    items, notes = _checked(items, given, MOST), _noting(web, principal, given)
+    return await runs.start(principal, Subject.DRIVERS, given.action, items, change, *notes)
 
 
 async def start_stations(web: WebContext, runs: Runs, principal: Principal, given: StationsBulk) -> Run:
@@ -173,8 +174,8 @@ async def start_stations(web: WebContext, runs: Runs, principal: Principal, give
     async def ask(station_id: str) -> tuple[bool, str]:
         return await _ask(web, principal, given, station_id)
 
-    items, note = _checked(items, given, MOST_STATIONS), _noting(web, principal, given)
-    return await runs.start(principal, Subject.STATIONS, given.action, items, ask, note)
+    items, notes = _checked(items, given, MOST_STATIONS), _noting(web, principal, given)
+    return await runs.start(principal, Subject.STATIONS, given.action, items, ask, *notes)
 
 
 async def choose_stations(web: WebContext, principal: Principal, chosen: StationQuery | Sequence[str]) -> list[Item]:
@@ -193,24 +194,32 @@ async def choose_stations(web: WebContext, principal: Principal, chosen: Station
         query = msgspec.structs.replace(query, cursor=page.next)
 
 
-def _noting(web: WebContext, principal: Principal, given: _Chosen) -> Note:
-    """Return what keeps in the audit trail what is asked for of whom; what became of each is there by itself."""
+def _noting(web: WebContext, principal: Principal, given: _Chosen) -> tuple[Note, Note]:
+    """Return what keeps in the audit trail what is asked for of whom, and what keeps who was left of a broken run.
+
+    What became of each is there by itself.
+    """
     asked = {name: value for name, value in msgspec.to_builtins(given).items() if value and name != "ids"}
 
     async def note(run: Run) -> None:
-        await _note_ids(web, principal, run, "bulk", asked | {"number": run.total}, run.results)
+        told = asked | {"number": run.total}
+        await _note_ids(web, principal, run, "bulk", told, "ids", [one.id for one in run.results])
 
-    return note
+    async def note_end(run: Run) -> None:
+        waiting, asking = ([one.id for one in run.results if one.state is state] for state in _LEFT)
+        told = {"action": run.action, "counts": {state.value: number for state, number in run.counts.items() if number}}
+        await _note_ids(web, principal, run, "bulk-ended", told | {"unanswered": asking}, "not_asked", waiting)
+
+    return note, note_end
 
 
 async def _note_ids(  # in so many entries as it takes
-    web: WebContext, principal: Principal, run: Run, what: str, told: Mapping[str, Any], which: Sequence[Result]
+    web: WebContext, principal: Principal, run: Run, what: str, told: Mapping[str, Any], name: str, ids: Sequence[str]
 ) -> None:
-    ids = [one.id for one in which]
     parts = [ids[first : first + IDS_OF_AN_ENTRY] for first in range(0, len(ids), IDS_OF_AN_ENTRY)] or [[]]
     async with web.services.database.work() as work:
         for number, some in enumerate(parts, 1):
-            details = {**told, "ids": some} if number == 1 else {"action": run.action, "ids": some}
+            details = {**(told if number == 1 else {"action": run.action}), name: some}
             place = {"part": number, "parts": len(parts)} if len(parts) > 1 else {}
             access.note(web, work, principal, f"{run.subject.value[:-1]}.{what}", run.id, {**details, **place})
 
