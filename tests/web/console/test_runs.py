@@ -116,3 +116,13 @@ async def test_request_in_the_address_of_a_run_is_a_short_token_or_nothing(
     assert "Whoever may see the audit log finds there each one that was done." in words(unseen.text)
     assert "01234567-89ab" in words(unseen.text)
     assert "/console/audit" not in unseen.text
+
+
+def test_run_that_ended_early_is_not_said_to_be_repeated_for_the_rest() -> None:
+    run = Run("run", "person", Subject.STATIONS, "reset", 2, NOW)
+    run.add(Result("one", "KIG-01", State.ACCEPTED))
+    run.add(Result("two", "KIG-02"))
+    run.ended_at, run.problem = NOW, "internal-error"
+    page = words(page_of(run, Shown(is_over=True, results=list(run.results))))
+    assert "again for the rest" not in page
+    assert "Look there before you do the same again: a station that was reset would be reset twice." in page

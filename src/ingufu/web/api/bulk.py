@@ -128,6 +128,9 @@ async def command_stations(web: WebContext, runs: Runs, principal: Principal, gi
 
     Twenty at a time; each station has its own result. `template` needs the scope `stations:write` as well, and to see
     the whole network. `unlock` lets go of every connector of a station.
+
+    If the server is started anew in between, look in the audit trail who was done before you ask again: whoever was
+    reset or unlocked would be so twice.
     """
     return runs_api.view(await start_stations(web, runs, principal, given))
 

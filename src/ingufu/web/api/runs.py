@@ -59,7 +59,12 @@ async def get_run(runs: Runs, principal: Principal, run_id: str) -> RunView:
     """See how far a run is
 
     Runs are kept for an hour after their end, and only whoever started one finds it. A restart of the server ends and
-    forgets them: what was done stays done, and the same request again does the rest.
+    forgets them: what was done stays done. The audit trail has it, by the `request_id` of the run: who was chosen, each
+    one that was done, and, if the server was stopped and did not crash, who was not asked (`not_asked`) or did not
+    answer any more (`unanswered`).
+
+    The same request again is right for what may be done twice, such as a block or what is desired. A reset or an unlock
+    would hit once more who was done: name only the others.
     """
     return view(runs.get(run_id, principal.id))
 
