@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import msgspec
+from litestar import Litestar
 
 from ingufu.accounts.model import OrganisationKind, Role, RoleGrant
 from ingufu.core.clock import Clock
@@ -55,6 +56,7 @@ class Console:
         self.link = RecordingLink()
         self.url = ""
         self._onlookers: dict[str, dict[str, Any]] = {}
+        self.app: Litestar
         self.services: Services
         self.net: Network
         self._loop = asyncio.new_event_loop()
@@ -90,11 +92,11 @@ class Console:
         database.publish = publish
         self.services = make_services(database, self.clock, IdMaker(self.clock))  # type: ignore[arg-type]
         await self._people()
-        app = create_app(make_context(self.services, bus, ocpp_addresses=ADDRESSES))
-        async with serving(app) as self.url:
+        self.app = create_app(make_context(self.services, bus, ocpp_addresses=ADDRESSES))
+        async with serving(self.app) as self.url:
             self._started.set()
             await self._stop.wait()
-            close_streams(app)
+            close_streams(self.app)
         await database.close()
 
     async def _people(self) -> None:

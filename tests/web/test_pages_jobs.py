@@ -1,8 +1,10 @@
 """What people come to the console for, done as they do it: in a browser, against the real application."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,6 +14,8 @@ from playwright.sync_api import Locator, Page, expect
 from ingufu.charging.model import ChargingState, ReportKind, TransactionReport
 from ingufu.core.commands import RawReply, ReplyKind, ResetKind, ResetStation, StartCharging, StopCharging
 from ingufu.stations.model import ConnectorStatus
+from ingufu.web.console.pages import Pages
+from ingufu.web.runs import Runs
 from kept import keep
 from web.browser import OpenPage, accessibility_violations, take_picture
 from web.console.network import disconnect, exchange, reading, status
@@ -187,6 +191,35 @@ def test_several_stations_are_reset_with_a_result_for_each(desk: Desk) -> None:
     take_picture(page, "bulk-results", full=False)
     assert accessibility_violations(page) == []
     assert {command for _, command in desk.console.link.commands} == {ResetStation(kind=ResetKind.IMMEDIATE)}
+
+
+def test_page_of_a_run_that_a_restart_broke_off_says_so_once_and_asks_no_more(desk: Desk) -> None:
+    async def hold() -> None:
+        console.link.gate = asyncio.Event()
+
+    async def restart() -> None:
+        console.app.state["pages"] = replace(pages, runs=Runs(console.clock, console.services.ids))
+
+    console = desk.console
+    pages: Pages = console.app.state["pages"]
+    console.run(hold())
+    page = desk.open("/console/stations?site=" + console.net.sites["Musanze Gate"])
+    page.get_by_label("Select all").check()
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset 3 stations").click()
+    expect(page.locator("#run")).to_contain_text("Asking")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    console.run(restart())
+    expect(page.locator("#run")).to_contain_text("The server was started anew meanwhile")
+    take_picture(page, "bulk-gone", full=False)
+    assert accessibility_violations(page) == []
+    asked.clear()
+    page.wait_for_timeout(2500)
+    assert [address for address in asked if "/results" in address] == []
+    expect(page.locator("#toasts .toast")).to_have_count(0)
+    console.run(pages.runs.close())
+    console.link.gate = None
 
 
 def test_station_is_added_and_its_password_can_be_copied(desk: Desk) -> None:
