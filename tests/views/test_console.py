@@ -76,21 +76,21 @@ async def test_sites_and_stations_as_the_console_shows_them(database: Database, 
     ]
 
 
-async def test_uptime_follows_what_connections_left(database: Database, net: Network) -> None:
-    async def uptime(identity: str, days: float, *, is_online: bool) -> console_stations.Uptime:
+async def test_connectivity_follows_what_connections_left(database: Database, net: Network) -> None:
+    async def connectivity(identity: str, days: float, *, is_online: bool) -> console_stations.Connectivity:
         since = net.now - timedelta(days=days)
-        return await console_stations.get_uptime(
+        return await console_stations.get_connectivity(
             database, net.stations[identity], since=since, until=net.now, is_online=is_online
         )
 
-    flapped = await uptime("NYA-03", 7, is_online=True)
+    flapped = await connectivity("NYA-03", 7, is_online=True)
     assert [state for _, state in flapped.changes] == ["online", "offline", "online"]
     assert flapped.fraction == pytest.approx(1 - (40 / 60) / 30)
-    gone = await uptime("MUS-03", 1, is_online=False)
+    gone = await connectivity("MUS-03", 1, is_online=False)
     assert (gone.fraction, gone.changes[-1][1]) == (0.0, "offline")
-    assert (await uptime("NYA-01", 0.5, is_online=True)).fraction == 1.0
-    assert (await uptime("RWA-0007", 7, is_online=False)).fraction is None
-    assert (await uptime("RWA-0007", 7, is_online=True)).fraction == 1.0
+    assert (await connectivity("NYA-01", 0.5, is_online=True)).fraction == 1.0
+    assert (await connectivity("RWA-0007", 7, is_online=False)).fraction is None
+    assert (await connectivity("RWA-0007", 7, is_online=True)).fraction == 1.0
 
 
 async def test_refusals_are_put_together_by_who_and_why(database: Database, net: Network) -> None:

@@ -181,6 +181,17 @@ async def test_of_a_station_that_changes_all_the_time_the_latest_is_looked_at(
     assert found.evses[0].unknown_s == 12 * 3600
 
 
+async def test_what_sessions_change_is_not_looked_at(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "MOST_CHANGES", 4)
+    await told.came(48)
+    await told.said(20, "available", "faulted", "GroundFailure")
+    await told.said(19, "faulted", "available")
+    for hours in range(18, 6, -1):
+        await told.said(hours, "available", "occupied")
+        await told.said(hours - 0.5, "occupied", "available")
+    assert conditions(await told.uptime()) == [(24, Condition.UP), (20, Condition.DOWN), (19, Condition.UP)]
+
+
 @pytest.mark.parametrize(("since", "until"), [(10, 20), (-1, -2), (401 * 24, 0)])
 async def test_an_odd_time_is_refused(told: Told, clock: FrozenClock, since: float, until: float) -> None:
     with pytest.raises(InvalidInput):

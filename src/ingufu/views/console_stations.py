@@ -1,4 +1,4 @@
-"""Stations as the console's pages need them beyond the lists: choices of filters, what waits, uptime."""
+"""Stations as the console's pages need them beyond the lists: choices of filters, what waits, connections."""
 
 from datetime import datetime
 from itertools import pairwise
@@ -25,7 +25,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...]
 
 
-class Uptime(msgspec.Struct, frozen=True, kw_only=True):
+class Connectivity(msgspec.Struct, frozen=True, kw_only=True):
     """When a station was connected: changes in order of time, and the share of the known time."""
 
     changes: tuple[tuple[datetime, str], ...]
@@ -57,9 +57,9 @@ async def list_choices(database: Database, site_ids: SiteIds) -> Choices:
     )
 
 
-async def get_uptime(
+async def get_connectivity(
     database: Database, station_id: str, *, since: datetime, until: datetime, is_online: bool
-) -> Uptime:
+) -> Connectivity:
     """Return when the station was connected between two instants, from what its connections left in its timeline."""
     own = (events.c.station_id == station_id, events.c.kind.in_((_CAME, _LEFT)))
     columns = (events.c.id, events.c.occurred_at, events.c.kind)
@@ -70,7 +70,7 @@ async def get_uptime(
     changes = sorted((row["occurred_at"], "online" if row["kind"] == _CAME else "offline") for row in rows)
     if not changes and is_online:
         changes = [(since, "online")]
-    return Uptime(changes=tuple(changes), fraction=_fraction(changes, since, until))
+    return Connectivity(changes=tuple(changes), fraction=_fraction(changes, since, until))
 
 
 def _fraction(changes: list[tuple[datetime, str]], since: datetime, until: datetime) -> float | None:

@@ -160,7 +160,7 @@ class _Told(NamedTuple):
 
 
 _DETAILS = type_coerce(events.c.details, Text)
-_TELLS = or_(*(_DETAILS.contains(word) for word in ("faulted", "unavailable", "unknown", "null")))
+_TELLS = or_(*(_DETAILS.contains(word) for word in ("faulted", "unavailable", "unknown", '"before":null')))
 
 
 async def _told(database: Database, station_id: str, since: datetime, now: datetime) -> _Told:

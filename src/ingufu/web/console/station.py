@@ -134,13 +134,15 @@ async def show_station(
     """Show how a station is now"""
     seen = await see(web, principal, station)
     database, now, it = web.services.database, web.services.clock.now(), seen.station
-    uptime = await console_stations.get_uptime(database, it.id, since=now - WEEK, until=now, is_online=it.is_online)
+    connectivity = await console_stations.get_connectivity(
+        database, it.id, since=now - WEEK, until=now, is_online=it.is_online
+    )
     return await pages.show(
         request,
         "pages/station/now.html",
         **seen.frame("now"),
         cards=await cards_of(database, pages, request, it, principal),
-        uptime=uptime,
+        connectivity=connectivity,
         week_ago=now - WEEK,
         feed=await _feed(database, it, principal),
         recent=await _recent(database, it, principal, seen.zone),
