@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from ingufu.core.errors import InvalidInput
 from ingufu.infra.storage.database import Database
 from ingufu.infra.storage.outbox import events
 from ingufu.stations import outages
+from ingufu.stations.decide import EARLIEST
 from ingufu.stations.model import ConnectorStatus
 from ingufu.stations.outages import Beginning, Cause, Change, Condition, Link, LinkChange, Place, Span
 from ingufu.stations.tables import connectors, evses
@@ -103,13 +104,16 @@ async def get_uptime(database: Database, station: StationView, query: UptimeQuer
 
 def _time_of(query: UptimeQuery, now: datetime) -> tuple[datetime, datetime]:
     until = min(query.until or now, now)
+    if until < EARLIEST:
+        raise InvalidInput(f"Ask for a time from {EARLIEST:%Y} on, not before there were stations.", field="until")
+    until = until.astimezone(UTC)
     if query.since is None:
         return until - timedelta(days=DAYS), until
     if query.since >= until:
         raise InvalidInput("The time ends before it begins, or lies in the future.", field="since")
     if until - query.since > timedelta(days=MOST_DAYS):
         raise InvalidInput(f"Ask for {MOST_DAYS} days at most.", field="since")
-    return query.since, until
+    return query.since.astimezone(UTC), until
 
 
 def _outage(evse: int, span: Span, until: datetime) -> Outage:

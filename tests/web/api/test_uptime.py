@@ -48,4 +48,8 @@ async def test_odd_times_and_strangers_are_refused(house: House, admin: Any) -> 
     long = await admin.get(path, params={"since": "2020-01-01T00:00:00Z"})
     assert "400 days at most" in long.text
     assert (await admin.get(path, params={"since": "2026-03-01T00:00:00"})).status_code == 422  # without its zone
+    ancient = await admin.get(path, params={"until": "0001-01-01T00:00:00Z"})
+    assert (ancient.status_code, "before there were stations" in ancient.text) == (422, True)
+    told = (await admin.get(path, params={"since": "2026-02-20T14:00:00+14:00"})).json()
+    assert told["since"] == "2026-02-20T00:00:00Z"
     assert (await admin.get("/api/v1/stations/NOBODY/uptime")).status_code == 404
